@@ -1,0 +1,89 @@
+"""What can go wrong, by what the caller does about it.
+
+    LeadPipelineError
+    ├── ConfigurationError          stop: the user has to change a setting
+    ├── RetryableError              ask again, a bounded number of times
+    │   └── MalformedPage           the server answered, but not with a page
+    ├── QuotaExhausted              save the place and come back later
+    ├── CrawlError                  stop this crawl, keep what has landed
+    │   ├── AccessRefused           401, 403: the key or its rights
+    │   ├── RequestRefused          any other 4xx: asking again is useless
+    │   │   └── CursorRefused       400 on a page other than the first
+    │   ├── PaginationStuck         the pages lead nowhere
+    │   └── ForeignTenant           the key showed another tenant's records
+    ├── LoadError                   landed files that cannot be loaded
+    └── PublishError                a build that must not reach readers
+
+Messages say what happened, where, and what to do. They never hold a secret, a
+record, or a response body. Reasons for rejecting one record are not exceptions
+that travel: they are values, see `lead_pipeline.landing.records`.
+"""
+
+from __future__ import annotations
+
+
+class LeadPipelineError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigurationError(LeadPipelineError):
+    """A setting is missing or wrong. The message names the variable and the remedy."""
+
+
+class RetryableError(LeadPipelineError):
+    """A request that may succeed when asked again: connection, timeout, 5xx, 429.
+
+    `retry_after` is what the server asked for, in seconds, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class MalformedPage(RetryableError):
+    """A 200 whose body is not the documented page: HTML, cut off, too large, other keys."""
+
+
+class QuotaExhausted(LeadPipelineError):
+    """The quota refills only after the longest single wait allowed; `seconds` from now."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class CrawlError(LeadPipelineError):
+    """A crawl that cannot go on. What has landed stays landed."""
+
+
+class AccessRefused(CrawlError):
+    """The server does not accept the key, or the key lacks the right (401, 403)."""
+
+
+class RequestRefused(CrawlError):
+    """The server will not answer this request however often it is asked (other 4xx, 3xx)."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CursorRefused(CrawlError):
+    """A cursor that the server once gave is no longer taken (400)."""
+
+
+class PaginationStuck(CrawlError):
+    """A repeated cursor, or pages without anything new: following them would never end."""
+
+
+class ForeignTenant(CrawlError):
+    """Records of another tenant came back; they were rejected, all others landed."""
+
+
+class LoadError(LeadPipelineError):
+    """Landed files that the normalized tables cannot be built from."""
+
+
+class PublishError(LeadPipelineError):
+    """A candidate that readers must not see; the last published file stays."""

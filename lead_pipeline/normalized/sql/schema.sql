@@ -1,0 +1,169 @@
+-- Tables of `warehouse.duckdb`. Everything here can be dropped and built again from landing.
+-- No primary keys: loads delete and insert inside one transaction, which plain tables (and a
+-- DuckLake catalog later) do without an index to keep.
+
+create schema if not exists normalized;
+
+-- Ledgers -------------------------------------------------------------------------------------
+
+create table if not exists normalized.loaded_files (
+    path varchar not null,
+    crawl_id varchar not null,
+    loaded_rows bigint not null,
+    loaded_at timestamptz not null
+);
+comment on table normalized.loaded_files is
+    'One row per landed file that the tables already hold. Loading skips these.';
+
+create table if not exists normalized.crawls (
+    crawl_id varchar not null,
+    account varchar not null,
+    provider varchar not null,
+    stream varchar not null,
+    window_start timestamptz,
+    window_end timestamptz not null,
+    started_at timestamptz not null,
+    finished_at timestamptz,
+    is_complete boolean not null,
+    is_full boolean not null
+);
+comment on table normalized.crawls is
+    'One row per crawl of which files are loaded, as its commit record tells it. is_full: the crawl walked the whole list, so a lead that it did not show is missing.';
+
+create table if not exists normalized.settings (name varchar not null, value varchar);
+comment on table normalized.settings is
+    'What the tables were built with (schema version, digest of stages.csv, phone region): a change means building again.';
+
+-- What was observed ---------------------------------------------------------------------------
+
+create table if not exists normalized.lead_versions (
+    version_id varchar not null,
+    lead_key varchar not null,
+    provider varchar not null,
+    account varchar not null,
+    lead_id varchar not null,
+    tenant_id varchar,
+    full_name varchar,
+    email varchar,
+    email_normalized varchar,
+    phone varchar,
+    phone_e164 varchar,
+    company varchar,
+    source varchar,
+    source_type varchar,
+    provider_status varchar,
+    provider_stage varchar,
+    provider_stage_id varchar,
+    provider_stage_name varchar,
+    stage varchar,
+    score double,
+    is_qualified boolean,
+    owner_id varchar,
+    owner_name varchar,
+    owner_role varchar,
+    intent varchar,
+    timeline varchar,
+    budget_range varchar,
+    pain_points varchar,
+    ai_reasoning varchar,
+    industry varchar,
+    company_size varchar,
+    conversation_id varchar,
+    interaction_count bigint,
+    last_interaction_at timestamptz,
+    qualification_completed_at timestamptz,
+    custom_fields json,
+    created_at timestamptz,
+    updated_at timestamptz not null,
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null,
+    stream varchar not null,
+    crawl_id varchar not null,
+    payload varchar not null
+);
+comment on table normalized.lead_versions is
+    'One row per distinct observed state of a lead. A state seen again only moves last_seen_at.';
+
+create table if not exists normalized.lead_sightings (
+    lead_key varchar not null,
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null
+);
+comment on table normalized.lead_sightings is
+    'One row per lead: when a crawl first and last met it, also where its state was not landed again.';
+
+create table if not exists normalized.lead_stage_events (
+    lead_key varchar not null,
+    event_id varchar not null,
+    occurred_at timestamptz not null,
+    from_stage varchar,
+    to_stage varchar
+);
+comment on table normalized.lead_stage_events is
+    'One row per stage change in a provider''s audit log, with its exact time.';
+
+-- What follows from it ------------------------------------------------------------------------
+
+create table if not exists normalized.leads (
+    lead_key varchar not null,
+    provider varchar not null,
+    account varchar not null,
+    lead_id varchar not null,
+    tenant_id varchar,
+    full_name varchar,
+    email varchar,
+    email_normalized varchar,
+    phone varchar,
+    phone_e164 varchar,
+    company varchar,
+    source varchar,
+    source_type varchar,
+    provider_status varchar,
+    provider_stage varchar,
+    provider_stage_id varchar,
+    provider_stage_name varchar,
+    stage varchar not null,
+    score double,
+    is_qualified boolean,
+    owner_id varchar,
+    owner_name varchar,
+    owner_role varchar,
+    intent varchar,
+    timeline varchar,
+    budget_range varchar,
+    pain_points varchar,
+    ai_reasoning varchar,
+    industry varchar,
+    company_size varchar,
+    conversation_id varchar,
+    interaction_count bigint,
+    last_interaction_at timestamptz,
+    qualification_completed_at timestamptz,
+    custom_fields json,
+    created_at timestamptz,
+    updated_at timestamptz not null,
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null,
+    missing_since timestamptz
+);
+comment on table normalized.leads is 'One row per lead: its newest observed version.';
+
+create table if not exists normalized.lead_stage_history (
+    lead_key varchar not null,
+    provider varchar not null,
+    account varchar not null,
+    lead_id varchar not null,
+    stage_number bigint not null,
+    stage varchar not null,
+    provider_status varchar,
+    provider_stage varchar,
+    provider_stage_id varchar,
+    provider_stage_name varchar,
+    entered_at timestamptz not null,
+    entered_after timestamptz,
+    exited_at timestamptz,
+    is_current boolean not null,
+    evidence varchar not null
+);
+comment on table normalized.lead_stage_history is
+    'One row per stage interval of a lead; the intervals of a lead are contiguous and the newest is open.';
