@@ -1,0 +1,233 @@
+"""Accounts: which sets of credentials there are, and what is missing.
+
+Without `LEAD_PIPELINE_ACCOUNTS` each provider has at most one account, named after it, from
+the variables `<PROVIDER>_BASE_URL` and `<PROVIDER>_<CREDENTIAL>`. With it, the TOML file lists
+them:
+
+    [[accounts]]
+    name = "mega_us"
+    provider = "mega"
+    token_env = "MEGA_US_TOKEN"      # or  token = "…"
+    customer_id = "8a0e…"
+    base_url = "https://app.gomega.ai"   # optional
+    requests_per_minute = 30             # optional, a limit of your own
+
+Belongs here: reading and validating accounts. Does not belong here: asking an API whether the
+credentials work (`lead_pipeline.check`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.base import Account, Provider
+from lead_pipeline.settings import Settings
+
+_SLUG = re.compile(r"[a-z][a-z0-9_]*")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_OPTIONS = {"name", "provider", "base_url", "requests_per_minute"}
+
+
+@dataclass(frozen=True)
+class MissingAccount:
+    """An account that is left out because credentials are not set; `reason` says which."""
+
+    name: str
+    provider: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts that can be pulled, and those that cannot yet."""
+
+    usable: tuple[Account, ...]
+    missing: tuple[MissingAccount, ...]
+
+    def named(self, name: str) -> Account:
+        """The usable account of that name. Raises `ConfigurationError` if there is none."""
+        for account in self.usable:
+            if account.name == name:
+                return account
+        for missing in self.missing:
+            if missing.name == name:
+                raise ConfigurationError(f"Account {name} cannot be used: {missing.reason}")
+        names = ", ".join(account.name for account in self.usable) or "none"
+        raise ConfigurationError(f"There is no account {name!r}. Accounts with credentials: {names}.")
+
+
+def load_accounts(settings: Settings) -> Accounts:
+    """All accounts, from the TOML file or from variables (the environment over `.env`).
+
+    Raises `ConfigurationError` that names the variable or the line's key, and the remedy.
+    Values of credentials are never part of a message.
+    """
+    environment = {
+        **{name: value for name, value in dotenv_values(".env").items() if value},
+        **{name: value for name, value in os.environ.items() if value},
+    }
+    if settings.accounts is None:
+        return _from_variables(environment)
+    return _from_file(settings.accounts, environment)
+
+
+def variable_name(provider: Provider, field: str) -> str:
+    """The environment variable of a provider's field, e.g. `MEGA_CUSTOMER_ID`."""
+    return f"{provider.slug}_{field}".upper()
+
+
+def _from_variables(environment: Mapping[str, str]) -> Accounts:
+    usable: list[Account] = []
+    missing: list[MissingAccount] = []
+    for provider in PROVIDERS.values():
+        names = {item.name: variable_name(provider, item.name) for item in provider.credentials}
+        absent = [name for name in names.values() if name not in environment]
+        if absent:
+            reason = f"set {' and '.join(absent)} in the environment or in .env."
+            missing.append(MissingAccount(provider.slug, provider.slug, reason))
+            continue
+        base_url_variable = variable_name(provider, "base_url")
+        usable.append(
+            Account(
+                name=provider.slug,
+                provider=provider.slug,
+                base_url=_origin(
+                    environment.get(base_url_variable, provider.default_base_url), base_url_variable
+                ),
+                credentials={
+                    field: _header_safe(environment[name], name) for field, name in names.items()
+                },
+            )
+        )
+    return Accounts(tuple(usable), tuple(missing))
+
+
+def _from_file(path: Path, environment: Mapping[str, str]) -> Accounts:
+    entries = _entries(path)
+    usable: list[Account] = []
+    missing: list[MissingAccount] = []
+    seen: set[str] = set()
+    for number, entry in enumerate(entries, start=1):
+        where = f"{path}, account {number}"
+        account = _account(entry, environment, where)
+        if account.name in seen:
+            raise ConfigurationError(
+                f"{where}: the name {account.name!r} is taken; give each account its own `name`."
+            )
+        seen.add(account.name)
+        (usable if isinstance(account, Account) else missing).append(account)  # type: ignore[arg-type]
+    return Accounts(tuple(usable), tuple(missing))
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"LEAD_PIPELINE_ACCOUNTS names {path}, which cannot be read ({error.strerror}). "
+            "Correct the path, or unset the variable to take accounts from variables."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        where = str(error).rsplit("(", 1)[-1].rstrip(")") if "(" in str(error) else "unknown place"
+        raise ConfigurationError(f"{path} is not valid TOML ({where}).") from None
+    accounts = document.get("accounts", [])
+    if isinstance(accounts, dict):
+        # [accounts.mega_us] says the same as [[accounts]] name = "mega_us".
+        accounts = [
+            {"name": name, **entry} if isinstance(entry, dict) else entry
+            for name, entry in accounts.items()
+        ]
+    if not isinstance(accounts, list) or not all(isinstance(entry, dict) for entry in accounts):
+        raise ConfigurationError(f"{path}: write each account as a table [[accounts]].")
+    return accounts
+
+
+def _account(
+    entry: Mapping[str, Any], environment: Mapping[str, str], where: str
+) -> Account | MissingAccount:
+    provider = PROVIDERS.get(str(entry.get("provider")))
+    if provider is None:
+        raise ConfigurationError(f"{where}: `provider` must be one of {', '.join(PROVIDERS)}.")
+    name = entry.get("name", provider.slug)
+    if not isinstance(name, str) or not _SLUG.fullmatch(name):
+        raise ConfigurationError(
+            f"{where}: `name` must be a slug: lower-case letters, digits and underscores, "
+            "starting with a letter."
+        )
+    fields = [credential.name for credential in provider.credentials]
+    allowed = _OPTIONS | set(fields) | {f"{field}_env" for field in fields}
+    unknown = sorted(set(entry) - allowed)
+    if unknown:
+        raise ConfigurationError(
+            f"{where} ({name}): unknown key {unknown[0]!r}; known keys are "
+            f"{', '.join(sorted(allowed))}."
+        )
+    credentials: dict[str, str] = {}
+    for field in fields:
+        variable = entry.get(f"{field}_env")
+        value = environment.get(str(variable)) if variable else entry.get(field)
+        if not value:
+            remedy = f"set the variable {variable}" if variable else f"add `{field}` or `{field}_env`"
+            return MissingAccount(name, provider.slug, f"{remedy} ({where}).")
+        credentials[field] = _header_safe(str(value), f"{where}: {variable or field}")
+    return Account(
+        name=name,
+        provider=provider.slug,
+        base_url=_origin(str(entry.get("base_url", provider.default_base_url)), f"{where}: base_url"),
+        credentials=credentials,
+        requests_per_minute=_positive(entry.get("requests_per_minute"), where),
+    )
+
+
+def _positive(value: object, where: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{where}: `requests_per_minute` must be a whole number from 1 on.")
+    return value
+
+
+def _header_safe(value: str, where: str) -> str:
+    """Credentials travel in headers: a line break or a stray blank there is a mistake."""
+    value = value.strip()
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigurationError(
+            f"{where} holds characters that cannot be sent in a header; paste the value again."
+        )
+    return value
+
+
+def _origin(url: str, where: str) -> str:
+    """The origin of `url`, without a path. Plain http is refused unless the host is loopback."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigurationError(f"{where} must be an origin such as https://example.com.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError(f"{where} must be an origin only: no user, query or fragment.")
+    if parts.path.strip("/"):
+        raise ConfigurationError(
+            f"{where} must be an origin only, without the path {parts.path!r}: the paths are the "
+            "provider's."
+        )
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise ConfigurationError(
+            f"{where} uses plain http, which would send the key unencrypted. Use https "
+            "(http is taken for localhost only)."
+        )
+    del port
+    return f"{parts.scheme}://{parts.netloc}"

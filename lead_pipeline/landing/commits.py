@@ -1,0 +1,164 @@
+"""Commit records: one JSON file per crawl, which says what of it is durable.
+
+    landing/<account>/_crawls/<crawl_id>.json
+
+A landed file counts from the moment its crawl's commit record lists it. Belongs here: the
+record's form, saving it atomically, finding records. Does not belong here: what a crawl does.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from lead_pipeline.errors import LoadError
+from lead_pipeline.partitions import UpdatedWindow
+
+State = Literal["running", "complete", "refused", "stuck", "restarted"]
+"""`running` is also what a killed crawl leaves behind; only such a crawl is gone on with."""
+
+
+class LandedFile(msgspec.Struct, frozen=True):
+    """One Parquet file; `path` is relative to the landing folder."""
+
+    path: str
+    rows: int
+    bytes: int
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """One pause of a crawl, in seconds, and why."""
+
+    seconds: float
+    reason: str
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The half-open window `[start, end)` asked for; a null start is everything before `end`."""
+
+    start: datetime | None
+    end: datetime
+
+
+class CommitRecord(msgspec.Struct, kw_only=True):
+    """What one crawl did and how far it is durable. All times UTC."""
+
+    crawl_id: str
+    account: str
+    provider: str
+    stream: str
+    window: Window
+    full: bool = False
+    """Asked for as a full crawl (`--full`)."""
+    is_full: bool = False
+    """Whether the walk, once complete, has met every lead that exists."""
+    note: str | None = None
+    state: State = "running"
+    complete: bool = False
+    started_at: datetime
+    finished_at: datetime | None = None
+    dagster_run_id: str | None = None
+    tenant_id: str | None = None
+    cursor: str | None = None
+    """Where to go on: the cursor of the first page that is not durable."""
+    pages: int = 0
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    records: int = 0
+    """Records landed (a Vorel crawl also sees records that it does not land)."""
+    seen: int = 0
+    rejected: int = 0
+    foreign: int = 0
+    late_arrivals: int = 0
+    overlap_records: int = 0
+    resumed: int = 0
+    rows_by_date: dict[str, int] = {}
+    quota_waits: list[Wait] = []
+    files: list[LandedFile] = []
+    seen_files: list[LandedFile] = []
+    rejected_files: list[LandedFile] = []
+    record_ids: list[str] = []
+    """For a walk over single records: the ids to read, in order."""
+    missing_ids: list[str] = []
+    """For a walk over single records: the ids that answered 404."""
+    replayed: list[str] = []
+    """Digests of rejected records that this crawl (a replay) filed after all."""
+    cursor_digests: str = ""
+    """Eight bytes per cursor followed so far, base64."""
+
+    @property
+    def updated_window(self) -> UpdatedWindow:
+        """The window as the type used everywhere else."""
+        return UpdatedWindow(self.window.start, self.window.end)
+
+    @property
+    def proven_until(self) -> datetime:
+        """Through which time a complete crawl proves its window: never past its own start."""
+        return min(self.window.end, self.started_at)
+
+
+def crawls_folder(landing: Path, account: str) -> Path:
+    """Where an account's commit records lie."""
+    return landing / account / "_crawls"
+
+
+def new_crawl_id(started_at: datetime, stream: str) -> str:
+    """An id that sorts by start time and is unique: `20260115T020000123456Z-leads-1a2b3c4d`."""
+    return f"{started_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{stream}-{os.urandom(4).hex()}"
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file so that it is either there whole or not at all, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def save(landing: Path, record: CommitRecord) -> None:
+    """Write the commit record, replacing its last state."""
+    path = crawls_folder(landing, record.account) / f"{record.crawl_id}.json"
+    write_durably(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
+
+
+def load(path: Path) -> CommitRecord:
+    """Read one commit record. Raises `LoadError` naming the file when it is damaged."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=CommitRecord)
+    except msgspec.DecodeError as error:
+        raise LoadError(
+            f"The commit record {path} cannot be read ({error}). Restore it from a backup, or "
+            "remove it and pull its window again."
+        ) from None
+
+
+def commit_records(landing: Path, account: str) -> Iterator[CommitRecord]:
+    """All commit records of an account, oldest crawl first."""
+    for path in sorted(crawls_folder(landing, account).glob("*.json")):
+        yield load(path)
+
+
+def accounts_with_landing(landing: Path) -> list[str]:
+    """Names of the accounts that have commit records, also those without credentials today."""
+    return sorted(path.parent.name for path in landing.glob("*/_crawls"))
+
+
+def pack_digests(digests: set[bytes]) -> str:
+    """Cursor digests as text for the commit record."""
+    return base64.b64encode(b"".join(sorted(digests))).decode()
+
+
+def unpack_digests(text: str) -> set[bytes]:
+    """The inverse of `pack_digests`."""
+    packed = base64.b64decode(text)
+    return {packed[start : start + 8] for start in range(0, len(packed), 8)}

@@ -1,0 +1,61 @@
+"""One writer at a time, and the others know for whom they wait.
+
+Belongs here: the lock between processes. Does not belong here: Dagster's pools, which keep
+queued runs from starting at all; this lock also covers runs that no daemon has queued.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_logger = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS = 0.5
+"""Waits shorter than this are not worth a message."""
+
+
+def holder_of(path: Path) -> str:
+    """Who holds the lock, in words; "another process" when that is not (yet) written down."""
+    try:
+        holder = json.loads(path.with_suffix(".holder").read_text())
+        return f"process {holder['pid']} ({holder['purpose']}, since {holder['since']})"
+    except (OSError, ValueError, KeyError):
+        return "another process"
+
+
+@contextmanager
+def held(path: Path, purpose: str, tell: Callable[[str], None] = _logger.info) -> Iterator[None]:
+    """Hold the lock at `path` for the block; wait for it as long as it takes.
+
+    `purpose` is what others are told while they wait; `tell` receives one sentence when this
+    call itself has to wait. The operating system frees the lock of a process that dies.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not a singleton and not thread-local: two threads of a process exclude each other too.
+    lock = FileLock(path.with_suffix(".lock"), thread_local=False)
+    try:
+        lock.acquire(timeout=FIRST_WAIT_SECONDS)
+    except Timeout:
+        tell(f"Waiting for {holder_of(path)} before {purpose}.")
+        lock.acquire()
+    try:
+        holder = {
+            "pid": os.getpid(),
+            "thread": threading.current_thread().name,
+            "purpose": purpose,
+            "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}",
+        }
+        path.with_suffix(".holder").write_text(json.dumps(holder))
+        yield
+    finally:
+        path.with_suffix(".holder").unlink(missing_ok=True)
+        lock.release()

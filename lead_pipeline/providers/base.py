@@ -1,0 +1,231 @@
+"""What a provider is: how to ask for a window, which streams there are, how to read a record.
+
+    account + window ──▶ Walk ──▶ requests ──▶ pages ──▶ identities of records
+
+Belongs here: the types that every provider file fills in. Does not belong here: HTTP
+(`http.py`), quotas (`quota.py`), anything that writes files (`lead_pipeline.landing`), and
+the meaning of a record's fields (the provider's SQL file in `lead_pipeline.normalized.sql`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from lead_pipeline.errors import MalformedPage
+from lead_pipeline.partitions import UpdatedWindow
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One value an account must bring, e.g. `token`; its variable is `<PROVIDER>_<NAME>`."""
+
+    name: str
+    description: str
+    is_secret: bool = True
+
+
+@dataclass(frozen=True)
+class Account:
+    """One set of credentials of one provider. Secrets never show in its repr."""
+
+    name: str
+    provider: str
+    base_url: str
+    credentials: Mapping[str, str] = field(repr=False)
+    requests_per_minute: int | None = None
+    """A limit of the user's own, below the provider's, or None."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One kind of record that an account lands."""
+
+    name: str
+    description: str
+    after: tuple[str, ...] = ()
+    """Streams of the same account whose landed records this one is planned from."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`requests` in any `seconds`, as the provider documents it."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """One GET: the path under the account's origin, and its query parameters."""
+
+    path: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One decoded answer: the records as their bytes came, and where to go on."""
+
+    records: Sequence[msgspec.Raw]
+    next_cursor: str | None
+    total: int | None = None
+    """How many records match the query in all, where the provider says so."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The few fields that file a record."""
+
+    record_id: str
+    updated_at: datetime
+    created_at: datetime | None
+    tenant_id: str | None = None
+
+
+class UnusableRecord(Exception):
+    """A record that cannot be filed; the message is the reason, without any of its values."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How to walk one stream once: the first request, the next ones, and where to stop.
+
+    - `keep_from`: records updated before it are seen (their ids count) but not landed.
+    - `stop_at`: in a list sorted by ascending `updated_at`, the walk ends with the page
+      whose last record reaches it. All records of that page are kept.
+    - `stop_created_before`: the same for a list sorted by descending `created_at`.
+    - `is_full`: the walk meets every lead that exists, so one it does not show is missing.
+    - `note`: what is unusual about this walk, for people (a fallback, a horizon).
+    """
+
+    path: str
+    parameters: Mapping[str, str]
+    read: Callable[[bytes], Page]
+    keep_from: datetime | None = None
+    stop_at: datetime | None = None
+    stop_created_before: datetime | None = None
+    is_full: bool = False
+    note: str | None = None
+
+    def request(self, cursor: str | None) -> Request:
+        """The request for the page at `cursor`; None is the first page."""
+        parameters = dict(self.parameters)
+        if cursor is not None:
+            parameters["cursor"] = cursor
+        return Request(self.path, parameters)
+
+    @property
+    def accepts_missing(self) -> bool:
+        """Whether a 404 is an answer (the record is gone) rather than an error."""
+        return False
+
+    def page(self, body: bytes | None, cursor: str | None) -> Page:
+        """Decode an answer. `body` is None where the server said 404."""
+        del cursor
+        if body is None:
+            raise MalformedPage("a list cannot be missing")
+        return self.read(body)
+
+    def is_past(self, last: Identity) -> bool:
+        """Whether the walk may end with the page whose last readable record is `last`."""
+        if self.stop_at is not None and last.updated_at >= self.stop_at:
+            return True
+        return (
+            self.stop_created_before is not None
+            and last.created_at is not None
+            and last.created_at < self.stop_created_before
+        )
+
+
+@dataclass(frozen=True)
+class RecordWalk(Walk):
+    """A walk that reads single records by id, one request each, in the order given."""
+
+    record_ids: tuple[str, ...] = ()
+
+    def request(self, cursor: str | None) -> Request:
+        """The request for the record `cursor`; None is the first one."""
+        record_id = self.record_ids[0] if cursor is None else cursor
+        return Request(self.path.format(id=record_id), self.parameters)
+
+    @property
+    def accepts_missing(self) -> bool:
+        """A record that was deleted meanwhile answers 404."""
+        return True
+
+    def page(self, body: bytes | None, cursor: str | None) -> Page:
+        """The record, if it still exists, and the id of the next one."""
+        position = 0 if cursor is None else self.record_ids.index(cursor)
+        following = self.record_ids[position + 1 : position + 2]
+        next_cursor = following[0] if following else None
+        records = [] if body is None else self.read(body).records
+        return Page(records, next_cursor, total=len(self.record_ids))
+
+
+class Landed(Protocol):
+    """What a provider may ask about the account's landed records when it plans a walk."""
+
+    def changed_leads(self, stream: str, window: UpdatedWindow) -> Mapping[str, datetime]:
+        """Ids of the leads that the events of `stream` in the window name, with the newest time."""
+
+    def lead_creation_times(self) -> Mapping[str, datetime]:
+        """Every lead landed so far with its `created_at`."""
+
+    def leads_without_details(self) -> Mapping[str, datetime]:
+        """Leads whose newest list state is younger than their newest single record."""
+
+    def is_closed(self, stream: str, window: UpdatedWindow) -> bool:
+        """Whether the last crawl of `stream` for the window found the stream refused (403)."""
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """What a crawl is asked for: the window, and the settings that shape how to ask."""
+
+    window: UpdatedWindow
+    overlap: timedelta
+    now: datetime
+    full: bool = False
+    stale_for_days: int = 14
+    horizon_days: int | None = None
+    detail_requests: int = 200
+
+    @property
+    def since(self) -> datetime | None:
+        """Where asking begins: the window's start less the overlap; None is everything."""
+        if self.full or self.window.start is None:
+            return None
+        return self.window.start - self.overlap
+
+
+class Provider(Protocol):
+    """One lead API. Implementations are stateless; the account comes with each call."""
+
+    slug: str
+    title: str
+    default_base_url: str
+    credentials: tuple[Credential, ...]
+    streams: tuple[Stream, ...]
+    required_streams: tuple[str, ...]
+    """The streams that must all be complete for a window of leads to be complete."""
+    documented_limits: tuple[Limit, ...]
+
+    def headers(self, account: Account) -> Mapping[str, str]:
+        """The headers that authenticate each request."""
+
+    def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk | None:
+        """How to ask for `stream`; None when nothing needs asking."""
+
+    def identity(self, stream: str, record: msgspec.Raw) -> Identity:
+        """Read the fields that file a record. Raises `UnusableRecord` with the reason."""
+
+    def tenant_request(self) -> Request | None:
+        """The request whose answer names the key's tenant, where there is one."""
+
+    def tenant(self, account: Account, answer: bytes | None) -> str | None:
+        """The tenant that every record must name, or None where records name none."""

@@ -1,0 +1,137 @@
+"""Settings: where to write, from which day on, how to ask. Read and validated in one place.
+
+Belongs here: the `LEAD_PIPELINE_*` variables and the paths under `LEAD_PIPELINE_HOME`. Does
+not belong here: accounts and their credentials (`lead_pipeline.accounts`).
+
+Nothing is read at import: call `load_settings()` when a value is needed, so that a changed
+variable counts from the next run on.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import phonenumbers
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lead_pipeline.errors import ConfigurationError
+
+PREFIX = "LEAD_PIPELINE_"
+
+
+class Settings(BaseSettings):
+    """The `LEAD_PIPELINE_*` variables, from the environment or `.env` (the environment wins)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    home: Path = Path("data")
+    """Everything the pipeline writes lies below this folder."""
+    start_date: date = date(2026, 1, 1)
+    """The first daily partition."""
+    accounts: Path | None = None
+    """A TOML file with several accounts; unset: one account per provider, from variables."""
+    overlap_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 60
+    """How far before a window's start to ask again, for records that arrived late."""
+    max_wait_seconds: Annotated[int, Field(ge=1)] = 600
+    """The longest single wait for a quota inside a crawl; past it the run is retried later."""
+    detail_requests: Annotated[int, Field(ge=0)] = 200
+    """Single-record requests per run (Expert AI Labs); the rest waits for later runs."""
+    stale_for_days: Annotated[int, Field(ge=1, le=365)] = 14
+    """Vorel: how long a conversation has been quiet for the `stale_leads` cohort."""
+    horizon_days: Annotated[int, Field(ge=1)] | None = None
+    """Vorel: nightly crawls stop at leads created before so many days; unset: never."""
+    phone_region: str = "US"
+    """The region of phone numbers written without a country code (ISO 3166, two letters)."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    @field_validator("start_date")
+    @classmethod
+    def _not_in_the_future(cls, start_date: date) -> date:
+        if start_date > datetime.now(UTC).date():
+            raise ValueError("must not lie in the future")
+        return start_date
+
+    @field_validator("phone_region")
+    @classmethod
+    def _known_region(cls, region: str) -> str:
+        region = region.upper()
+        if region not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError("must be a two-letter country code such as US or GB")
+        return region
+
+    @property
+    def overlap(self) -> timedelta:
+        """`overlap_minutes` as a duration."""
+        return timedelta(minutes=self.overlap_minutes)
+
+    @property
+    def landing_path(self) -> Path:
+        """Raw records and commit records, per account."""
+        return self.home / "landing"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file that only the pipeline opens."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        """The DuckDB file that BI tools open; replaced, never written to."""
+        return self.home / "bi" / "leads.duckdb"
+
+    @property
+    def candidate_path(self) -> Path:
+        """Where a build is made and tested. Its file name, and so its catalog, is the same."""
+        return self.home / "bi" / ".candidate" / "leads.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """`DAGSTER_HOME` where none is set."""
+        return self.home / "dagster"
+
+    @property
+    def warehouse_lock(self) -> Path:
+        """Held by whoever has `warehouse.duckdb` open."""
+        return self.home / ".locks" / "warehouse"
+
+    @property
+    def publish_lock(self) -> Path:
+        """Held from the making of a candidate until it is published."""
+        return self.home / ".locks" / "publish"
+
+    def account_lock(self, account: str) -> Path:
+        """Held by whoever asks the account's API."""
+        return self.home / ".locks" / f"account-{account}"
+
+
+def load_settings() -> Settings:
+    """The settings as they are now.
+
+    Raises `ConfigurationError` that names each wrong variable and what it takes.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: "
+            f"{problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(
+            f"Settings cannot be used: {problems}. Correct them in the environment or in .env "
+            "(.env.example explains each)."
+        ) from None
