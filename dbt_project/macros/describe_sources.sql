@@ -1,0 +1,26 @@
+{#- Writes the descriptions of the sources' tables and columns into the file as comments, as
+    persist_docs does for models: BI users see the same words in `normalized` as in the YAML.
+    Target dev reads the sources from a file that it must not write. -#}
+{% macro describe_sources() %}
+    {% if execute and target.name != "dev" and flags.WHICH in ["build", "run"] %}
+        {% for source in graph.sources.values() %}
+            {% set relation = source.relation_name %}
+            {% do run_query(
+                "comment on table "
+                ~ relation
+                ~ " is "
+                ~ duckdb_escape_comment(source.description)
+            ) %}
+            {% for column in source.columns.values() %}
+                {% do run_query(
+                    "comment on column "
+                    ~ relation
+                    ~ "."
+                    ~ adapter.quote(column.name)
+                    ~ " is "
+                    ~ duckdb_escape_comment(column.description)
+                ) %}
+            {% endfor %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,35 @@
+-- Providers have finer stages than ours: a step between two of theirs that map to the same
+-- stage is neither an exit nor an entry. The intervals are contiguous, so the rows at which
+-- the stage changes are all that is needed.
+with
+
+    stage_history as (select * from {{ ref("stg_lead_stage_history") }}),
+
+    entries as (
+        select
+            lead_key,
+            provider,
+            account,
+            stage,
+            previous_stage,
+            entered_at,
+            entered_after,
+            evidence,
+            row_number() over lead_stays as stay_number,
+            lead(entered_at) over lead_stays as exited_at,
+            lead(entered_at) over lead_stays is null as is_current
+        from stage_history
+        where stage is distinct from previous_stage
+        window lead_stays as (partition by lead_key order by stage_number)
+    ),
+
+    final as (
+        select
+            *,
+            {{ utc_date("entered_at") }} as entered_date,
+            {{ utc_date("exited_at") }} as exited_date
+        from entries
+    )
+
+select *
+from final

@@ -1,0 +1,84 @@
+with
+
+    leads as (
+        select
+            *,
+            -- An account is read as a whole: a lead that a later crawl did not show again had
+            -- not changed. A missing lead is known up to when it was last seen.
+            case
+                when is_missing then last_seen_at else max(last_seen_at) over (partition by account)
+            end as stage_known_until
+        from {{ ref("stg_leads") }}
+    ),
+
+    current_stays as (select * from {{ ref("int_lead_stage_stays") }} where is_current),
+
+    milestones as (select * from {{ ref("int_lead_milestones") }}),
+
+    final as (
+        select
+            leads.lead_key,
+            leads.provider,
+            leads.account,
+            leads.lead_id,
+            leads.tenant_id,
+
+            leads.full_name,
+            leads.email,
+            leads.email_normalized,
+            leads.phone,
+            leads.phone_e164,
+            leads.company,
+            leads.company_size,
+            leads.industry,
+
+            leads.source,
+            leads.source_type,
+            leads.owner_id,
+            leads.owner_name,
+            leads.owner_role,
+
+            leads.stage,
+            leads.provider_stage,
+            leads.provider_stage_name,
+            leads.provider_status,
+            current_stays.previous_stage,
+            current_stays.entered_at as stage_entered_at,
+            current_stays.entered_after as stage_entered_after,
+            current_stays.evidence as stage_evidence,
+            leads.stage_known_until,
+            greatest(
+                date_sub('day', current_stays.entered_at, leads.stage_known_until), 0
+            ) as days_in_stage,
+            milestones.stage_changes,
+            milestones.first_engaged_at,
+            milestones.first_qualified_at,
+            milestones.first_booked_at,
+            milestones.first_won_at,
+            milestones.first_lost_at,
+
+            leads.score,
+            leads.is_qualified,
+            leads.intent,
+            leads.timeline,
+            leads.budget_range,
+            leads.pain_points,
+            leads.ai_reasoning,
+            leads.interaction_count,
+            leads.last_interaction_at,
+            leads.qualification_completed_at,
+            leads.custom_fields,
+
+            leads.created_at,
+            leads.updated_at,
+            leads.first_seen_at,
+            leads.last_seen_at,
+            leads.missing_since,
+            leads.is_missing
+        from leads
+        left join current_stays using (lead_key)
+        left join milestones using (lead_key)
+    )
+
+select *
+from final

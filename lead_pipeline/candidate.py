@@ -1,0 +1,124 @@
+"""The candidate file: where a build is made and tested before any reader can see it.
+
+    warehouse.duckdb ──copy──▶ bi/.candidate/leads.duckdb ──dbt build──▶ marked as tested
+      normalized.*               normalized.*                + marts.*     + meta.build
+
+Belongs here: making the file, and its mark that all tests passed. Does not belong here:
+running dbt (`lead_pipeline.marts`), and putting the file before readers
+(`lead_pipeline.publish`).
+
+The candidate bears the file name of the published file, because DuckDB names the catalog
+after it: queries and views say `leads.marts.leads` in both.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from lead_pipeline.errors import PublishError
+
+STORAGE_VERSION = "v1.0.0"
+"""Storage format of candidate and published file; clients from DuckDB 1.0 on can read it."""
+
+COPIED_TABLES = ("leads", "lead_stage_history")
+"""The tables of the warehouse's schema `normalized` that readers get."""
+
+
+def sql(name: str) -> str:
+    """The text of `publish_sql/<name>.sql`."""
+    return files("lead_pipeline").joinpath("publish_sql", f"{name}.sql").read_text("utf-8")
+
+
+def connect_utc(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A connection whose session is in UTC; the caller closes it."""
+    connection = duckdb.connect(str(path), read_only=read_only)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def wal_of(path: Path) -> Path:
+    """The write-ahead log that DuckDB keeps beside the file at `path`."""
+    return path.with_name(path.name + ".wal")
+
+
+def prepare_candidate(warehouse: Path, candidate: Path) -> None:
+    """Make a new file at `candidate` with the warehouse's `COPIED_TABLES`, replacing any other.
+
+    Columns, types, NOT NULLs and comments stay as they are. The warehouse is opened
+    read-only and closed again whatever happens; the caller holds its lock. Raises
+    `PublishError` when the warehouse cannot be read or lacks a table.
+    """
+    if not warehouse.exists():
+        raise PublishError(
+            f"There is no warehouse at {warehouse}, so nothing to publish. Load leads first: "
+            "lead-pipeline run."
+        )
+    candidate.parent.mkdir(parents=True, exist_ok=True)
+    discard_candidate(candidate)
+    with closing(connect_utc(":memory:")) as connection:
+        try:
+            connection.execute(f"attach {_literal(warehouse)} as warehouse (read_only)")
+        except duckdb.Error as error:
+            raise PublishError(f"The warehouse {warehouse} cannot be opened: {error}") from error
+        _check_tables(connection, warehouse)
+        connection.execute(
+            f"attach {_literal(candidate)} as candidate (storage_version '{STORAGE_VERSION}')"
+        )
+        connection.execute("create schema candidate.normalized")
+        connection.execute("use candidate.normalized")
+        for (statement,) in connection.execute(
+            sql("copy_statements"), {"tables": list(COPIED_TABLES)}
+        ).fetchall():
+            connection.execute(statement)
+
+
+def discard_candidate(candidate: Path) -> None:
+    """Remove what an earlier build may have left, so that nobody takes it for a new one."""
+    candidate.unlink(missing_ok=True)
+    wal_of(candidate).unlink(missing_ok=True)
+
+
+def mark_tested(candidate: Path, *, run_id: str, tests_passed: int) -> None:
+    """Note in the candidate that all of its tests passed; without it, it is never published."""
+    with closing(connect_utc(candidate)) as connection:
+        connection.execute(sql("build"))
+        connection.execute(
+            "insert into meta.build values (?, ?, ?)", [run_id, datetime.now(UTC), tests_passed]
+        )
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Rows of every table in the connection's file, by `schema.table`."""
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_tables()"
+        " where database_name = current_database() and not internal order by all"
+    ).fetchall()
+    return {
+        f"{schema}.{table}": connection.table(f'"{schema}"."{table}"').shape[0]
+        for schema, table in tables
+    }
+
+
+def _check_tables(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+    found = {
+        name
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables()"
+            " where database_name = 'warehouse' and schema_name = 'normalized'"
+        ).fetchall()
+    }
+    if missing := [table for table in COPIED_TABLES if table not in found]:
+        raise PublishError(
+            f"The warehouse {warehouse} lacks normalized.{', normalized.'.join(missing)}. "
+            "Build it again from landing: lead-pipeline rebuild."
+        )
+
+
+def _literal(path: Path) -> str:
+    """The path as an SQL string; ATTACH takes no parameters."""
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,114 @@
+"""The dbt project at the repository's root: its command line and its manifest.
+
+Belongs here: where the project is, how dbt is called, a manifest that is never stale. Does not
+belong here: what Dagster makes of it (`lead_pipeline.marts`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.locks import held
+
+PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
+TARGET_DIR = PROJECT_DIR / "target"
+
+SOURCE_FILES = ("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "tests/**/*")
+
+CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
+"""Names the file that dbt builds in; read by `profiles.yml`."""
+
+
+def dbt_command(*arguments: str) -> list[str]:
+    """dbt of this Python, so that it is found although no environment is activated."""
+    return [sys.executable, "-m", "dbt.cli.main", *arguments, "--target", "candidate"]
+
+
+def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[str, str]:
+    """Environment for `dbt_command`: artifacts and logs go to `target_path`."""
+    environment = {name: value for name, value in os.environ.items() if name != CANDIDATE_VARIABLE}
+    if candidate is not None:
+        environment[CANDIDATE_VARIABLE] = str(candidate)
+    return environment | {
+        "DBT_PROJECT_DIR": str(PROJECT_DIR),
+        "DBT_PROFILES_DIR": str(PROJECT_DIR),
+        "DBT_TARGET_PATH": str(target_path),
+        "DBT_LOG_PATH": str(target_path),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def load_manifest() -> dict[str, Any]:
+    """What dbt knows of the project; parsed (some seconds) only when a source has changed.
+
+    Several processes may ask at once: one parses, the others wait for it. Raises
+    `ConfigurationError` when the project is missing or dbt cannot parse it.
+    """
+    if not PROJECT_DIR.joinpath("dbt_project.yml").exists():
+        raise ConfigurationError(
+            f"There is no dbt project at {PROJECT_DIR}. Install lead-pipeline from a checkout of "
+            "its repository: pip install -e ."
+        )
+    digest = _digest()
+    if not _is_parsed(digest):
+        with held(TARGET_DIR / "parse", "parsing the dbt project"):
+            if not _is_parsed(digest):
+                _parse(digest)
+    manifest: dict[str, Any] = json.loads(TARGET_DIR.joinpath("manifest.json").read_bytes())
+    return manifest
+
+
+def node_name(unique_id: str, manifest: Mapping[str, Any]) -> str:
+    """`test some_name` for `test.lead_pipeline.some_name.0123abcd`."""
+    node = manifest["nodes"].get(unique_id) or manifest.get("unit_tests", {}).get(unique_id) or {}
+    kind, _, rest = unique_id.partition(".")
+    return f"{kind.replace('_', ' ')} {node.get('name', rest)}"
+
+
+def _is_parsed(digest: str) -> bool:
+    try:
+        return TARGET_DIR.joinpath("manifest.digest").read_text() == digest
+    except FileNotFoundError:
+        return False
+
+
+def _parse(digest: str) -> None:
+    mark = TARGET_DIR / "manifest.digest"
+    mark.unlink(missing_ok=True)
+    result = subprocess.run(  # noqa: S603 - a fixed command
+        dbt_command("parse", "--quiet"),
+        env=dbt_environment(TARGET_DIR),
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise ConfigurationError(
+            f"dbt cannot parse the project at {PROJECT_DIR}. Correct what it names:\n"
+            f"{result.stdout.strip() or result.stderr.strip()}"
+        )
+    mark.write_text(digest)
+
+
+def _digest() -> str:
+    """Changes with every source of the project, where it lies, and the versions that parse it."""
+    digest = hashlib.sha256()
+    for package in ("dbt-core", "dbt-duckdb"):
+        digest.update(f"{package} {version(package)}\n".encode())
+    digest.update(f"{PROJECT_DIR}\n".encode())
+    for path in sorted(path for pattern in SOURCE_FILES for path in PROJECT_DIR.glob(pattern)):
+        if path.is_file():
+            digest.update(f"{path.relative_to(PROJECT_DIR)}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

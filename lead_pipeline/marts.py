@@ -1,0 +1,160 @@
+"""The dbt project as Dagster assets: one asset per model, one check per test.
+
+    normalized/* ──prepare candidate──▶ dbt build ──all tests pass──▶ marts/* ──▶ bi/published
+
+Belongs here: names of dbt's nodes in Dagster, the run of `dbt build`, its errors. Does not
+belong here: the manifest and the command line (`lead_pipeline.dbt_project`), the candidate
+file (`lead_pipeline.candidate`), the swap (`lead_pipeline.publish`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MetadataValue, Output
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliInvocation,
+    dbt_assets,
+)
+from dagster_dbt.core.dbt_event_iterator import DbtDagsterEventType
+from packaging.version import Version
+
+from lead_pipeline.candidate import (
+    connect_utc,
+    discard_candidate,
+    mark_tested,
+    prepare_candidate,
+    row_counts,
+    sql,
+)
+from lead_pipeline.dbt_project import (
+    PROJECT_DIR,
+    dbt_command,
+    dbt_environment,
+    load_manifest,
+    node_name,
+)
+from lead_pipeline.errors import PublishError
+from lead_pipeline.locks import held
+from lead_pipeline.publish import POOL
+from lead_pipeline.settings import load_settings
+
+
+class LeadPipelineTranslator(DagsterDbtTranslator):
+    """Asset keys `<schema>/<name>` for sources and models alike, all in group `marts`."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+        """The schema and the name, as they stand in the file."""
+        return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """One group; the schema in the key tells the layers apart."""
+        return "marts"
+
+
+def build_dbt_assets() -> AssetsDefinition:
+    """All models and tests of the dbt project; parses the project if it has changed."""
+    manifest = load_manifest()
+    translator = LeadPipelineTranslator()
+
+    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_models", pool=POOL)
+    def dbt_models(context: AssetExecutionContext) -> Iterator[DbtDagsterEventType]:
+        settings = load_settings()
+        candidate = settings.candidate_path
+        # The publish lock first, the warehouse's inside it: nobody takes them the other way.
+        with held(settings.publish_lock, "building the marts", context.log.info):
+            with held(settings.warehouse_lock, "copying leads", context.log.info):
+                prepare_candidate(settings.warehouse_path, candidate)
+            yield from build_marts(context, candidate, manifest, translator)
+
+    return dbt_models
+
+
+def build_marts(
+    context: AssetExecutionContext,
+    candidate: Path,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> Iterator[DbtDagsterEventType]:
+    """Run `dbt build` in the candidate, give its events to Dagster, mark the candidate tested.
+
+    A selection of assets only selects what Dagster is told: the candidate is new, so a part
+    of the models would be built on nothing. Raises `PublishError` that names what failed; the
+    candidate is then gone.
+    """
+    target_path = candidate.parent / "dbt"
+    target_path.joinpath("run_results.json").unlink(missing_ok=True)
+    invocation = DbtCliInvocation.run(
+        args=dbt_command("build"),
+        env=dbt_environment(target_path, candidate) | {"DBT_LOG_FORMAT": "json"},
+        manifest=manifest,
+        dagster_dbt_translator=translator,
+        project_dir=PROJECT_DIR,
+        target_path=target_path,
+        raise_on_error=False,
+        context=context,
+        adapter=None,
+        # `dbt --version` would tell it as well, after asking a package index for news.
+        cli_version=Version(installed_version("dbt-core")),
+    )
+    # Rows are counted when dbt has closed the file, so the events wait for its end.
+    events = list(invocation.stream())
+    succeeded = invocation.process.returncode == 0
+    metadata = _model_metadata(candidate) if succeeded else {}
+    for event in events:
+        if not isinstance(event, Output):
+            yield event
+        elif event.output_name in context.selected_output_names:
+            yield event.with_metadata({**event.metadata, **metadata.get(event.output_name, {})})
+    if not succeeded:
+        discard_candidate(candidate)
+        raise PublishError(_failure(target_path, manifest))
+    mark_tested(candidate, run_id=context.run_id, tests_passed=_count(target_path, "pass"))
+
+
+def _model_metadata(candidate: Path) -> dict[str, dict[str, Any]]:
+    """By output name: the rows of each mart, and leads by stage as a preview of nobody's data."""
+    with closing(connect_utc(candidate, read_only=True)) as connection:
+        metadata: dict[str, dict[str, Any]] = {
+            name.replace(".", "__"): {"dagster/row_count": rows}
+            for name, rows in row_counts(connection).items()
+        }
+        rows = connection.execute(sql("leads_by_stage")).fetchall()
+    lines = ["| account | stage | leads |", "|---|---|---:|"]
+    lines += [f"| {account} | {stage} | {leads:,} |" for account, stage, leads in rows]
+    metadata["marts__leads"]["leads_by_stage"] = MetadataValue.md("\n".join(lines))
+    return metadata
+
+
+def _results(target_path: Path) -> list[dict[str, Any]]:
+    path = target_path / "run_results.json"
+    results: list[dict[str, Any]] = (
+        json.loads(path.read_bytes())["results"] if path.exists() else []
+    )
+    return results
+
+
+def _count(target_path: Path, status: str) -> int:
+    return sum(result["status"] == status for result in _results(target_path))
+
+
+def _failure(target_path: Path, manifest: Mapping[str, Any]) -> str:
+    """What failed, by name. Only the first line of dbt's message: the next can hold values."""
+    failed = [
+        f"{node_name(result['unique_id'], manifest)}: {(result['message'] or '').partition(chr(10))[0]}"
+        for result in _results(target_path)
+        if result["status"] in ("error", "fail", "runtime error")
+    ]
+    return (
+        f"dbt build failed: {'; '.join(failed) or 'it ended before any model or test'}. "
+        "Nothing was published, readers keep the last file. The whole story is in "
+        f"{target_path / 'dbt.log'}."
+    )

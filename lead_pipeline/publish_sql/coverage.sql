@@ -1,0 +1,6 @@
+create or replace temp table coverage (
+    account varchar,
+    provider varchar,
+    complete_from timestamptz,
+    complete_through timestamptz
+)

@@ -1,0 +1,23 @@
+-- Accounts that have leads without coverage, and the other way round, are both shown.
+insert into meta.publish
+with
+
+    leads_by_account as (
+        select account, provider, count(*) as leads
+        from normalized.leads
+        group by account, provider
+    )
+
+select
+    account,
+    provider,
+    $published_at,
+    $run_id,
+    coverage.complete_from,
+    coverage.complete_through,
+    coalesce(leads_by_account.leads, 0),
+    $lead_pipeline_version,
+    (select tags['storage_version'] from duckdb_databases() where database_name = current_database())
+from temp.coverage as coverage
+full outer join leads_by_account using (account, provider)
+order by account

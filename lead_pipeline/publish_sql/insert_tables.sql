@@ -1,0 +1,4 @@
+insert into meta.tables
+select schema_name, table_name, $row_count, comment
+from duckdb_tables()
+where database_name = current_database() and schema_name || '.' || table_name = $name

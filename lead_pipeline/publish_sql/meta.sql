@@ -1,0 +1,39 @@
+create schema if not exists meta;
+
+create or replace table meta.publish (
+    account varchar not null,
+    provider varchar not null,
+    published_at timestamptz not null,
+    run_id varchar not null,
+    complete_from timestamptz,
+    complete_through timestamptz,
+    leads bigint not null,
+    lead_pipeline_version varchar not null,
+    duckdb_storage_version varchar
+);
+comment on table meta.publish is
+    'One row per account: what this file holds of it, how far it is complete, and when it was published.';
+comment on column meta.publish.account is 'Set of credentials that the leads were read with.';
+comment on column meta.publish.provider is 'API of the account: mega, expert_ai_labs or vorel.';
+comment on column meta.publish.published_at is 'When this file replaced the one before it, UTC.';
+comment on column meta.publish.run_id is 'Dagster run that published this file.';
+comment on column meta.publish.complete_from is
+    'Start of the time whose updates are all here, UTC; null: since ever.';
+comment on column meta.publish.complete_through is
+    'End of the time whose updates are all here, UTC; null: nothing is complete yet.';
+comment on column meta.publish.leads is 'Leads of the account in normalized.leads.';
+comment on column meta.publish.lead_pipeline_version is 'Version of lead-pipeline that wrote the file.';
+comment on column meta.publish.duckdb_storage_version is
+    'DuckDB storage format of the file; every client from that version on can read it.';
+
+create or replace table meta.tables (
+    schema_name varchar not null,
+    table_name varchar not null,
+    row_count bigint not null,
+    description varchar
+);
+comment on table meta.tables is 'One row per table that this file offers.';
+comment on column meta.tables.schema_name is 'Schema: normalized (as loaded), marts (to report on), meta (about the file).';
+comment on column meta.tables.table_name is 'Name of the table within its schema.';
+comment on column meta.tables.row_count is 'Rows in the table.';
+comment on column meta.tables.description is 'What one row is, and what the table is for.';
