@@ -64,7 +64,9 @@ class Accounts:
             if missing.name == name:
                 raise ConfigurationError(f"Account {name} cannot be used: {missing.reason}")
         names = ", ".join(account.name for account in self.usable) or "none"
-        raise ConfigurationError(f"There is no account {name!r}. Accounts with credentials: {names}.")
+        raise ConfigurationError(
+            f"There is no account {name!r}. Accounts with credentials: {names}."
+        )
 
 
 def load_accounts(settings: Settings) -> Accounts:
@@ -108,6 +110,7 @@ def _from_variables(environment: Mapping[str, str]) -> Accounts:
                 credentials={
                     field: _header_safe(environment[name], name) for field, name in names.items()
                 },
+                credential_names=tuple(names.values()),
             )
         )
     return Accounts(tuple(usable), tuple(missing))
@@ -178,15 +181,20 @@ def _account(
         variable = entry.get(f"{field}_env")
         value = environment.get(str(variable)) if variable else entry.get(field)
         if not value:
-            remedy = f"set the variable {variable}" if variable else f"add `{field}` or `{field}_env`"
+            remedy = (
+                f"set the variable {variable}" if variable else f"add `{field}` or `{field}_env`"
+            )
             return MissingAccount(name, provider.slug, f"{remedy} ({where}).")
         credentials[field] = _header_safe(str(value), f"{where}: {variable or field}")
     return Account(
         name=name,
         provider=provider.slug,
-        base_url=_origin(str(entry.get("base_url", provider.default_base_url)), f"{where}: base_url"),
+        base_url=_origin(
+            str(entry.get("base_url", provider.default_base_url)), f"{where}: base_url"
+        ),
         credentials=credentials,
         requests_per_minute=_positive(entry.get("requests_per_minute"), where),
+        credential_names=tuple(str(entry.get(f"{field}_env", field)) for field in fields),
     )
 
 
@@ -194,7 +202,9 @@ def _positive(value: object, where: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{where}: `requests_per_minute` must be a whole number from 1 on.")
+        raise ConfigurationError(
+            f"{where}: `requests_per_minute` must be a whole number from 1 on."
+        )
     return value
 
 

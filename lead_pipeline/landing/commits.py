@@ -84,6 +84,12 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     files: list[LandedFile] = []
     seen_files: list[LandedFile] = []
     rejected_files: list[LandedFile] = []
+    parameters: dict[str, str] = {}
+    """The walk's query, so that a killed crawl goes on with the very same one."""
+    keep_from: datetime | None = None
+    keep_ids: list[str] = []
+    stop_at: datetime | None = None
+    stop_created_before: datetime | None = None
     record_ids: list[str] = []
     """For a walk over single records: the ids to read, in order."""
     missing_ids: list[str] = []

@@ -9,7 +9,7 @@ the meaning of a record's fields (the provider's SQL file in `lead_pipeline.norm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -39,6 +39,8 @@ class Account:
     credentials: Mapping[str, str] = field(repr=False)
     requests_per_minute: int | None = None
     """A limit of the user's own, below the provider's, or None."""
+    credential_names: tuple[str, ...] = ()
+    """Where the credentials come from (variables, or keys of the TOML file), for messages."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,22 @@ class Identity:
 
 
 class UnusableRecord(Exception):
-    """A record that cannot be filed; the message is the reason, without any of its values."""
+    """A record that cannot be filed; the message is the reason, without any of its values.
+
+    `record_id` is set where the id at least could be read: the record exists, it is not missing.
+    """
+
+    def __init__(self, reason: str, record_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.record_id = record_id
 
 
 @dataclass(frozen=True)
 class Walk:
     """How to walk one stream once: the first request, the next ones, and where to stop.
 
-    - `keep_from`: records updated before it are seen (their ids count) but not landed.
+    - `keep_from`: records updated before it are seen (their ids count) but not landed,
+      unless `keep_ids` names them.
     - `stop_at`: in a list sorted by ascending `updated_at`, the walk ends with the page
       whose last record reaches it. All records of that page are kept.
     - `stop_created_before`: the same for a list sorted by descending `created_at`.
@@ -107,6 +117,7 @@ class Walk:
     parameters: Mapping[str, str]
     read: Callable[[bytes], Page]
     keep_from: datetime | None = None
+    keep_ids: frozenset[str] = frozenset()
     stop_at: datetime | None = None
     stop_created_before: datetime | None = None
     is_full: bool = False
@@ -120,6 +131,11 @@ class Walk:
         return Request(self.path, parameters)
 
     @property
+    def page_size(self) -> int:
+        """How many records a full page holds."""
+        return int(self.parameters.get("limit", "1"))
+
+    @property
     def accepts_missing(self) -> bool:
         """Whether a 404 is an answer (the record is gone) rather than an error."""
         return False
@@ -130,6 +146,14 @@ class Walk:
         if body is None:
             raise MalformedPage("a list cannot be missing")
         return self.read(body)
+
+    def keeps(self, identity: Identity) -> bool:
+        """Whether the record is landed, or only counted as seen."""
+        return (
+            self.keep_from is None
+            or identity.updated_at >= self.keep_from
+            or identity.record_id in self.keep_ids
+        )
 
     def is_past(self, last: Identity) -> bool:
         """Whether the walk may end with the page whose last readable record is `last`."""
@@ -167,20 +191,31 @@ class RecordWalk(Walk):
         return Page(records, next_cursor, total=len(self.record_ids))
 
 
+@dataclass(frozen=True)
+class LeadState:
+    """The times of a lead's newest landed state."""
+
+    updated_at: datetime
+    created_at: datetime | None
+
+
 class Landed(Protocol):
     """What a provider may ask about the account's landed records when it plans a walk."""
 
-    def changed_leads(self, stream: str, window: UpdatedWindow) -> Mapping[str, datetime]:
-        """Ids of the leads that the events of `stream` in the window name, with the newest time."""
+    def payloads(self, stream: str, since: datetime | None, end: datetime) -> Iterator[str]:
+        """Payloads of the stream's records updated in `[since, end)`."""
 
-    def lead_creation_times(self) -> Mapping[str, datetime]:
-        """Every lead landed so far with its `created_at`."""
+    def newest_states(self, lead_ids: Sequence[str]) -> Mapping[str, LeadState]:
+        """The newest landed state of those leads that have one."""
 
-    def leads_without_details(self) -> Mapping[str, datetime]:
+    def count_created_between(self, start: datetime, end: datetime) -> int:
+        """How many landed leads were created in `[start, end)`."""
+
+    def leads_without_details(self) -> Sequence[str]:
         """Leads whose newest list state is younger than their newest single record."""
 
-    def is_closed(self, stream: str, window: UpdatedWindow) -> bool:
-        """Whether the last crawl of `stream` for the window found the stream refused (403)."""
+    def is_complete(self, stream: str, window: UpdatedWindow) -> bool:
+        """Whether the newest crawl of `stream` for the window is complete."""
 
 
 @dataclass(frozen=True)
@@ -206,20 +241,39 @@ class PullRequest:
 class Provider(Protocol):
     """One lead API. Implementations are stateless; the account comes with each call."""
 
-    slug: str
-    title: str
-    default_base_url: str
-    credentials: tuple[Credential, ...]
-    streams: tuple[Stream, ...]
-    required_streams: tuple[str, ...]
-    """The streams that must all be complete for a window of leads to be complete."""
-    documented_limits: tuple[Limit, ...]
+    @property
+    def slug(self) -> str:
+        """The name in code, paths and variables."""
+
+    @property
+    def title(self) -> str:
+        """The name for people."""
+
+    @property
+    def default_base_url(self) -> str:
+        """The API's origin."""
+
+    @property
+    def credentials(self) -> tuple[Credential, ...]:
+        """What an account has to bring."""
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What an account lands, in the order it is pulled."""
+
+    @property
+    def required_streams(self) -> tuple[str, ...]:
+        """The streams that must all be complete for a window of leads to be complete."""
+
+    @property
+    def documented_limits(self) -> tuple[Limit, ...]:
+        """The request limits of a key as documented, the shortest first."""
 
     def headers(self, account: Account) -> Mapping[str, str]:
         """The headers that authenticate each request."""
 
-    def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk | None:
-        """How to ask for `stream`; None when nothing needs asking."""
+    def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk:
+        """How to ask for `stream`. A `RecordWalk` without ids has nothing to ask."""
 
     def identity(self, stream: str, record: msgspec.Raw) -> Identity:
         """Read the fields that file a record. Raises `UnusableRecord` with the reason."""

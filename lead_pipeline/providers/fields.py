@@ -76,7 +76,7 @@ def read_identity(
         raise UnusableRecord(f"`id` is longer than {MAX_ID_CHARACTERS} characters")
     updated = parse_time(_value(fields, updated_at))
     if updated is None:
-        raise UnusableRecord(f"no usable time: `{updated_at}` must be an ISO-8601 time")
+        raise UnusableRecord(f"no usable time: `{updated_at}` must be an ISO-8601 time", record_id)
     tenant = _value(fields, tenant_id) if tenant_id else None
     return Identity(
         record_id=record_id,

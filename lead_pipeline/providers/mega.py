@@ -59,7 +59,7 @@ class Mega:
         }
 
     def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk:
-        """The window from `start − overlap` on; it ends with the page that reaches `end`."""
+        """The window from `start - overlap` on; it ends with the page that reaches `end`."""
         del stream, landed
         parameters = {
             "sort_by": "updated_at",

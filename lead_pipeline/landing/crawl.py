@@ -1,0 +1,226 @@
+"""One crawl: follow a walk page by page, make each page durable, save the place.
+
+    ApiClient ──page──▶ journal ──▶ filed records ──flush──▶ Parquet files ──▶ commit record
+
+After a kill at any instant `Crawl` goes on from the last page in the journal. Belongs here:
+the loop and its order of writes. Does not belong here: which walk, whether an old crawl is
+gone on with, what a failure means for the run (`pull.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lead_pipeline.errors import CursorRefused, PaginationStuck, RequestRefused
+from lead_pipeline.landing.commits import (
+    CommitRecord,
+    Wait,
+    pack_digests,
+    save,
+    unpack_digests,
+)
+from lead_pipeline.landing.files import remove_uncommitted, write_flush
+from lead_pipeline.landing.guards import PaginationGuard
+from lead_pipeline.landing.journal import Journal, JournalPage
+from lead_pipeline.landing.progress import ProgressReporter
+from lead_pipeline.landing.records import FiledPage, file_records
+from lead_pipeline.providers.base import Page, Provider, Walk
+from lead_pipeline.providers.http import ApiClient
+
+
+@dataclass(frozen=True)
+class FlushPolicy:
+    """When pages become Parquet files: whichever comes first. The journal has them before."""
+
+    pages: int = 100
+    seconds: float = 60.0
+    bytes: int = 64 * 1024 * 1024
+
+
+class Crawl:
+    """A crawl of one walk, new or gone on with. `commit` is its record, updated in place."""
+
+    def __init__(
+        self,
+        landing: Path,
+        provider: Provider,
+        walk: Walk,
+        client: ApiClient,
+        commit: CommitRecord,
+        progress: ProgressReporter,
+        flush_policy: FlushPolicy | None = None,
+        expected_pages: int | None = None,
+    ) -> None:
+        self._landing = landing
+        self._provider = provider
+        self._walk = walk
+        self._client = client
+        self._commit = commit
+        self._progress = progress
+        self._policy = flush_policy or FlushPolicy()
+        self._expected_pages = expected_pages
+        self._journal = Journal(landing, commit)
+        self._guard = PaginationGuard(unpack_digests(commit.cursor_digests))
+        self._buffer: list[FiledPage] = []
+        self._buffered_bytes = 0
+        self._flushed_at = time.monotonic()
+        self._page = commit.pages
+        self._cursor = commit.cursor
+        self._records = commit.records
+        self._done = False
+        self._before = (commit.requests, commit.retries, commit.bytes)
+
+    def run(self) -> CommitRecord:
+        """Follow the walk to its end.
+
+        Raises what the client raises, `CursorRefused` and `PaginationStuck`. Whatever is
+        raised, all pages that came are landed and the place is saved before.
+        """
+        try:
+            self._recover()
+            while not self._done:
+                self._next_page()
+        except PaginationStuck as error:
+            self._commit.state = "stuck"
+            raise PaginationStuck(
+                f"{self._where()}: {error}. All good records are landed; nothing more can be "
+                "read in this way. The next run starts this crawl anew."
+            ) from None
+        finally:
+            self._flush(complete=self._done)
+        return self._commit
+
+    def _recover(self) -> None:
+        """Take up pages that a killed crawl left in its journal."""
+        remove_uncommitted(self._landing, self._commit)
+        before = self._page
+        for kept in self._journal.pages_after(self._page):
+            page = self._walk.page(kept.body, kept.cursor)
+            self._take(page, kept)
+        self._commit.resumed += int(before > 0 or self._page > 0)
+        if self._page > 0:
+            self._progress.resumed(self._page, self._records)
+        else:
+            save(self._landing, self._commit)
+
+    def _next_page(self) -> None:
+        cursor = self._cursor
+        answer: list[bytes | None] = []
+
+        def read(body: bytes | None) -> Page:
+            page = self._walk.page(body, cursor)
+            answer[:] = [body]
+            return page
+
+        try:
+            page = self._client.fetch(
+                self._walk.request(cursor), read, accepts_missing=self._walk.accepts_missing
+            )
+        except RequestRefused as error:
+            if error.status == 400 and cursor is not None:
+                raise CursorRefused(
+                    f"{self._where()}: the server no longer takes the cursor of page "
+                    f"{self._page + 1:,} (400)."
+                ) from None
+            raise
+        kept = JournalPage(self._page + 1, cursor, datetime.now(UTC), answer[0])
+        self._journal.append(kept)
+        self._take(page, kept)
+        self._progress.page(self._page, self._records, self._expect(page))
+        if self._flush_is_due():
+            self._flush(complete=self._done)
+
+    def _take(self, page: Page, kept: JournalPage) -> None:
+        """Count a page in: its records into the buffer, the cursor to the next place."""
+        filed = file_records(
+            self._provider,
+            self._commit.stream,
+            self._walk,
+            page.records,
+            self._commit.tenant_id,
+            number=kept.number,
+            fetched_at=kept.fetched_at,
+        )
+        self._buffer.append(filed)
+        self._buffered_bytes += len(kept.body or b"")
+        self._page = kept.number
+        self._records += len(filed.filed)
+        if kept.body is None:
+            self._commit.missing_ids.append(kept.cursor or self._commit.record_ids[0])
+        self._done = page.next_cursor is None or (
+            filed.last is not None and self._walk.is_past(filed.last)
+        )
+        if not self._done:
+            self._guard.check(page, kept.number)
+        self._cursor = page.next_cursor
+
+    def _flush_is_due(self) -> bool:
+        return (
+            len(self._buffer) >= self._policy.pages
+            or self._buffered_bytes >= self._policy.bytes
+            or time.monotonic() - self._flushed_at >= self._policy.seconds
+        )
+
+    def _flush(self, *, complete: bool) -> None:
+        """Files first, then the commit record, then the journal: each step can be the last."""
+        commit = self._commit
+        if self._buffer:
+            flushed = write_flush(self._landing, commit, self._buffer)
+            commit.files += flushed.records
+            commit.rejected_files += flushed.rejected
+            commit.seen_files += flushed.seen
+            for day, rows in flushed.rows_by_date.items():
+                commit.rows_by_date[day] = commit.rows_by_date.get(day, 0) + rows
+            commit.records += sum(file.rows for file in flushed.records)
+            for page in self._buffer:
+                commit.seen += len(page.filed) + len(page.seen_ids)
+                commit.overlap_records += self._count_overlap(page)
+                commit.rejected += len(page.rejected)
+                commit.foreign += sum(r.kind == "foreign_tenant" for r in page.rejected)
+        commit.pages = self._page
+        commit.cursor = self._cursor
+        commit.cursor_digests = pack_digests(self._guard.digests)
+        self._count_requests()
+        if complete:
+            commit.complete = True
+            commit.state = "complete"
+            commit.cursor = None
+            commit.cursor_digests = ""
+        if commit.state != "running":
+            commit.finished_at = datetime.now(UTC)
+        save(self._landing, commit)
+        self._buffer = []
+        self._buffered_bytes = 0
+        self._flushed_at = time.monotonic()
+        if commit.state == "running":
+            self._journal.drop_through(commit.pages)
+        else:
+            self._journal.remove()
+
+    def _count_overlap(self, page: FiledPage) -> int:
+        start = self._commit.window.start
+        if start is None or self._commit.full:
+            return 0
+        return sum(record.identity.updated_at < start for record in page.filed)
+
+    def _count_requests(self) -> None:
+        counters = self._client.counters
+        requests, retries, size = self._before
+        self._commit.requests = requests + counters.requests
+        self._commit.retries = retries + counters.retries
+        self._commit.bytes = size + counters.bytes
+        new_waits = counters.waits
+        self._commit.quota_waits += [Wait(round(w.seconds, 3), w.reason) for w in new_waits]
+        counters.waits = []
+
+    def _expect(self, page: Page) -> int | None:
+        if page.total is not None and page.records:
+            return max(self._page, -(-page.total // self._walk.page_size))
+        return self._expected_pages
+
+    def _where(self) -> str:
+        commit = self._commit
+        return f"{commit.account}/{commit.stream}, window {commit.updated_window}"

@@ -1,0 +1,173 @@
+"""Landed Parquet files: their columns, their places, and writing them whole or not at all.
+
+    landing/<account>/<stream>/date=YYYY-MM-DD/<crawl_id>-<first page>-<last page>.parquet
+    landing/<account>/_rejected/<crawl_id>-….parquet
+    landing/<account>/_seen/<crawl_id>-….parquet
+
+Belongs here: the form of the files. Does not belong here: when a file is due, and which files
+count (that is the commit record's to say).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lead_pipeline.landing.commits import CommitRecord, LandedFile
+from lead_pipeline.landing.records import FiledPage
+
+_TIME = pa.timestamp("us", tz="UTC")
+
+RECORD_SCHEMA = pa.schema(
+    [
+        ("provider", pa.string()),
+        ("account", pa.string()),
+        ("stream", pa.string()),
+        ("record_id", pa.string()),
+        ("updated_at", _TIME),
+        ("created_at", _TIME),
+        ("payload", pa.string()),
+        ("fetched_at", _TIME),
+        ("crawl_id", pa.string()),
+        ("page", pa.int32()),
+    ]
+)
+"""The landing columns that the contract fixes."""
+
+REJECTED_SCHEMA = pa.schema(
+    [
+        ("provider", pa.string()),
+        ("account", pa.string()),
+        ("stream", pa.string()),
+        ("kind", pa.string()),
+        ("reason", pa.string()),
+        ("payload", pa.binary()),
+        ("fetched_at", _TIME),
+        ("crawl_id", pa.string()),
+        ("page", pa.int32()),
+        ("position", pa.int32()),
+    ]
+)
+
+SEEN_SCHEMA = pa.schema(
+    [
+        ("account", pa.string()),
+        ("record_id", pa.string()),
+        ("fetched_at", _TIME),
+        ("crawl_id", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class FlushedFiles:
+    """The files of one flush."""
+
+    records: list[LandedFile]
+    rejected: list[LandedFile]
+    seen: list[LandedFile]
+    rows_by_date: dict[str, int]
+
+
+def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage]) -> FlushedFiles:
+    """Write what `pages` (at least one) hold, one file per UTC date of the records' `updated_at`.
+
+    Of records that were met but are not landed only the ids are kept. Files appear under their
+    names once they are whole and on disk.
+    """
+    name = f"{commit.crawl_id}-{pages[0].number:06d}-{pages[-1].number:06d}.parquet"
+    account = Path(commit.account)
+    by_date: dict[date, list[tuple[object, ...]]] = defaultdict(list)
+    for page in pages:
+        for record in page.filed:
+            by_date[record.identity.updated_at.date()].append(
+                (
+                    commit.provider,
+                    commit.account,
+                    commit.stream,
+                    record.identity.record_id,
+                    record.identity.updated_at,
+                    record.identity.created_at,
+                    record.payload,
+                    page.fetched_at,
+                    commit.crawl_id,
+                    page.number,
+                )
+            )
+    records = [
+        _write(landing, account / commit.stream / f"date={day}" / name, RECORD_SCHEMA, rows)
+        for day, rows in sorted(by_date.items())
+    ]
+    rejected_rows = [
+        (
+            commit.provider,
+            commit.account,
+            commit.stream,
+            record.kind,
+            record.reason,
+            record.payload,
+            page.fetched_at,
+            commit.crawl_id,
+            page.number,
+            record.position,
+        )
+        for page in pages
+        for record in page.rejected
+    ]
+    seen_rows = [
+        (commit.account, record_id, page.fetched_at, commit.crawl_id)
+        for page in pages
+        for record_id in page.seen_ids
+    ]
+    return FlushedFiles(
+        records=records,
+        rejected=_write_some(landing, account / "_rejected" / name, REJECTED_SCHEMA, rejected_rows),
+        seen=_write_some(landing, account / "_seen" / name, SEEN_SCHEMA, seen_rows),
+        rows_by_date={day.isoformat(): len(rows) for day, rows in by_date.items()},
+    )
+
+
+def remove_uncommitted(landing: Path, commit: CommitRecord) -> None:
+    """Remove files of a killed crawl that its commit record does not list.
+
+    They were never landed: the pages they were made of are still in the journal.
+    """
+    committed = {file.path for file in (*commit.files, *commit.rejected_files, *commit.seen_files)}
+    account = landing / commit.account
+    for pattern in (f"{commit.stream}/date=*", "_rejected", "_seen"):
+        for path in account.glob(f"{pattern}/*{commit.crawl_id}-*"):
+            if path.relative_to(landing).as_posix() not in committed:
+                path.unlink()
+
+
+def _write_some(
+    landing: Path, path: Path, schema: pa.Schema, rows: Sequence[tuple[object, ...]]
+) -> list[LandedFile]:
+    return [_write(landing, path, schema, rows)] if rows else []
+
+
+def _write(
+    landing: Path, path: Path, schema: pa.Schema, rows: Iterable[tuple[object, ...]]
+) -> LandedFile:
+    columns = list(zip(*rows, strict=True))
+    table = pa.Table.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)],
+        schema=schema,
+    )
+    target = landing / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.tmp")
+    with temporary.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    size = temporary.stat().st_size
+    temporary.replace(target)
+    return LandedFile(path.as_posix(), table.num_rows, size)

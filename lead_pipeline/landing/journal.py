@@ -1,0 +1,55 @@
+"""The journal of a crawl: each page as it came, until the Parquet file that holds it is durable.
+
+    landing/<account>/_journal/<crawl_id>/000120.page
+
+A page is in the journal before the next one is asked for. So a kill at any instant costs at
+most the one page whose answer was under way, while files stay large. Belongs here: writing,
+reading and dropping pages. Does not belong here: what is in them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from lead_pipeline.landing.commits import CommitRecord, write_durably
+
+
+class JournalPage(msgspec.Struct, frozen=True):
+    """One answer. `body` is None where the server said that the record is gone (404)."""
+
+    number: int
+    cursor: str | None
+    fetched_at: datetime
+    body: bytes | None
+
+
+class Journal:
+    """The journal folder of one crawl. Pages are numbered from 1."""
+
+    def __init__(self, landing: Path, commit: CommitRecord) -> None:
+        self._folder = landing / commit.account / "_journal" / commit.crawl_id
+
+    def append(self, page: JournalPage) -> None:
+        """Keep a page; it is on disk when this returns."""
+        write_durably(self._folder / f"{page.number:06d}.page", msgspec.msgpack.encode(page))
+
+    def pages_after(self, number: int) -> Iterator[JournalPage]:
+        """The kept pages with numbers above `number`, in order, without gaps."""
+        for path in sorted(self._folder.glob("*.page")):
+            if int(path.stem) > number:
+                yield msgspec.msgpack.decode(path.read_bytes(), type=JournalPage)
+
+    def drop_through(self, number: int) -> None:
+        """Forget the pages up to `number`: their Parquet files are durable."""
+        for path in sorted(self._folder.glob("*.page")):
+            if int(path.stem) <= number:
+                path.unlink()
+
+    def remove(self) -> None:
+        """Forget all pages and the folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)

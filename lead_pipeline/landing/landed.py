@@ -1,0 +1,135 @@
+"""Questions to an account's landed records, answered by DuckDB over the Parquet files.
+
+Belongs here: what planning a crawl needs to know, so that it does not depend on the warehouse.
+Does not belong here: the warehouse, and what providers make of the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from lead_pipeline.landing.commits import CommitRecord, commit_records
+from lead_pipeline.partitions import UpdatedWindow, days_between
+from lead_pipeline.providers.base import LeadState
+from lead_pipeline.sql import read_sql
+
+BATCH_ROWS = 10_000
+
+
+class LandedRecords:
+    """An account's landed records. Reads files anew with each question."""
+
+    def __init__(self, landing: Path, account: str) -> None:
+        self._landing = landing
+        self._account = account
+
+    def payloads(self, stream: str, since: datetime | None, end: datetime) -> Iterator[str]:
+        """Payloads of the stream's records updated in `[since, end)`."""
+        files = self._files(stream, since, end)
+        if not files:
+            return
+        lower = since or datetime.min.replace(tzinfo=UTC)
+        with duckdb.connect() as connection:
+            cursor = connection.execute(
+                "select payload from read_parquet($files, hive_partitioning = false) "
+                "where updated_at >= $since and updated_at < $end",
+                {"files": files, "since": lower, "end": end},
+            )
+            while batch := cursor.fetchmany(BATCH_ROWS):
+                yield from (row[0] for row in batch)
+
+    def newest_states(self, lead_ids: Sequence[str]) -> Mapping[str, LeadState]:
+        """The newest landed state of those leads that have one, from lists and single records."""
+        files = self._files("leads") + self._files("lead_details")
+        rows = self._query("newest_states", files, ids=list(lead_ids)) if lead_ids else []
+        return {row[0]: LeadState(row[1], row[2]) for row in rows}
+
+    def count_created_between(self, start: datetime, end: datetime) -> int:
+        """How many landed leads were created in `[start, end)`."""
+        rows = self._query("count_created_between", self._files("leads"), start=start, end=end)
+        return int(rows[0][0]) if rows else 0
+
+    def leads_without_details(self) -> Sequence[str]:
+        """Leads whose newest list state is younger than their newest single record."""
+        gone = [
+            (lead_id, record.started_at)
+            for record in commit_records(self._landing, self._account)
+            for lead_id in record.missing_ids
+        ]
+        rows = self._query(
+            "leads_without_details",
+            self._files("leads") + self._files("lead_details"),
+            gone_ids=[lead_id for lead_id, _ in gone],
+            gone_at=[gone_at for _, gone_at in gone],
+        )
+        return [row[0] for row in rows]
+
+    def is_complete(self, stream: str, window: UpdatedWindow) -> bool:
+        """Whether the newest crawl of `stream` that covers the window is complete."""
+        covering = [
+            record
+            for record in commit_records(self._landing, self._account)
+            if record.stream == stream and _covers(record, window)
+        ]
+        return bool(covering) and covering[-1].complete
+
+    def count_late_arrivals(self, commit: CommitRecord) -> int:
+        """How many of the crawl's records lie before its window and had not landed before."""
+        start = commit.window.start
+        if start is None or commit.full or not commit.overlap_records:
+            return 0
+        own = [file.path for file in commit.files if _date_of(file.path) <= f"{start:%Y-%m-%d}"]
+        folders = sorted({Path(path).parent for path in own})
+        earlier = [
+            str(path)
+            for folder in folders
+            for path in (self._landing / folder).glob("*.parquet")
+            if commit.crawl_id not in path.name
+        ]
+        if not earlier:
+            return commit.overlap_records
+        rows = self._query(
+            "late_arrivals",
+            None,
+            own=[str(self._landing / p) for p in own],
+            earlier=earlier,
+            start=start,
+        )
+        return int(rows[0][0])
+
+    def _files(
+        self, stream: str, since: datetime | None = None, end: datetime | None = None
+    ) -> list[str]:
+        folder = self._landing / self._account / stream
+        if since is None or end is None:
+            return sorted(str(path) for path in folder.glob("date=*/*.parquet"))
+        return sorted(
+            str(path)
+            for day in days_between(since.date(), end.date())
+            for path in (folder / f"date={day}").glob("*.parquet")
+        )
+
+    def _query(self, name: str, files: list[str] | None, **parameters: Any) -> list[Any]:
+        if files is not None:
+            if not files:
+                return []
+            parameters["files"] = files
+        with duckdb.connect() as connection:
+            return connection.execute(read_sql("landing", name), parameters).fetchall()
+
+
+def _covers(record: CommitRecord, window: UpdatedWindow) -> bool:
+    if record.window.end < window.end:
+        return False
+    return record.window.start is None or (
+        window.start is not None and record.window.start <= window.start
+    )
+
+
+def _date_of(path: str) -> str:
+    return Path(path).parent.name.removeprefix("date=")

@@ -1,0 +1,103 @@
+"""Telling people how far a crawl is, why it waits, and how long it still takes.
+
+Belongs here: the words and numbers of progress. Does not belong here: where they are shown
+(Dagster's log, a bar on a terminal).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Protocol
+
+from lead_pipeline.providers.quota import Pause
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One moment of a crawl."""
+
+    account: str
+    stream: str
+    page: int
+    records: int
+    expected_pages: int | None
+    """None where neither the provider nor an earlier crawl tells."""
+    seconds_left: float | None
+    message: str
+
+
+class ProgressListener(Protocol):
+    """Where progress is shown."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Show it."""
+
+
+@dataclass
+class ProgressReporter:
+    """Follows one crawl and reports to `listener`: each page, each wait, each retry."""
+
+    account: str
+    stream: str
+    listener: ProgressListener
+    pages: int = 0
+    records: int = 0
+    expected_pages: int | None = None
+    _started: float = field(default_factory=time.monotonic)
+    _pages_before: int = 0
+
+    def resumed(self, pages: int, records: int) -> None:
+        """The crawl goes on after `pages` that were landed earlier."""
+        self.pages, self.records, self._pages_before = pages, records, pages
+        self._report(f"goes on after page {pages:,}")
+
+    def page(self, pages: int, records: int, expected_pages: int | None) -> None:
+        """Page number `pages` came, `records` in all so far."""
+        self.pages, self.records, self.expected_pages = pages, records, expected_pages
+        self._report(self._position())
+
+    def waiting(self, pause: Pause) -> None:
+        """The crawl waits for the quota."""
+        self._report(f"{self._position()}; waits {pause.seconds:,.1f} s: {pause.reason}")
+
+    def retrying(self, reason: str, seconds: float) -> None:
+        """The crawl asks again."""
+        self._report(f"{self._position()}; asks again in {seconds:,.1f} s after {reason}")
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate from the pages so far, or from the quota where that is slower."""
+        if self.expected_pages is None or self.pages >= self.expected_pages:
+            return None
+        left = self.expected_pages - self.pages
+        done = self.pages - self._pages_before
+        if not done:
+            return None
+        return left * (time.monotonic() - self._started) / done
+
+    def _position(self) -> str:
+        if self.expected_pages is None or self.expected_pages < self.pages:
+            return f"page {self.pages:,}, {self.records:,} records"
+        position = f"page {self.pages:,} of {self.expected_pages:,}, {self.records:,} records"
+        left = self.seconds_left
+        if left is None or left < 5:
+            return position
+        minutes = f"{ceil(left / 60):,} min" if left > 90 else f"{ceil(left):,} s"
+        done = self.pages - self._pages_before
+        rate = 60 * done / max(time.monotonic() - self._started, 0.001)
+        return f"{position}, {minutes} left at {rate:,.0f} a minute"
+
+    def _report(self, message: str) -> None:
+        self.listener(
+            Progress(
+                self.account,
+                self.stream,
+                self.pages,
+                self.records,
+                self.expected_pages,
+                self.seconds_left,
+                f"{self.account}/{self.stream}: {message}",
+            )
+        )

@@ -1,0 +1,308 @@
+"""Pulling one stream of one account for a window: go on or begin, restart, fall back, count.
+
+    window ──▶ unfinished crawl? ──▶ go on with it ──┐
+                    └─ no ─▶ plan a walk ──▶ crawl ──┴──▶ commit record, or an error
+
+Belongs here: what is decided around a crawl. Does not belong here: the crawl's own loop
+(`crawl.py`), Dagster (`assets.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+
+import msgspec
+
+from lead_pipeline.errors import (
+    AccessRefused,
+    CursorRefused,
+    ForeignTenant,
+    RequestRefused,
+)
+from lead_pipeline.landing.commits import (
+    CommitRecord,
+    Window,
+    commit_records,
+    new_crawl_id,
+    save,
+    write_durably,
+)
+from lead_pipeline.landing.crawl import Crawl, FlushPolicy
+from lead_pipeline.landing.journal import Journal
+from lead_pipeline.landing.landed import LandedRecords
+from lead_pipeline.landing.progress import Progress, ProgressListener, ProgressReporter
+from lead_pipeline.locks import held
+from lead_pipeline.partitions import UpdatedWindow
+from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
+from lead_pipeline.providers.http import ApiClient, RetryPolicy, Timeouts
+from lead_pipeline.providers.quota import Quota
+from lead_pipeline.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class PullOptions:
+    """What only tests and benchmarks change."""
+
+    retry: RetryPolicy = dataclasses.field(default_factory=RetryPolicy)
+    timeouts: Timeouts = dataclasses.field(default_factory=Timeouts)
+    flush: FlushPolicy = dataclasses.field(default_factory=FlushPolicy)
+
+
+def pull_stream(
+    settings: Settings,
+    account: Account,
+    stream: str,
+    window: UpdatedWindow,
+    *,
+    full: bool = False,
+    dagster_run_id: str | None = None,
+    listener: ProgressListener = lambda progress: None,
+    options: PullOptions | None = None,
+) -> CommitRecord:
+    """Land `stream` of `account` for `window`; returns the crawl's commit record.
+
+    One process at a time asks an account's API; others wait. Raises `CrawlError`,
+    `QuotaExhausted` or `RetryableError`; what has landed until then stays, and the next call
+    for the same window goes on from there. Raises `ForeignTenant` after landing the rest.
+    """
+    pull = _Pull(settings, account, stream, window, full, dagster_run_id, listener, options)
+    purpose = f"pulling {account.name}/{stream} {window}"
+    with held(settings.account_lock(account.name), purpose, tell=pull.tell):
+        return pull.run()
+
+
+class _Pull:
+    """The state of one call of `pull_stream`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        account: Account,
+        stream: str,
+        window: UpdatedWindow,
+        full: bool,
+        dagster_run_id: str | None,
+        listener: ProgressListener,
+        options: PullOptions | None,
+    ) -> None:
+        self._landing = settings.landing_path
+        self._settings = settings
+        self._account = account
+        self._provider = PROVIDERS[account.provider]
+        self._stream = stream
+        self._window = window
+        self._full = full
+        self._dagster_run_id = dagster_run_id
+        self._listener = listener
+        self._options = options or PullOptions()
+        self._landed = LandedRecords(self._landing, account.name)
+        self._quota_path = self._landing / account.name / "_quota.json"
+
+    def tell(self, message: str) -> None:
+        """Show a sentence that belongs to no page."""
+        self._listener(Progress(self._account.name, self._stream, 0, 0, None, None, message))
+
+    def run(self) -> CommitRecord:
+        records = [
+            record
+            for record in commit_records(self._landing, self._account.name)
+            if record.stream == self._stream
+        ]
+        commit, walk = self._resumable(records) or self._planned()
+        if isinstance(walk, RecordWalk) and not walk.record_ids:
+            return self._nothing_to_ask(commit)
+        reporter = ProgressReporter(self._account.name, self._stream, self._listener)
+        with ApiClient(
+            self._provider,
+            self._account,
+            self._load_quota(),
+            reporter,
+            max_wait_seconds=self._settings.max_wait_seconds,
+            retry=self._options.retry,
+            timeouts=self._options.timeouts,
+        ) as client:
+            try:
+                commit = self._crawl(client, reporter, walk, commit, _expected_pages(records, walk))
+            finally:
+                write_durably(self._quota_path, msgspec.json.encode(client.quota))
+        return self._concluded(commit)
+
+    def _resumable(self, records: list[CommitRecord]) -> tuple[CommitRecord, Walk] | None:
+        """The newest unfinished crawl of the same window, with the walk that it was on."""
+        same = [
+            record
+            for record in records
+            if record.updated_window == self._window and record.full == self._full
+        ]
+        if not same or same[-1].state != "running":
+            return None
+        commit = same[-1]
+        return commit, _walk_of(commit, self._plan())
+
+    def _planned(self) -> tuple[CommitRecord, Walk]:
+        walk = self._plan()
+        started_at = datetime.now(UTC)
+        commit = CommitRecord(
+            crawl_id=new_crawl_id(started_at, self._stream),
+            account=self._account.name,
+            provider=self._account.provider,
+            stream=self._stream,
+            window=Window(self._window.start, self._window.end),
+            full=self._full,
+            is_full=walk.is_full,
+            note=walk.note,
+            started_at=started_at,
+            dagster_run_id=self._dagster_run_id,
+            parameters=dict(walk.parameters),
+            keep_from=walk.keep_from,
+            keep_ids=sorted(walk.keep_ids),
+            stop_at=walk.stop_at,
+            stop_created_before=walk.stop_created_before,
+            record_ids=list(walk.record_ids) if isinstance(walk, RecordWalk) else [],
+        )
+        return commit, walk
+
+    def _plan(self) -> Walk:
+        request = PullRequest(
+            window=self._window,
+            overlap=self._settings.overlap,
+            now=datetime.now(UTC),
+            full=self._full,
+            stale_for_days=self._settings.stale_for_days,
+            horizon_days=self._settings.horizon_days,
+            detail_requests=self._settings.detail_requests,
+        )
+        return self._provider.walk(self._stream, request, self._landed)
+
+    def _crawl(
+        self,
+        client: ApiClient,
+        reporter: ProgressReporter,
+        walk: Walk,
+        commit: CommitRecord,
+        expected_pages: int | None,
+    ) -> CommitRecord:
+        """Crawl; once, when the server no longer takes the cursor, begin again."""
+        try:
+            if commit.tenant_id is None:
+                commit.tenant_id = self._tenant(client)
+            return self._run_crawl(client, reporter, walk, commit, expected_pages)
+        except CursorRefused as error:
+            self.tell(f"{error} The crawl starts again from the first page.")
+            commit.state = "restarted"
+            commit.note = "The server no longer took the cursor; the crawl was started again."
+            commit.finished_at = datetime.now(UTC)
+            save(self._landing, commit)
+            Journal(self._landing, commit).remove()
+            tenant_id = commit.tenant_id
+            commit, walk = self._planned()
+            commit.tenant_id = tenant_id
+            return self._run_crawl(client, reporter, walk, commit, expected_pages)
+
+    def _run_crawl(
+        self,
+        client: ApiClient,
+        reporter: ProgressReporter,
+        walk: Walk,
+        commit: CommitRecord,
+        expected_pages: int | None,
+    ) -> CommitRecord:
+        crawl = Crawl(
+            self._landing,
+            self._provider,
+            walk,
+            client,
+            commit,
+            reporter,
+            self._options.flush,
+            expected_pages,
+        )
+        try:
+            return crawl.run()
+        except AccessRefused as error:
+            if self._stream in self._provider.required_streams:
+                raise
+            # An optional stream that is closed to the key is a fact, not a failure.
+            commit.state = "refused"
+            commit.note = f"{error} The account is pulled without {self._stream}."
+            commit.finished_at = datetime.now(UTC)
+            save(self._landing, commit)
+            self.tell(commit.note)
+            return commit
+
+    def _tenant(self, client: ApiClient) -> str | None:
+        request = self._provider.tenant_request()
+        if request is None:
+            return self._provider.tenant(self._account, None)
+        known = [
+            record.tenant_id
+            for record in commit_records(self._landing, self._account.name)
+            if record.tenant_id and record.dagster_run_id == self._dagster_run_id
+        ]
+        if known and self._dagster_run_id is not None:
+            return known[-1]
+        try:
+            return client.fetch(
+                request,
+                lambda body: self._provider.tenant(self._account, body),
+                accepts_missing=True,
+            )
+        except RequestRefused as error:
+            self.tell(f"{error} Records are not checked for their tenant.")
+            return None
+
+    def _nothing_to_ask(self, commit: CommitRecord) -> CommitRecord:
+        commit.complete = True
+        commit.state = "complete"
+        commit.finished_at = datetime.now(UTC)
+        save(self._landing, commit)
+        return commit
+
+    def _concluded(self, commit: CommitRecord) -> CommitRecord:
+        late = self._landed.count_late_arrivals(commit)
+        if late:
+            commit.late_arrivals = late
+            save(self._landing, commit)
+        if commit.foreign:
+            raise ForeignTenant(
+                f"{self._account.name}/{self._stream}, window {self._window}: {commit.foreign:,} "
+                f"records of another tenant were rejected, {commit.records:,} others landed. Tell "
+                "the provider, and check that the account's credentials belong together."
+            )
+        return commit
+
+    def _load_quota(self) -> Quota:
+        """What is left of the quota after the account's last crawl, also of a killed one."""
+        try:
+            return msgspec.json.decode(self._quota_path.read_bytes(), type=Quota)
+        except (OSError, msgspec.DecodeError):
+            return Quota()
+
+
+def _walk_of(commit: CommitRecord, planned: Walk) -> Walk:
+    """The walk that the killed crawl was on: a new plan may differ by what has landed since."""
+    walk = dataclasses.replace(
+        planned,
+        parameters=commit.parameters,
+        keep_from=commit.keep_from,
+        keep_ids=frozenset(commit.keep_ids),
+        stop_at=commit.stop_at,
+        stop_created_before=commit.stop_created_before,
+        is_full=commit.is_full,
+        note=commit.note,
+    )
+    if isinstance(walk, RecordWalk):
+        return dataclasses.replace(walk, record_ids=tuple(commit.record_ids))
+    return walk
+
+
+def _expected_pages(records: list[CommitRecord], walk: Walk) -> int | None:
+    """How many pages the newest complete crawl with the same query took."""
+    if isinstance(walk, RecordWalk):
+        return len(walk.record_ids)
+    for record in reversed(records):
+        if record.complete and record.is_full == walk.is_full and walk.is_full:
+            return record.pages
+    return None

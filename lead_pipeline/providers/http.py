@@ -1,0 +1,258 @@
+"""The one HTTP client: authenticated GETs with timeouts, bounded retries and the quota.
+
+    Request ──▶ wait for the quota ──▶ GET ──▶ retry what may pass ──▶ body, or an error
+
+Retried, with jittered backoff: connection errors, timeouts, 429 (after what it asks for), 5xx,
+and bodies that are not the documented page. Never retried: other 4xx, redirects.
+
+Belongs here: everything about one request. Does not belong here: cursors and records.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+import httpx
+
+from lead_pipeline.errors import (
+    AccessRefused,
+    MalformedPage,
+    QuotaExhausted,
+    RequestRefused,
+    RetryableError,
+)
+from lead_pipeline.providers.base import Account, Provider, Request
+from lead_pipeline.providers.quota import Pause, Quota, parse_retry_after
+
+MAX_BODY_BYTES = 128 * 1024 * 1024
+USER_AGENT = "lead-pipeline"
+READ_CHUNK_BYTES = 64 * 1024
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often to ask again, and how long to wait between (seconds)."""
+
+    attempts: int = 6
+    first_backoff: float = 0.5
+    longest_backoff: float = 30.0
+
+    def backoff(self, attempt: int) -> float:
+        """A random wait after the failed attempt number `attempt` (1 is the first)."""
+        ceiling = min(self.longest_backoff, self.first_backoff * 2.0 ** (attempt - 1))
+        # Half fixed, half random: clients that failed together come back apart.
+        return ceiling * (0.5 + 0.5 * random.random())  # noqa: S311 - not for secrets
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds: to connect, between two pieces of a body, and for the whole answer."""
+
+    connect: float = 10.0
+    read: float = 60.0
+    total: float = 300.0
+
+
+class Observer(Protocol):
+    """Who is told of waits and retries while they happen."""
+
+    def waiting(self, pause: Pause) -> None:
+        """The client is about to wait for a quota."""
+
+    def retrying(self, reason: str, seconds: float) -> None:
+        """The client is about to ask again after `seconds`."""
+
+
+@dataclass
+class Counters:
+    """What the client has done so far."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    waits: list[Pause] = field(default_factory=list)
+
+
+class ApiClient:
+    """Asks one account's API. Use as a context manager; not for use by several threads."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        account: Account,
+        quota: Quota,
+        observer: Observer,
+        *,
+        max_wait_seconds: float = 600.0,
+        retry: RetryPolicy | None = None,
+        timeouts: Timeouts | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._provider = provider
+        self._account = account
+        self._observer = observer
+        self._max_wait_seconds = max_wait_seconds
+        self._retry = retry or RetryPolicy()
+        self._timeouts = timeouts or Timeouts()
+        self._sleep = sleep
+        self._kept_requests = max(
+            *(limit.requests for limit in provider.documented_limits),
+            account.requests_per_minute or 0,
+            1,
+        )
+        self.quota = quota
+        self.counters = Counters()
+        self._http = httpx.Client(
+            base_url=account.base_url,
+            headers={
+                **provider.headers(account),
+                "Accept": "application/json",
+                "User-Agent": USER_AGENT,
+            },
+            timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
+            follow_redirects=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def fetch(
+        self,
+        request: Request,
+        read: Callable[[bytes | None], _Answer],
+        *,
+        accepts_missing: bool = False,
+    ) -> _Answer:
+        """GET `request` and return what `read` makes of the body (None for an accepted 404).
+
+        Raises `QuotaExhausted` before a wait that is too long, `AccessRefused` and
+        `RequestRefused` for answers that asking again does not change, and `RetryableError`
+        when all attempts have failed.
+        """
+        for attempt in range(1, self._retry.attempts + 1):
+            self._wait_for_quota()
+            try:
+                body = self._send(request, accepts_missing)
+                return read(body)
+            except RetryableError as error:
+                if attempt == self._retry.attempts:
+                    raise type(error)(
+                        f"{self._where(request)} failed {attempt} times, last with: {error}. "
+                        "The place is saved; run again to go on from it."
+                    ) from None
+                self._before_retry(error, attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _before_retry(self, error: RetryableError, attempt: int) -> None:
+        self.counters.retries += 1
+        if error.retry_after is not None and error.retry_after > 0:
+            return  # The quota knows how long to wait.
+        seconds = self._retry.backoff(attempt)
+        self._observer.retrying(str(error), seconds)
+        self._sleep(seconds)
+
+    def _wait_for_quota(self) -> None:
+        now = time.time()
+        pause = self.quota.pause(
+            now, self._provider.documented_limits, self._account.requests_per_minute
+        )
+        if pause is None:
+            return
+        if pause.seconds > self._max_wait_seconds:
+            raise QuotaExhausted(
+                f"{self._account.name}: {pause.reason}; requests come back in "
+                f"{pause.seconds:,.0f} s, longer than the longest single wait of "
+                f"{self._max_wait_seconds:,.0f} s. The place is saved; run again then.",
+                seconds=pause.seconds,
+            )
+        self.counters.waits.append(pause)
+        self._observer.waiting(pause)
+        # Sleeps may end early by a hair; the quota is for the server's clock to refuse.
+        deadline = now + pause.seconds
+        while (left := deadline - time.time()) > 0:
+            self._sleep(left)
+
+    def _send(self, request: Request, accepts_missing: bool) -> bytes | None:
+        sent_at = time.time()
+        self.quota.sent(sent_at, self._kept_requests)
+        self.counters.requests += 1
+        deadline = time.monotonic() + self._timeouts.total
+        try:
+            with self._http.stream(
+                "GET", request.path, params=dict(request.parameters)
+            ) as response:
+                self.quota.observe(response.headers, sent_at, time.time())
+                if response.status_code == 200:
+                    return self._body(response, deadline)
+                if response.status_code == 404 and accepts_missing:
+                    return None
+                self._raise_for(response, request)
+        except httpx.TimeoutException as error:
+            raise RetryableError(f"a timeout ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            raise RetryableError(f"a connection error ({type(error).__name__})") from None
+        raise AssertionError("every other status raises")
+
+    def _body(self, response: httpx.Response, deadline: float) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_bytes(READ_CHUNK_BYTES):
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise MalformedPage(f"a body of more than {MAX_BODY_BYTES:,} bytes")
+            if time.monotonic() > deadline:
+                raise RetryableError(f"a body that took over {self._timeouts.total:,.0f} s")
+            chunks.append(chunk)
+        self.counters.bytes += size
+        return b"".join(chunks)
+
+    def _raise_for(self, response: httpx.Response, request: Request) -> None:
+        status = response.status_code
+        if status == 429:
+            now = time.time()
+            retry_after = parse_retry_after(response.headers.get("Retry-After"), now)
+            self.quota.refused(retry_after, now)
+            raise RetryableError("429 Too Many Requests", retry_after=retry_after)
+        if status >= 500 or status == 408:
+            raise RetryableError(f"{status} {response.reason_phrase}")
+        where = self._where(request)
+        if status in (401, 403):
+            raise AccessRefused(f"{where} answered {status}: {self._access_remedy(status)}")
+        if 300 <= status < 400:
+            raise RequestRefused(
+                f"{where} answered {status}, a redirect, which is not followed so that the key "
+                "goes nowhere else. Set the base URL to the API's own origin.",
+                status=status,
+            )
+        raise RequestRefused(
+            f"{where} answered {status} {response.reason_phrase}; asking again unchanged does "
+            "not help.",
+            status=status,
+        )
+
+    def _access_remedy(self, status: int) -> str:
+        names = " and ".join(self._account.credential_names)
+        if status == 401:
+            return f"the credentials ({names}) of the account are wrong or revoked. Set new ones."
+        return (
+            f"the key may not read this. Check the scope of the key and that the credentials "
+            f"({names}) belong together."
+        )
+
+    def _where(self, request: Request) -> str:
+        return f"{self._account.name}: GET {self._account.base_url}{request.path}"
