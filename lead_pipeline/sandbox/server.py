@@ -40,6 +40,8 @@ class Api(FaultyApi, Protocol[StoreT_co]):
 
     @property
     def store(self) -> StoreT_co: ...
+    @property
+    def scopes(self) -> set[str]: ...
     def respond(self, request: Request) -> Response: ...
 
 
@@ -85,6 +87,11 @@ class ApiServer(Generic[StoreT]):
     def store(self) -> StoreT:
         """The records behind the API."""
         return self._api.store
+
+    @property
+    def scopes(self) -> set[str]:
+        """The rights of the key; empty it, and every request is refused with 403."""
+        return self._api.scopes
 
     @property
     def url(self) -> str:
