@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -148,10 +148,13 @@ def load(path: Path) -> CommitRecord:
         ) from None
 
 
-def commit_records(landing: Path, account: str) -> Iterator[CommitRecord]:
-    """All commit records of an account, oldest crawl first."""
+def commit_records(
+    landing: Path, account: str, leave_out: Container[str] = ()
+) -> Iterator[CommitRecord]:
+    """The commit records of an account, oldest crawl first, without the ids in `leave_out`."""
     for path in sorted(crawls_folder(landing, account).glob("*.json")):
-        yield load(path)
+        if path.stem not in leave_out:
+            yield load(path)
 
 
 def accounts_with_landing(landing: Path) -> list[str]:

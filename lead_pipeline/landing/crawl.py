@@ -202,7 +202,7 @@ class Crawl:
 
     def _count_overlap(self, page: FiledPage) -> int:
         start = self._commit.window.start
-        if start is None or self._commit.full:
+        if start is None or not self._walk.has_overlap:
             return 0
         return sum(record.identity.updated_at < start for record in page.filed)
 

@@ -81,7 +81,7 @@ class LandedRecords:
     def count_late_arrivals(self, commit: CommitRecord) -> int:
         """How many of the crawl's records lie before its window and had not landed before."""
         start = commit.window.start
-        if start is None or commit.full or not commit.overlap_records:
+        if start is None or not commit.overlap_records:
             return 0
         own = [file.path for file in commit.files if _date_of(file.path) <= f"{start:%Y-%m-%d}"]
         folders = sorted({Path(path).parent for path in own})

@@ -116,7 +116,7 @@ class ExpertAiLabs:
     def _events(self, pull: PullRequest) -> Walk:
         parameters = {"action": "lead.updated", "limit": str(PAGE_SIZE)}
         parameters |= _between(_since(pull), pull.window.end)
-        return Walk("/api/v1/audit-log", parameters, _read_list)
+        return Walk("/api/v1/audit-log", parameters, _read_list, has_overlap=True)
 
     def _leads(self, pull: PullRequest, landed: Landed) -> Walk:
         since = _since(pull)

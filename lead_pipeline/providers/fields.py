@@ -6,6 +6,7 @@ none of the record's values. Does not belong here: any provider's field names.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -77,6 +78,8 @@ def read_identity(
     updated = parse_time(_value(fields, updated_at))
     if updated is None:
         raise UnusableRecord(f"no usable time: `{updated_at}` must be an ISO-8601 time", record_id)
+    if not _is_readable(record):
+        raise UnusableRecord("the record is not valid JSON throughout", record_id)
     tenant = _value(fields, tenant_id) if tenant_id else None
     return Identity(
         record_id=record_id,
@@ -84,6 +87,18 @@ def read_identity(
         created_at=parse_time(_value(fields, created_at)),
         tenant_id=tenant if isinstance(tenant, str) else None,
     )
+
+
+def _is_readable(record: msgspec.Raw) -> bool:
+    """Whether the whole record can be mapped later. Half of a cut-off emoji does not matter."""
+    try:
+        msgspec.json.decode(record)
+    except (msgspec.DecodeError, RecursionError):
+        try:
+            json.loads(bytes(record))
+        except (ValueError, RecursionError):
+            return False
+    return True
 
 
 def _value(fields: dict[str, msgspec.Raw], name: str) -> Any:

@@ -30,6 +30,25 @@ create table if not exists normalized.crawls (
 comment on table normalized.crawls is
     'One row per crawl of which files are loaded, as its commit record tells it. is_full: the crawl walked the whole list, so a lead that it did not show is missing.';
 
+create table if not exists normalized.audit_coverage (
+    account varchar not null,
+    covered_from timestamptz not null,
+    covered_until timestamptz not null
+);
+comment on table normalized.audit_coverage is
+    'One row per uninterrupted stretch for which an account''s audit log has landed whole.';
+
+create table if not exists normalized.stages (
+    provider varchar not null,
+    field varchar not null,
+    value varchar not null,
+    stage varchar not null,
+    stage_order integer,
+    is_terminal boolean
+);
+comment on table normalized.stages is
+    'What stages.csv says: the canonical stage of a provider''s status or stage. Statuses win.';
+
 create table if not exists normalized.settings (name varchar not null, value varchar);
 comment on table normalized.settings is
     'What the tables were built with (schema version, digest of stages.csv, phone region): a change means building again.';
@@ -77,8 +96,11 @@ create table if not exists normalized.lead_versions (
     updated_at timestamptz not null,
     first_seen_at timestamptz not null,
     last_seen_at timestamptz not null,
+    has_details boolean not null,
     stream varchar not null,
     crawl_id varchar not null,
+    page integer not null,
+    fetched_at timestamptz not null,
     payload varchar not null
 );
 comment on table normalized.lead_versions is

@@ -1,0 +1,43 @@
+-- `mapped` rows with what all providers share: keys, normalized contact fields, canonical stage,
+-- and the identity of the observed state. Two records are the same state when all columns but
+-- the details agree; details only come with some records and do not make a state of their own.
+create or replace temp table observed as
+with keyed as (
+    select
+        mapped.account || ':' || record_id as lead_key,
+        record_id as lead_id,
+        mapped.* exclude (
+            record_id, raw_payload, score, last_interaction_at, qualification_completed_at
+        ),
+        raw_payload as payload,
+        case when isfinite(score) then score end as score,
+        usable_time(last_interaction_at) as last_interaction_at,
+        usable_time(qualification_completed_at) as qualification_completed_at,
+        nullif(lower(trim(email)), '') as email_normalized,
+        coalesce(by_status.stage, by_stage.stage, 'unmapped') as stage
+    from mapped
+    left join normalized.stages as by_status
+        on by_status.provider = mapped.provider
+        and by_status.field = 'status'
+        and by_status.value = lower(trim(mapped.provider_status))
+    left join normalized.stages as by_stage
+        on by_stage.provider = mapped.provider
+        and by_stage.field = 'stage'
+        and by_stage.value = lower(trim(coalesce(mapped.provider_stage, '')))
+)
+select
+    md5(
+        to_json(
+            row(
+                lead_key, updated_at, created_at, tenant_id, full_name, email, phone, company,
+                source, source_type, provider_status, provider_stage, provider_stage_id,
+                provider_stage_name, score, is_qualified, owner_id, owner_name, owner_role,
+                intent, industry, company_size, conversation_id, interaction_count,
+                last_interaction_at, custom_fields,
+                -- Vorel serves the timeline with every record, so there it is part of the state.
+                case when provider = 'vorel' then timeline end
+            )
+        )::varchar
+    ) as version_id,
+    *
+from keyed
