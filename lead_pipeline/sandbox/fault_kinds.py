@@ -133,7 +133,7 @@ def _missing_id(exchange: Exchange) -> Delivery:
 
 
 def _malformed_updated_at(exchange: Exchange) -> Delivery:
-    value = exchange.fault.value or "not a time"
+    value = "not a time" if exchange.fault.value is None else exchange.fault.value
     return _with_extra_record(exchange, lambda record: {**record, "updated_at": value})
 
 

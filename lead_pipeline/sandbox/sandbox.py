@@ -157,7 +157,9 @@ class Sandbox:
             case "delete":
                 store.delete(change.lead_id)
             case "update":
-                self.expert_ai_labs.store.update(change.lead_id, change.content, change.at)
+                self.expert_ai_labs.store.update(
+                    change.lead_id, change.content, change.at, source=change.source
+                )
             case "message":
                 self.vorel.store.set_last_message(change.lead_id, change.at)
             case "event":

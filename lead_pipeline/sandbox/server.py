@@ -104,7 +104,7 @@ class ApiServer(Generic[StoreT]):
         """Begin to serve. Raises OSError when the port is taken."""
         self._server = _HttpServer(self._port, self._answer)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name=f"sandbox {self.name}"
+            target=self._server.serve_forever, args=(0.01,), name=f"sandbox {self.name}"
         )
         self._thread.start()
 
@@ -158,14 +158,18 @@ class _HttpServer(ThreadingHTTPServer):
     def opened(self, connection: socket.socket) -> None:
         with self._open_lock:
             self._open.add(connection)
+            if self.stopping.is_set():
+                # Accepted just before the end: whoever closes connections has been here.
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def closed(self, connection: socket.socket) -> None:
         with self._open_lock:
             self._open.discard(connection)
 
     def stop(self) -> None:
-        self.stopping.set()
         with self._open_lock:
+            self.stopping.set()
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)

@@ -11,7 +11,7 @@ start, so that the first day finds a business that has been running for months.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Literal
@@ -40,7 +40,8 @@ class Change:
 
     put: `content` is the whole record. update (Expert AI Labs): the fields that change.
     delete: the lead vanishes. message (Vorel): the conversation is heard of.
-    event (Expert AI Labs): an audit event that is not about a lead.
+    event (Expert AI Labs): an audit event that is not about a lead. source: who did it,
+    in the words of the audit log.
     """
 
     at: datetime
@@ -48,6 +49,7 @@ class Change:
     kind: Kind
     lead_id: str
     content: Record = field(default_factory=dict)
+    source: str = "api"
 
 
 @dataclass
@@ -184,7 +186,8 @@ class World:
             # Within a quarter of a second, so that this change stays behind no later one.
             moment = at + timedelta(milliseconds=random.randint(1, 250))
             if moment.date() == at.date():
-                yield _apply(population, record["id"], business.qualify(random, moment), moment)
+                found = business.qualify(random, moment)
+                yield replace(_apply(population, record["id"], found, moment), source="worker")
 
     def _someone(self, random: Random, population: _Population) -> Person:
         """Somebody new, or at times somebody whom another business knows already."""

@@ -120,8 +120,9 @@ def _raise_readably(validate: Any, what: str) -> None:
         reasons: list[str] = []
         cause: BaseException | None = error
         while cause is not None:
-            reasons.append(str(cause))
-            reasons += [str(one.message) for one in getattr(cause, "schema_errors", ())]
+            details = [str(one.message) for one in getattr(cause, "schema_errors", ())]
+            # Without details the error names itself; with them it would print the whole page.
+            reasons += details or [str(cause)]
             cause = cause.__cause__
         raise AssertionError(f"{what} does not conform: {'; '.join(reasons)}") from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import httpx
 
 from lead_pipeline.sandbox import Sandbox
@@ -9,6 +11,9 @@ from lead_pipeline.sandbox import Sandbox
 MEGA_LEADS = "/api/agents/crm/leads"
 LEADS = "/api/v1/leads"
 EVENTS = "/api/v1/audit-log"
+# Never used on loopback, but httpx makes one for each client unless it gets one, and slowly.
+_TLS = ssl.create_default_context()
+
 LISTS = {"mega": MEGA_LEADS, "expert_ai_labs": LEADS, "vorel": LEADS}
 
 
@@ -20,4 +25,6 @@ def client_of(sandbox: Sandbox, provider: str) -> httpx.Client:
     if provider == "mega":
         headers["x-customer-id"] = variables["MEGA_CUSTOMER_ID"]
     # Trusting the environment would send loopback requests to a proxy.
-    return httpx.Client(base_url=variables[f"{prefix}_BASE_URL"], headers=headers, trust_env=False)
+    return httpx.Client(
+        base_url=variables[f"{prefix}_BASE_URL"], headers=headers, trust_env=False, verify=_TLS
+    )
