@@ -30,7 +30,13 @@ CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
 
 def dbt_command(*arguments: str) -> list[str]:
     """dbt of this Python, so that it is found although no environment is activated."""
-    return [sys.executable, "-m", "dbt.cli.main", *arguments, "--target", "candidate"]
+    executable = Path(sys.executable).with_name("dbt")
+    return [
+        str(executable) if executable.exists() else "dbt",
+        *arguments,
+        "--target",
+        "candidate",
+    ]
 
 
 def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[str, str]:

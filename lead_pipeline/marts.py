@@ -14,13 +14,21 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MetadataValue, Output
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    MetadataValue,
+    Output,
+)
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
     DbtCliInvocation,
     dbt_assets,
 )
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+from dagster_dbt.core.dbt_cli_event import DbtCliEventMessage
 from dagster_dbt.core.dbt_event_iterator import DbtDagsterEventType
 from packaging.version import Version
 
@@ -43,6 +51,9 @@ from lead_pipeline.errors import PublishError
 from lead_pipeline.locks import held
 from lead_pipeline.publish import POOL
 from lead_pipeline.settings import load_settings
+
+FAILED = ("error", "fail", "runtime error")
+"""What dbt says of a node that went wrong."""
 
 
 class LeadPipelineTranslator(DagsterDbtTranslator):
@@ -106,18 +117,46 @@ def build_marts(
         cli_version=Version(installed_version("dbt-core")),
     )
     # Rows are counted when dbt has closed the file, so the events wait for its end.
-    events = list(invocation.stream())
+    selected = _selected_nodes(context, manifest, translator)
+    events = [
+        event
+        for message in invocation.stream_raw_events()
+        if _is_news(message, selected)
+        for event in message.to_default_asset_events(manifest, translator, context, target_path)
+    ]
     succeeded = invocation.process.returncode == 0
     metadata = _model_metadata(candidate) if succeeded else {}
     for event in events:
-        if not isinstance(event, Output):
+        if isinstance(event, Output):
+            more = metadata.get(event.output_name, {})
+            yield event.with_metadata({**event.metadata, **more})
+        else:
             yield event
-        elif event.output_name in context.selected_output_names:
-            yield event.with_metadata({**event.metadata, **metadata.get(event.output_name, {})})
     if not succeeded:
         discard_candidate(candidate)
         raise PublishError(_failure(target_path, manifest))
-    mark_tested(candidate, run_id=context.run_id, tests_passed=_count(target_path, "pass"))
+    mark_tested(candidate, run_id=context.run.run_id, tests_passed=_count(target_path, "pass"))
+
+
+def _selected_nodes(
+    context: AssetExecutionContext,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> set[str]:
+    """dbt's ids of the models and tests that this run was asked for."""
+    checks = context.selected_asset_check_keys
+    return {
+        unique_id
+        for unique_id in manifest["nodes"]
+        if get_asset_check_key_for_test(manifest, translator, unique_id, None) in checks
+        or translator.get_asset_spec(manifest, unique_id, None).key in context.selected_asset_keys
+    }
+
+
+def _is_news(message: DbtCliEventMessage, selected: set[str]) -> bool:
+    """Whether a message of dbt is about something selected, or about something that is wrong."""
+    node = message.raw_event["data"].get("node_info", {})
+    return node.get("unique_id") in selected or node.get("node_status") in ("warn", *FAILED)
 
 
 def _model_metadata(candidate: Path) -> dict[str, dict[str, Any]]:
@@ -151,7 +190,7 @@ def _failure(target_path: Path, manifest: Mapping[str, Any]) -> str:
     failed = [
         f"{node_name(result['unique_id'], manifest)}: {(result['message'] or '').partition(chr(10))[0]}"
         for result in _results(target_path)
-        if result["status"] in ("error", "fail", "runtime error")
+        if result["status"] in FAILED
     ]
     return (
         f"dbt build failed: {'; '.join(failed) or 'it ended before any model or test'}. "

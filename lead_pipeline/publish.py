@@ -70,6 +70,8 @@ def publish(
     untested or incomplete, or would take all leads away from readers.
     """
     if not candidate.exists():
+        if publication := _published_by_another(published, run_id):
+            return publication
         raise PublishError(
             f"There is no build at {candidate} to publish. Run the dbt models together with "
             "bi/published: a build is used up by publishing it."
@@ -106,11 +108,31 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
         with held(settings.publish_lock, "publishing", context.log.info):
             coverage = account_coverage(settings)
             publication = publish(
-                settings.candidate_path, settings.published_path, coverage, run_id=context.run_id
+                settings.candidate_path,
+                settings.published_path,
+                coverage,
+                run_id=context.run.run_id,
             )
         return MaterializeResult(metadata=_metadata(publication, coverage))
 
     return published
+
+
+def _published_by_another(published: Path, run_id: str) -> Publication | None:
+    """What readers have, if it is the build of this very run.
+
+    Of two runs at once, the first to publish takes the newest build, which can be the other's.
+    """
+    if not published.exists():
+        return None
+    with closing(connect_utc(published, read_only=True)) as connection:
+        if connection.execute("select run_id from meta.build").fetchall() != [(run_id,)]:
+            return None
+        row = connection.execute("select max(published_at) from meta.publish").fetchone()
+        published_at = row[0] if row and row[0] else datetime.now(UTC)
+        return Publication(
+            published, published.stat().st_size, published_at, row_counts(connection)
+        )
 
 
 def _metadata(

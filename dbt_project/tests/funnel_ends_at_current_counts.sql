@@ -1,5 +1,6 @@
 -- Each returned row is a stage of an account in which the funnel's last day counts other
 -- leads than the leads table shows there now.
+{{ config(meta={"dagster": {"ref": {"name": "stage_funnel_daily"}}}) }}
 with
 
     funnel as (select * from {{ ref("stage_funnel_daily") }}),

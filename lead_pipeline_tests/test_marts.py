@@ -1,0 +1,303 @@
+"""The dbt project, run as in production: real dbt, real Dagster, one small warehouse."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    AssetSelection,
+    DagsterInstance,
+    ExecuteInProcessResult,
+    materialize,
+)
+
+from lead_pipeline import dbt_project
+from lead_pipeline.candidate import connect_utc
+from lead_pipeline.errors import ConfigurationError, PublishError
+from lead_pipeline.marts import build_dbt_assets
+from lead_pipeline.publish import build_published_asset
+from lead_pipeline_tests.sample_warehouse import SAMPLE, SampleLead, write_warehouse
+from lead_pipeline_tests.test_publish import OLDEST_READER, read, read_with_oldest
+
+SOURCES = {AssetKey(["normalized", "leads"]), AssetKey(["normalized", "lead_stage_history"])}
+
+
+@dataclass(frozen=True)
+class Home:
+    """A `LEAD_PIPELINE_HOME` with a warehouse in it."""
+
+    path: Path
+    assets: list[AssetsDefinition]
+
+    @property
+    def published(self) -> Path:
+        return self.path / "bi" / "leads.duckdb"
+
+    @property
+    def candidate(self) -> Path:
+        return self.path / "bi" / ".candidate" / "leads.duckdb"
+
+    def load(self, leads: tuple[SampleLead, ...]) -> None:
+        write_warehouse(self.path / "warehouse.duckdb", leads)
+
+    def run(self, selection: AssetSelection | None = None) -> ExecuteInProcessResult:
+        with DagsterInstance.ephemeral() as instance:
+            return materialize(
+                self.assets, instance=instance, selection=selection, raise_on_error=False
+            )
+
+
+@pytest.fixture(scope="module")
+def assets() -> list[AssetsDefinition]:
+    models = build_dbt_assets()
+    return [models, build_published_asset(models.keys)]
+
+
+@pytest.fixture
+def home(tmp_path: Path, assets: list[AssetsDefinition], monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("LEAD_PIPELINE_HOME", str(tmp_path))
+    return Home(tmp_path, assets)
+
+
+@dataclass(frozen=True)
+class Built:
+    """The sample's published file and the run that made it."""
+
+    home: Home
+    result: ExecuteInProcessResult
+
+    def rows(self, query: str) -> list[Any]:
+        return read(self.home.published, query)
+
+
+@pytest.fixture(scope="module")
+def built(
+    assets: list[AssetsDefinition], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Built]:
+    home = Home(tmp_path_factory.mktemp("home"), assets)
+    home.load(SAMPLE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEAD_PIPELINE_HOME", str(home.path))
+        yield Built(home, home.run())
+
+
+def error_of(result: ExecuteInProcessResult) -> str:
+    """Class and message of what a run stopped at."""
+    [failure] = result.get_step_failure_events()
+    error = failure.step_failure_data.error
+    assert error is not None
+    assert error.cause is not None
+    return error.cause.message
+
+
+def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDefinition]) -> None:
+    models, published = assets
+    assert {key.to_user_string() for key in models.keys} == {
+        "staging/stg_leads",
+        "staging/stg_lead_stage_history",
+        "intermediate/int_lead_stage_stays",
+        "intermediate/int_lead_milestones",
+        "marts/leads",
+        "marts/stage_funnel_daily",
+    }
+    assert models.keys_by_input_name.keys()
+    assert set(models.dependency_keys) - set(models.keys) == SOURCES
+    assert set(models.group_names_by_key.values()) == {"marts"}
+    assert published.dependency_keys == models.keys
+    assert {spec.asset_key for spec in models.check_specs} >= SOURCES
+
+
+def test_every_data_test_is_a_check(assets: list[AssetsDefinition]) -> None:
+    manifest = dbt_project.load_manifest()
+    tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+    assert {spec.name for spec in assets[0].check_specs} == tests
+
+
+def test_build_publishes_and_reports_rows_and_coverage(built: Built) -> None:
+    assert built.result.success
+    metadata = {
+        event.asset_key.to_user_string(): event.materialization.metadata
+        for event in built.result.get_asset_materialization_events()
+        if event.asset_key
+    }
+    assert metadata["marts/leads"]["dagster/row_count"].value == 4
+    assert "| vorel | engaged | 1 |" in str(metadata["marts/leads"]["leads_by_stage"].value)
+    assert metadata["bi/published"]["rows/marts.leads"].value == 4
+    assert metadata["bi/published"]["path"].value == str(built.home.published)
+    assert built.rows("select run_id from meta.build") == [(built.result.run_id,)]
+
+
+def test_unmapped_stage_is_a_warning_that_does_not_stop_the_build(built: Built) -> None:
+    unmapped = [
+        event
+        for event in built.result.get_asset_check_evaluations()
+        if event.check_name == "no_unmapped_provider_stages"
+    ]
+    assert [(check.passed, check.severity.name) for check in unmapped] == [(False, "WARN")]
+
+
+def test_leads_mart_tells_stage_and_since_when(built: Built) -> None:
+    noon = {day: datetime(2026, 1, day, 12, tzinfo=UTC) for day in range(1, 6)}
+    assert built.rows(
+        "select lead_key, stage, previous_stage, stage_entered_at, days_in_stage, stage_changes,"
+        " first_engaged_at, is_missing from marts.leads order by lead_key"
+    ) == [
+        ("mega:1", "unmapped", None, noon[5], 4, 0, None, False),
+        ("vorel:1", "new", None, noon[1], 8, 0, None, False),
+        # From contacted to replied it stayed engaged.
+        ("vorel:2", "engaged", "new", noon[3], 6, 1, noon[3], False),
+        ("vorel:3", "won", "new", noon[2], 7, 1, None, True),
+    ]
+
+
+def test_funnel_counts_every_day_up_to_the_last_change(built: Built) -> None:
+    funnel = built.rows(
+        "select date_day, stage, leads_entered, leads_exited, leads_in_stage"
+        " from marts.stage_funnel_daily where account = 'vorel' and stage <> 'engaged' order by all"
+    )
+    assert funnel == [
+        (date(2026, 1, 1), "new", 2, 0, 2),
+        (date(2026, 1, 1), "won", 0, 0, 0),
+        (date(2026, 1, 2), "new", 1, 1, 2),
+        (date(2026, 1, 2), "won", 1, 0, 1),
+        (date(2026, 1, 3), "new", 0, 1, 1),
+        (date(2026, 1, 3), "won", 0, 0, 1),
+        (date(2026, 1, 4), "new", 0, 0, 1),
+        (date(2026, 1, 4), "won", 0, 0, 1),
+        (date(2026, 1, 5), "new", 0, 0, 1),
+        (date(2026, 1, 5), "won", 0, 0, 1),
+    ]
+
+
+def test_every_table_and_column_of_the_published_file_is_described(built: Built) -> None:
+    assert built.rows(
+        "select table_name from duckdb_tables() where coalesce(comment, '') = ''"
+        " union all select schema_name || '.' || table_name || '.' || column_name"
+        " from duckdb_columns() where not internal and coalesce(comment, '') = ''"
+    ) == []  # fmt: skip
+
+
+@pytest.mark.skipif(
+    not OLDEST_READER.exists(),
+    reason=f"no Python with DuckDB 1.0.0 at {OLDEST_READER}; set OLDEST_READER_PYTHON",
+)
+def test_oldest_promised_reader_reads_what_dbt_wrote(built: Built) -> None:
+    assert read_with_oldest(built.home.published) == "('1', '2026-01-01 12:00:00+00', True)\n"
+
+
+def test_models_can_be_tried_on_the_published_file(built: Built, tmp_path: Path) -> None:
+    before = built.home.published.read_bytes()
+    result = subprocess.run(  # noqa: S603
+        [*dbt_project.dbt_command("build")[:-1], "dev"],
+        env=dbt_project.dbt_environment(tmp_path / "target")
+        | {
+            "LEAD_PIPELINE_PUBLISHED": str(built.home.published),
+            "LEAD_PIPELINE_DEV": str(tmp_path / "dev.duckdb"),
+        },
+        cwd=dbt_project.PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    assert read(tmp_path / "dev.duckdb", "select count(*) from marts.leads") == [(4,)]
+    assert built.home.published.read_bytes() == before
+
+
+def test_fresh_install_without_leads_builds_and_publishes(home: Home) -> None:
+    home.load(())
+    assert home.run().success
+    assert read(home.published, "select sum(row_count) from meta.tables"
+                " where schema_name in ('normalized', 'marts')") == [(0,)]  # fmt: skip
+
+
+def test_failed_test_is_named_and_readers_keep_the_last_file(home: Home) -> None:
+    home.published.parent.mkdir()
+    home.published.write_bytes(b"the last good file")
+    home.load(SAMPLE)
+    with closing(connect_utc(home.path / "warehouse.duckdb")) as connection:
+        connection.execute("update normalized.leads set stage = 'lost' where lead_id = '2'")
+    result = home.run()
+    assert not result.success
+    message = error_of(result)
+    assert PublishError.__name__ in message
+    assert "test newest_history_row_agrees_with_lead: Got 1 result" in message
+    assert "dbt.log" in message
+    assert not home.candidate.exists()
+    assert home.published.read_bytes() == b"the last good file"
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert "newest_history_row_agrees_with_lead" in {check.check_name for check in failed}
+
+
+def test_selecting_one_model_builds_all_and_reports_one(home: Home) -> None:
+    home.load(SAMPLE)
+    key = AssetKey(["marts", "leads"])
+    result = home.run(AssetSelection.assets(key))
+    assert result.success
+    assert [event.asset_key for event in result.get_asset_materialization_events()] == [key]
+    assert read(home.candidate, "select count(*) > 0 from marts.stage_funnel_daily") == [(True,)]
+
+
+def test_missing_warehouse_says_what_to_do(home: Home) -> None:
+    assert "lead-pipeline run" in error_of(home.run())
+
+
+@pytest.fixture
+def project_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    copy = tmp_path / "dbt_project"
+    shutil.copytree(
+        dbt_project.PROJECT_DIR, copy, ignore=shutil.ignore_patterns("target", "logs", ".user.yml")
+    )
+    monkeypatch.setattr(dbt_project, "PROJECT_DIR", copy)
+    monkeypatch.setattr(dbt_project, "TARGET_DIR", copy / "target")
+    return copy
+
+
+def test_project_is_parsed_once_by_many_and_again_after_a_change(
+    project_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parses: list[str] = []
+    parse = dbt_project._parse
+
+    def counted_parse(digest: str) -> None:
+        parses.append(digest)
+        parse(digest)
+
+    monkeypatch.setattr(dbt_project, "_parse", counted_parse)
+    threads = [threading.Thread(target=dbt_project.load_manifest) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(parses) == 1
+    project_copy.joinpath("models", "marts", "new.sql").write_text("select 1 as one")
+    assert "model.lead_pipeline.new" in dbt_project.load_manifest()["nodes"]
+    assert len(parses) == 2
+
+
+def test_project_that_dbt_cannot_parse_says_where(project_copy: Path) -> None:
+    model = project_copy / "models" / "marts" / "broken.sql"
+    model.write_text("select * from {{ ref('nowhere') }}")
+    with pytest.raises(ConfigurationError, match=r"broken.*nowhere"):
+        dbt_project.load_manifest()
+    model.unlink()
+    assert dbt_project.load_manifest()["nodes"]
+
+
+def test_installation_without_the_project_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dbt_project, "PROJECT_DIR", tmp_path)
+    with pytest.raises(ConfigurationError, match="pip install -e"):
+        dbt_project.load_manifest()
