@@ -27,8 +27,8 @@ STAGES: tuple[Record, ...] = tuple(
         ("contacted", "Contacted", "#0ea5e9"),
         ("qualified", "Qualified", "#6366f1"),
         ("appointment_set", "Appointment set", "#f59e0b"),
-        ("offer_made", "Offer made", None),
-        ("closed", "Closed", "#64748b"),
+        ("negotiation", "Negotiation", None),
+        ("closed_won", "Closed won", "#64748b"),
     )
 )
 OWNERS: tuple[Record, ...] = tuple(
