@@ -27,9 +27,11 @@ from lead_pipeline.sandbox.vorel_business import VorelBusiness
 HISTORY_DAYS = 120
 # Chances, each with what it is there for.
 _KNOWN_PERSON = 0.2  # the same person at several providers
+_STILL_BUSY = 0.45  # few leads go all the way, most stay where they came in
 _VANISHING_PER_LEAD = 0.04  # leads that the API no longer shows
 _BUSIEST_SECOND = 15 * 3600
 _PEOPLE_REMEMBERED = 400
+_BUSY_LEADS = 60
 
 Kind = Literal["put", "update", "delete", "message", "event"]
 
@@ -54,13 +56,14 @@ class Change:
 
 @dataclass
 class _Population:
-    """The living leads of one business, and who they are."""
+    """The living leads of one business, who they are, and which ones changed last."""
 
     business: Business
     leads: dict[str, Record] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
     known: set[int] = field(default_factory=set)
+    busy: list[str] = field(default_factory=list)
 
 
 class World:
@@ -249,15 +252,20 @@ def _apply(population: _Population, lead_id: str, changes: Record, at: datetime)
     changes = {name: iso(at) if value == NOW else value for name, value in changes.items()}
     record = {**population.leads[lead_id], **changes, "updated_at": iso(at)}
     population.leads[lead_id] = record
+    population.busy = [*population.busy[1 - _BUSY_LEADS :], lead_id]
     if population.business.name == "expert_ai_labs":
         return Change(at, "expert_ai_labs", "update", lead_id, changes)
     return Change(at, population.business.name, "put", lead_id, record)
 
 
 def _pick(random: Random, population: _Population) -> str | None:
-    """One of the living leads, the young ones far more often."""
+    """One of the living leads: often one that is being worked on, else rather a young one."""
     if not population.order:
         return None
+    if random.random() < _STILL_BUSY:
+        lead_id = random.choice(population.busy or population.order)
+        if lead_id in population.leads:
+            return lead_id
     age = int(len(population.order) * random.random() ** 2.5)
     return population.order[-1 - age]
 
