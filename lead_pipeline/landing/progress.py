@@ -7,6 +7,8 @@ Belongs here: the words and numbers of progress. Does not belong here: where the
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Protocol
@@ -26,6 +28,8 @@ class Progress:
     """None where neither the provider nor an earlier crawl tells."""
     seconds_left: float | None
     message: str
+    is_news: bool = False
+    """Worth telling at once: a wait, a retry, a crawl gone on with."""
 
 
 class ProgressListener(Protocol):
@@ -33,6 +37,37 @@ class ProgressListener(Protocol):
 
     def __call__(self, progress: Progress) -> None:
         """Show it."""
+
+
+_subscribers: list[ProgressListener] = []
+
+
+@contextmanager
+def subscribed(listener: ProgressListener) -> Iterator[None]:
+    """Let `listener` hear of every crawl of this process during the block."""
+    _subscribers.append(listener)
+    try:
+        yield
+    finally:
+        _subscribers.remove(listener)
+
+
+class LogListener:
+    """Passes progress on to a log, not more often than people read, and to all subscribers."""
+
+    def __init__(self, log: Callable[[str], None], every_seconds: float = 15.0) -> None:
+        self._log = log
+        self._every_seconds = every_seconds
+        self._logged_at = float("-inf")
+
+    def __call__(self, progress: Progress) -> None:
+        """Log it when it is news or enough time has passed."""
+        for subscriber in _subscribers:
+            subscriber(progress)
+        now = time.monotonic()
+        if progress.is_news or now - self._logged_at >= self._every_seconds:
+            self._logged_at = now
+            self._log(progress.message)
 
 
 @dataclass
@@ -51,7 +86,7 @@ class ProgressReporter:
     def resumed(self, pages: int, records: int) -> None:
         """The crawl goes on after `pages` that were landed earlier."""
         self.pages, self.records, self._pages_before = pages, records, pages
-        self._report(f"goes on after page {pages:,}")
+        self._report(f"goes on after page {pages:,}", is_news=True)
 
     def page(self, pages: int, records: int, expected_pages: int | None) -> None:
         """Page number `pages` came, `records` in all so far."""
@@ -60,11 +95,11 @@ class ProgressReporter:
 
     def waiting(self, pause: Pause) -> None:
         """The crawl waits for the quota."""
-        self._report(f"{self._position()}; waits {pause.seconds:,.1f} s: {pause.reason}")
+        self._report(f"{self._position()}; waits {pause.seconds:,.1f} s: {pause.reason}", is_news=True)
 
     def retrying(self, reason: str, seconds: float) -> None:
         """The crawl asks again."""
-        self._report(f"{self._position()}; asks again in {seconds:,.1f} s after {reason}")
+        self._report(f"{self._position()}; asks again in {seconds:,.1f} s after {reason}", is_news=True)
 
     @property
     def seconds_left(self) -> float | None:
@@ -89,7 +124,7 @@ class ProgressReporter:
         rate = 60 * done / max(time.monotonic() - self._started, 0.001)
         return f"{position}, {minutes} left at {rate:,.0f} a minute"
 
-    def _report(self, message: str) -> None:
+    def _report(self, message: str, *, is_news: bool = False) -> None:
         self.listener(
             Progress(
                 self.account,
@@ -99,5 +134,6 @@ class ProgressReporter:
                 self.expected_pages,
                 self.seconds_left,
                 f"{self.account}/{self.stream}: {message}",
+                is_news,
             )
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import logging
 import math
@@ -66,7 +67,13 @@ class LoadResult:
     leads_touched: int
     rebuilt: bool
     table_rows: dict[str, int]
+    leads_by_stage: tuple[tuple[str, str, int], ...]
+    """(provider, stage, leads), ordered."""
     unmapped: tuple[UnmappedStage, ...]
+    disagreeing_newest: int
+    """Leads whose newest interval shows another stage than the lead; a defect if not 0."""
+    audit_disagreements: int
+    """Intervals that were observed but are unknown to an audit log that covers their time."""
 
 
 def load_landing(
@@ -133,10 +140,10 @@ class _Load:
                 name: self._count(f"normalized.{name}")
                 for name in ("lead_versions", "leads", "lead_stage_history")
             },
-            unmapped=tuple(
-                UnmappedStage(*row)
-                for row in self._fetch(read_sql("normalized", "unmapped_stages"))
-            ),
+            leads_by_stage=tuple(self._query("leads_by_stage")),
+            unmapped=tuple(UnmappedStage(*row) for row in self._query("unmapped_stages")),
+            disagreeing_newest=int(self._query("disagreeing_newest")[0][0]),
+            audit_disagreements=int(self._query("audit_disagreements")[0][0]),
         )
 
     # Preparing -------------------------------------------------------------------------------
@@ -369,6 +376,9 @@ class _Load:
     def _fetch(self, sql: str, parameters: Any = None) -> list[Any]:
         return self._connection.execute(sql, parameters).fetchall()
 
+    def _query(self, name: str) -> list[Any]:
+        return self._fetch(read_sql("normalized", name))
+
     def _count(self, table: str) -> int:
         return int(self._fetch(f"select count(*) from {table}")[0][0])  # noqa: S608 - our own names
 
@@ -378,7 +388,7 @@ def _differences(
 ) -> list[tuple[datetime, datetime]]:
     """The stretches that are covered by one of the two sets of windows only."""
     bounds = sorted({bound for window in old | new for bound in window})
-    pieces = zip(bounds, bounds[1:], strict=False)
+    pieces = itertools.pairwise(bounds)
 
     def covered(windows: set[tuple[datetime, datetime]], piece: tuple[datetime, datetime]) -> bool:
         return any(start <= piece[0] and piece[1] <= end for start, end in windows)
@@ -391,7 +401,7 @@ def read_stages(text: str) -> list[tuple[str, str, str, str, int, bool]]:
     canonical = {
         "new", "engaged", "qualified", "booked", "won", "lost", "nurture", "archived", "unmapped",
     }  # fmt: skip
-    rows = []
+    rows: list[tuple[str, str, str, str, int, bool]] = []
     for number, row in enumerate(csv.DictReader(io.StringIO(text)), start=2):
         try:
             entry = (

@@ -1,0 +1,38 @@
+"""The code location: everything that exists, put together in one place.
+
+    landing/<account>/<stream> ──▶ normalized/* ──▶ dbt models ──▶ bi/published
+
+Belongs here: assembly only.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from lead_pipeline.accounts import load_accounts
+from lead_pipeline.landing.assets import build_landing_assets, landing_keys
+from lead_pipeline.marts import build_dbt_assets
+from lead_pipeline.normalized.assets import KEYS, build_normalized_assets
+from lead_pipeline.partitions import daily_partitions
+from lead_pipeline.publish import build_published_asset
+from lead_pipeline.schedules import build_job, build_schedules
+from lead_pipeline.settings import load_settings
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Assets of all accounts with credentials, the tables, the marts, the BI file, schedules."""
+    settings = load_settings()
+    accounts = load_accounts(settings).usable
+    partitions = daily_partitions(settings.start_date)
+    landing = build_landing_assets(accounts, partitions)
+    normalized = build_normalized_assets([key for a in accounts for key in landing_keys(a)])
+    models = build_dbt_assets()
+    published = build_published_asset(models.keys)
+    job = build_job(partitions)
+    downstream = [*KEYS, *models.keys, *published.keys]
+    return dg.Definitions(
+        assets=[*landing, normalized, models, published],
+        jobs=[job],
+        schedules=build_schedules(job, settings, accounts, downstream),
+    )

@@ -1,0 +1,167 @@
+"""Landing as Dagster assets: `landing/<account>/<stream>`, one per stream of each account.
+
+    partition or range of partitions ──▶ one crawl ──▶ one materialization per partition
+
+Belongs here: partitions, metadata, and what Dagster does about an error. Does not belong here:
+crawling (`pull.py`).
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from lead_pipeline.accounts import load_accounts
+from lead_pipeline.errors import LeadPipelineError, QuotaExhausted, RetryableError
+from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.landing.progress import LogListener
+from lead_pipeline.landing.pull import pull_stream
+from lead_pipeline.partitions import window_of_days
+from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.base import Account, Stream
+from lead_pipeline.settings import load_settings
+
+GROUP = "landing"
+MAX_QUOTA_RETRIES = 48
+"""How often a run comes back for its quota before it fails; with hourly limits, two days."""
+REJECTED_CHECK = "no_rejected_records"
+
+
+class PullConfig(dg.Config):
+    """How to pull."""
+
+    full: bool = False
+    """Read everything that exists, whatever the partitions: shows which leads have vanished."""
+
+
+def landing_key(account: str, stream: str) -> dg.AssetKey:
+    """The asset of a stream of an account."""
+    return dg.AssetKey(["landing", account, stream])
+
+
+def landing_keys(account: Account) -> list[dg.AssetKey]:
+    """The landing assets of an account, in the order they are pulled."""
+    return [landing_key(account.name, s.name) for s in PROVIDERS[account.provider].streams]
+
+
+def build_landing_assets(
+    accounts: Sequence[Account], partitions: dg.DailyPartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """One asset per account and stream. Only names are kept; secrets are read when it runs."""
+    return [
+        _landing_asset(account.name, account.provider, stream, partitions)
+        for account in accounts
+        for stream in PROVIDERS[account.provider].streams
+    ]
+
+
+def _landing_asset(
+    account_name: str, provider_slug: str, stream: Stream, partitions: dg.DailyPartitionsDefinition
+) -> dg.AssetsDefinition:
+    key = landing_key(account_name, stream.name)
+
+    @dg.asset(
+        key=key,
+        description=f"{PROVIDERS[provider_slug].title}: {stream.description}",
+        deps=[landing_key(account_name, before) for before in stream.after],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=GROUP,
+        # One request quota per account, so one crawl at a time.
+        pool=account_name,
+        kinds={"parquet", "python"},
+        check_specs=[
+            dg.AssetCheckSpec(
+                REJECTED_CHECK, asset=key, description="Every record that came could be filed."
+            )
+        ],
+    )
+    def land(context: dg.AssetExecutionContext, config: PullConfig) -> Iterator[Any]:
+        started = time.monotonic()
+        commit = _pull(context, config, account_name, stream.name)
+        yield from _results(context, key, commit, time.monotonic() - started)
+
+    return land
+
+
+def _pull(
+    context: dg.AssetExecutionContext, config: PullConfig, account_name: str, stream: str
+) -> CommitRecord:
+    """Pull the run's partitions, turning errors into what Dagster should do about them."""
+    try:
+        settings = load_settings()
+        account = load_accounts(settings).named(account_name)
+        days = sorted(date.fromisoformat(key) for key in context.partition_keys)
+        return pull_stream(
+            settings,
+            account,
+            stream,
+            window_of_days(days[0], days[-1], settings.start_date),
+            full=config.full,
+            dagster_run_id=context.run.run_id,
+            listener=LogListener(context.log.info),
+        )
+    except QuotaExhausted as error:
+        context.log.warning(str(error))
+        raise dg.RetryRequested(MAX_QUOTA_RETRIES, error.seconds + 1) from None
+    except RetryableError as error:
+        raise dg.Failure(str(error)) from None
+    except LeadPipelineError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _results(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, commit: CommitRecord, seconds: float
+) -> Iterator[Any]:
+    for day in context.partition_keys:
+        rows = commit.rows_by_date.get(day, 0)
+        context.add_asset_metadata({"rows": rows}, asset_key=key, partition_key=day)
+    yield dg.MaterializeResult(asset_key=key, metadata=_metadata(commit, seconds))
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=REJECTED_CHECK,
+        passed=not commit.rejected,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"rejected": commit.rejected},
+        description=(
+            f"{commit.rejected:,} records could not be filed. They are kept with the reason; "
+            "`lead-pipeline status` shows them."
+            if commit.rejected
+            else None
+        ),
+    )
+
+
+def _metadata(commit: CommitRecord, seconds: float) -> dict[str, Any]:
+    """What a materialization says of its crawl. Rows in all; each partition has its own count."""
+    metadata: dict[str, Any] = {
+        "rows_in_crawl": commit.records,
+        "pages": commit.pages,
+        "requests": commit.requests,
+        "retries": commit.retries,
+        "bytes": commit.bytes,
+        "files": len(commit.files),
+        "window": str(commit.updated_window),
+        "crawl_id": commit.crawl_id,
+        "rejected": commit.rejected,
+        "overlap_records": commit.overlap_records,
+        "late_arrivals": commit.late_arrivals,
+        "quota_waits": len(commit.quota_waits),
+        "quota_wait_seconds": round(sum(wait.seconds for wait in commit.quota_waits), 1),
+        "complete_through": dg.MetadataValue.timestamp(commit.proven_until),
+        "duration_seconds": round(seconds, 2),
+        "preview": _preview(commit),
+    }
+    if commit.note:
+        metadata["note"] = commit.note
+    return metadata
+
+
+def _preview(commit: CommitRecord) -> dg.TableMetadataValue:
+    """The days with the most rows. Records themselves hold personal data."""
+    rows = sorted(commit.rows_by_date.items(), key=lambda item: -item[1])[:5]
+    schema = dg.TableSchema([dg.TableColumn("date", "string"), dg.TableColumn("rows", "int")])
+    records = [dg.TableRecord({"date": day, "rows": count}) for day, count in sorted(rows)]
+    return dg.MetadataValue.table(records, schema)

@@ -1,0 +1,189 @@
+"""Recorded Dagster runs without a daemon or a web server.
+
+    days + account ──▶ landing run          all accounts ──▶ load, dbt, publish run
+
+Belongs here: making the instance, executing parts of the job, telling how they ended. Does not
+belong here: what people see on a terminal (`cli.py`, `console.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from lead_pipeline.landing.assets import landing_keys
+from lead_pipeline.landing.commits import write_durably
+from lead_pipeline.normalized.assets import KEYS as NORMALIZED_KEYS
+from lead_pipeline.providers.base import Account
+from lead_pipeline.schedules import ACCOUNT_TAG, JOB, full_run_config
+from lead_pipeline.settings import Settings
+
+PROCESS_TAG = "lead_pipeline/process"
+"""`<host>:<pid>` of the process that executes a run, so that a dead one's runs can be ended."""
+
+INSTANCE_CONFIG = b"""\
+# Written by lead-pipeline. One crawl per account at a time, one writer per file.
+concurrency:
+  pools:
+    default_limit: 1
+telemetry:
+  enabled: false
+"""
+
+_NO_COMPUTE_LOGS = {
+    # Capturing redirects the whole process's output, the progress on the terminal included.
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How one Dagster run ended. `failure` is one sentence with the remedy, None on success."""
+
+    name: str
+    run_id: str
+    failure: str | None
+
+
+def ensure_dagster_home(settings: Settings) -> Path:
+    """`DAGSTER_HOME`, set to the pipeline's own folder (and made) where none is set."""
+    home = os.environ.get("DAGSTER_HOME")
+    if home:
+        return Path(home)
+    path = settings.dagster_home / "dagster.yaml"
+    if not path.exists():
+        write_durably(path, INSTANCE_CONFIG)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    return settings.dagster_home
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """The persistent instance under `DAGSTER_HOME`, without capture of what ops print."""
+    home = ensure_dagster_home(settings)
+    # The public constructor that takes overrides; the folder is the user's own, not temporary.
+    return DagsterInstance.local_temp(str(home), overrides=_NO_COMPUTE_LOGS)
+
+
+def end_dead_runs(instance: DagsterInstance) -> list[str]:
+    """Mark runs as failed whose process on this machine is gone, and free their pool slots.
+
+    A killed process can do neither; without this the next run of the account would wait for
+    ever. Returns the ids of the runs.
+    """
+    ended = []
+    for run in instance.get_runs(
+        RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING])
+    ):
+        process = run.tags.get(PROCESS_TAG)
+        if process is None or not _is_dead(process):
+            continue
+        instance.report_run_failed(
+            run, "The process that executed this run was killed. The next run goes on from there."
+        )
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        ended.append(run.run_id)
+    return ended
+
+
+def _is_dead(process: str) -> bool:
+    host, _, pid = process.rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    if int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+class PipelineRunner:
+    """Executes parts of the job `daily_leads` in this process, recorded in the instance.
+
+    Not for several threads at once: Dagster's SQLite storage and its logging wait for each
+    other. Accounts run side by side in processes of their own (`lead_pipeline.side_by_side`).
+    """
+
+    def __init__(self, definitions: dg.Definitions, instance: DagsterInstance) -> None:
+        self._definitions = definitions
+        self._instance = instance
+
+    def land(self, account: Account, first: date, last: date, *, full: bool = False) -> RunOutcome:
+        """Land the partitions `first` to `last` of one account, one crawl per stream."""
+        keys = landing_keys(account)
+        return self._execute(
+            f"landing of {account.name}",
+            keys,
+            tags={
+                ACCOUNT_TAG: account.name,
+                ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+                ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
+            },
+            run_config=full_run_config(keys) if full else {},
+        )
+
+    def load(self) -> RunOutcome:
+        """Bring the normalized tables up to date with landing."""
+        return self._execute("load", list(NORMALIZED_KEYS))
+
+    def load_and_publish(self) -> RunOutcome:
+        """Load, build and test the marts, publish."""
+        keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
+        downstream = [key for key in keys if key.path[0] != "landing"]
+        return self._execute("load and publish", sorted(downstream))
+
+    def _execute(
+        self,
+        name: str,
+        keys: Sequence[dg.AssetKey],
+        tags: dict[str, str] | None = None,
+        run_config: dict[str, Any] | None = None,
+    ) -> RunOutcome:
+        job = self._definitions.resolve_job_def(JOB)
+        result = job.execute_in_process(
+            instance=self._instance,
+            asset_selection=list(keys),
+            tags={PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}", **(tags or {})},
+            # People read the progress and the summary; the run's own log is in the instance.
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+            | (run_config or {}),
+            raise_on_error=False,
+        )
+        return RunOutcome(name, result.run_id, None if result.success else _failure(result))
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    """The first failed step in one sentence: its own message, without a stack trace."""
+    for event in result.all_events:
+        if not event.is_step_failure:
+            continue
+        data = event.step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            return str(data.user_failure_data.description)
+        error = data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        kind = error.cls_name if error is not None else "an error"
+        return (
+            f"Step {event.step_key} failed with {kind}. The stack trace is in the Dagster run "
+            f"{result.run_id}."
+        )
+    return f"The Dagster run {result.run_id} failed before any step."

@@ -1,0 +1,126 @@
+"""The job and its schedules.
+
+Each schedule asks for one run per account: a provider that is down, or waits an hour for its
+quota, does not keep the others from being loaded and published.
+
+Belongs here: what runs when. Does not belong here: what a run does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from lead_pipeline.landing.assets import landing_keys
+from lead_pipeline.partitions import ONE_DAY
+from lead_pipeline.providers.base import Account
+from lead_pipeline.settings import Settings
+
+JOB = "daily_leads"
+SETTLING_DELAY = timedelta(hours=2, minutes=30)
+"""How long after midnight UTC a day is taken to be settled."""
+ACCOUNT_TAG = "lead_pipeline/account"
+
+
+def build_job(partitions: dg.DailyPartitionsDefinition) -> dg.UnresolvedAssetJobDefinition:
+    """Landing, load, dbt and publish."""
+    return dg.define_asset_job(
+        JOB,
+        selection=dg.AssetSelection.all(),
+        partitions_def=partitions,
+        description="Pull leads, load them, build and test the marts, publish the BI file.",
+    )
+
+
+def build_schedules(
+    job: dg.UnresolvedAssetJobDefinition,
+    settings: Settings,
+    accounts: Sequence[Account],
+    downstream: Sequence[dg.AssetKey],
+) -> list[dg.ScheduleDefinition]:
+    """The nightly, the intraday and the weekly full schedule."""
+
+    def schedule(
+        name: str,
+        cron: str,
+        day_of: Callable[[datetime], date],
+        description: str,
+        *,
+        running: bool,
+        full: bool = False,
+    ) -> dg.ScheduleDefinition:
+        def requests(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+            day = day_of(context.scheduled_execution_time.astimezone(UTC))
+            if day < settings.start_date:
+                return dg.SkipReason(f"{day} lies before LEAD_PIPELINE_START_DATE.")
+            if not accounts:
+                return dg.SkipReason(
+                    "No account has credentials; `lead-pipeline check` says what to set."
+                )
+            return [
+                _run_request(name, context, account, day, downstream, full) for account in accounts
+            ]
+
+        return dg.ScheduleDefinition(
+            name=name,
+            job=job,
+            cron_schedule=cron,
+            execution_timezone="UTC",
+            execution_fn=requests,
+            description=description,
+            default_status=(
+                dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
+            ),
+        )
+
+    nightly = f"{SETTLING_DELAY.seconds % 3600 // 60} {SETTLING_DELAY.seconds // 3600} * * *"
+    return [
+        schedule(
+            "daily_leads_schedule",
+            nightly,
+            lambda at: at.date() - ONE_DAY,
+            "Yesterday's partition, once the day has settled.",
+            running=True,
+        ),
+        schedule(
+            "intraday_leads_schedule",
+            "15 */2 * * *",
+            lambda at: at.date(),
+            "Today's partition so far; the nightly run completes it. Off until switched on.",
+            running=False,
+        ),
+        schedule(
+            "weekly_full_leads_schedule",
+            "30 4 * * 0",
+            lambda at: at.date() - ONE_DAY,
+            "Everything that exists, so that vanished leads show. On by itself where "
+            "LEAD_PIPELINE_HORIZON_DAYS shortens the nightly crawls.",
+            running=settings.horizon_days is not None,
+            full=True,
+        ),
+    ]
+
+
+def _run_request(
+    schedule: str,
+    context: dg.ScheduleEvaluationContext,
+    account: Account,
+    day: date,
+    downstream: Sequence[dg.AssetKey],
+    full: bool,
+) -> dg.RunRequest:
+    landing = landing_keys(account)
+    return dg.RunRequest(
+        run_key=f"{schedule}:{account.name}:{context.scheduled_execution_time:%Y-%m-%dT%H:%M}",
+        partition_key=day.isoformat(),
+        asset_selection=[*landing, *downstream],
+        run_config=full_run_config(landing) if full else None,
+        tags={ACCOUNT_TAG: account.name},
+    )
+
+
+def full_run_config(landing: Sequence[dg.AssetKey]) -> dict[str, object]:
+    """Run configuration that makes the landing assets read everything that exists."""
+    return {"ops": {"__".join(key.path): {"config": {"full": True}} for key in landing}}
