@@ -1,0 +1,51 @@
+"""Fixtures for everything above the sandbox: an environment of its own, and loopback accounts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.base import Account
+from lead_pipeline.sandbox import Sandbox, World
+from lead_pipeline.settings import Settings
+from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
+
+_PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in PROVIDERS))
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable and no `.env` of the machine reaches a test."""
+    for variable in list(os.environ):
+        if variable.startswith(_PREFIXES):
+            monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """The three APIs without any lead and without limits."""
+    with Sandbox(World.empty(), limits=False) as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """`LEAD_PIPELINE_HOME`, not there yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """The defaults, below `home`."""
+    return settings_in(home)
+
+
+@pytest.fixture
+def accounts(sandbox: Sandbox) -> Mapping[str, Account]:
+    """One account per provider, by slug, with the sandbox's credentials."""
+    return {slug: account_of(sandbox, slug) for slug in SLUGS}
