@@ -8,9 +8,12 @@ belong here: what people see on a terminal (`cli.py`, `console.py`).
 
 from __future__ import annotations
 
+import io
 import os
 import socket
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -28,7 +31,7 @@ from lead_pipeline.landing.commits import write_durably
 from lead_pipeline.normalized.assets import KEYS as NORMALIZED_KEYS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.schedules import ACCOUNT_TAG, JOB, full_run_config
-from lead_pipeline.settings import Settings
+from lead_pipeline.settings import Settings, load_settings
 
 PROCESS_TAG = "lead_pipeline/process"
 """`<host>:<pid>` of the process that executes a run, so that a dead one's runs can be ended."""
@@ -70,6 +73,11 @@ def ensure_dagster_home(settings: Settings) -> Path:
         write_durably(path, INSTANCE_CONFIG)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     return settings.dagster_home
+
+
+def main() -> None:
+    """Print `DAGSTER_HOME`, for `make dev`: `python -m lead_pipeline.runner`."""
+    sys.stdout.write(f"{ensure_dagster_home(load_settings())}\n")
 
 
 def open_instance(settings: Settings) -> DagsterInstance:
@@ -158,15 +166,17 @@ class PipelineRunner:
         run_config: dict[str, Any] | None = None,
     ) -> RunOutcome:
         job = self._definitions.resolve_job_def(JOB)
-        result = job.execute_in_process(
-            instance=self._instance,
-            asset_selection=list(keys),
-            tags={PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}", **(tags or {})},
-            # People read the progress and the summary; the run's own log is in the instance.
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-            | (run_config or {}),
-            raise_on_error=False,
-        )
+        # People read the progress and the summary. The run's own log is in the instance, and
+        # what dbt prints is in its log file beside the candidate.
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        with redirect_stdout(io.StringIO()):
+            result = job.execute_in_process(
+                instance=self._instance,
+                asset_selection=list(keys),
+                tags={PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}", **(tags or {})},
+                run_config=quiet | (run_config or {}),
+                raise_on_error=False,
+            )
         return RunOutcome(name, result.run_id, None if result.success else _failure(result))
 
 
@@ -187,3 +197,7 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
             f"{result.run_id}."
         )
     return f"The Dagster run {result.run_id} failed before any step."
+
+
+if __name__ == "__main__":
+    main()

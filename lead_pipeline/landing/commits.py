@@ -20,7 +20,7 @@ import msgspec
 from lead_pipeline.errors import LoadError
 from lead_pipeline.partitions import UpdatedWindow
 
-State = Literal["running", "complete", "refused", "stuck", "restarted"]
+State = Literal["running", "complete", "refused", "stuck", "restarted", "replayed"]
 """`running` is also what a killed crawl leaves behind; only such a crawl is gone on with."""
 
 

@@ -53,17 +53,24 @@ def subscribed(listener: ProgressListener) -> Iterator[None]:
 
 
 class LogListener:
-    """Passes progress on to a log, not more often than people read, and to all subscribers."""
+    """Passes progress on to a log, not more often than people read.
 
-    def __init__(self, log: Callable[[str], None], every_seconds: float = 15.0) -> None:
+    With `forward` it also goes to all subscribers of the process, each time.
+    """
+
+    def __init__(
+        self, log: Callable[[str], None], every_seconds: float = 15.0, *, forward: bool = True
+    ) -> None:
         self._log = log
         self._every_seconds = every_seconds
+        self._forward = forward
         self._logged_at = float("-inf")
 
     def __call__(self, progress: Progress) -> None:
         """Log it when it is news or enough time has passed."""
-        for subscriber in _subscribers:
-            subscriber(progress)
+        if self._forward:
+            for subscriber in _subscribers:
+                subscriber(progress)
         now = time.monotonic()
         if progress.is_news or now - self._logged_at >= self._every_seconds:
             self._logged_at = now
@@ -95,11 +102,15 @@ class ProgressReporter:
 
     def waiting(self, pause: Pause) -> None:
         """The crawl waits for the quota."""
-        self._report(f"{self._position()}; waits {pause.seconds:,.1f} s: {pause.reason}", is_news=True)
+        self._report(
+            f"{self._position()}; waits {pause.seconds:,.1f} s: {pause.reason}", is_news=True
+        )
 
     def retrying(self, reason: str, seconds: float) -> None:
         """The crawl asks again."""
-        self._report(f"{self._position()}; asks again in {seconds:,.1f} s after {reason}", is_news=True)
+        self._report(
+            f"{self._position()}; asks again in {seconds:,.1f} s after {reason}", is_news=True
+        )
 
     @property
     def seconds_left(self) -> float | None:

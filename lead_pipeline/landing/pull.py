@@ -102,7 +102,9 @@ class _Pull:
 
     def tell(self, message: str) -> None:
         """Show a sentence that belongs to no page."""
-        self._listener(Progress(self._account.name, self._stream, 0, 0, None, None, message, is_news=True))
+        self._listener(
+            Progress(self._account.name, self._stream, 0, 0, None, None, message, is_news=True)
+        )
 
     def run(self) -> CommitRecord:
         records = [

@@ -1,0 +1,62 @@
+# Every target sets up what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READER := .venv-oldest-reader
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types definitions dev format screenshot bench clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED)  ## Install everything into .venv, at the versions of constraints.txt
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . --group dev
+	touch $(INSTALLED)
+
+demo: setup  ## Live through 14 nights with invented leads and publish them (no credentials needed)
+	@$(BIN)/lead-pipeline demo
+
+test: setup $(READER)/.installed  ## Lint, types, definitions, dbt and all tests
+	$(MAKE) --no-print-directory lint types definitions
+	$(BIN)/pytest -q
+
+$(READER)/.installed:
+	$(PYTHON) -m venv $(READER)
+	$(READER)/bin/python -m pip install --quiet --disable-pip-version-check duckdb==1.0.0
+	touch $(READER)/.installed
+
+lint: setup  ## Style of Python and SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfmt --check --quiet dbt_project
+
+types: setup  ## Types, strictly
+	$(BIN)/mypy
+
+definitions: setup  ## Whether Dagster's own tools accept the code location
+	$(BIN)/dagster definitions validate
+	$(BIN)/dg check defs
+
+dev: setup  ## Open the asset graph at http://localhost:3000, with the schedules running
+	DAGSTER_HOME="$$($(BIN)/python -m lead_pipeline.runner)" $(BIN)/dagster dev
+
+format: setup  ## Format Python and SQL
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfmt --quiet dbt_project
+
+screenshot: setup  ## Take docs/asset_graph.png anew (needs Debian's chromium)
+	$(BIN)/python docs/take_screenshot.py
+
+bench: setup  ## Print measured ratios
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove what was installed and built, not your data
+	rm -rf $(VENV) $(READER) dbt_project/target dbt_project/logs

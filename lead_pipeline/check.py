@@ -1,0 +1,170 @@
+"""What `lead-pipeline check` finds out: does each account's key work, and what comes next.
+
+Belongs here: one or two real requests per account, and estimates. Does not belong here:
+landing anything, printing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from math import ceil
+
+import msgspec
+
+from lead_pipeline.errors import LeadPipelineError
+from lead_pipeline.landing.commits import commit_records
+from lead_pipeline.landing.coverage import coverage_of
+from lead_pipeline.landing.landed import LandedRecords
+from lead_pipeline.locks import held
+from lead_pipeline.partitions import ONE_DAY, UpdatedWindow, window_of_days
+from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.base import Account, Limit, Page, PullRequest, Request, Walk
+from lead_pipeline.providers.http import ApiClient, RetryPolicy
+from lead_pipeline.providers.quota import Pause, Quota
+from lead_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """What a run would ask for next."""
+
+    first: date
+    last: date
+    requests: int | None
+    """Estimated; None where neither the provider nor an earlier crawl tells."""
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What one account's key may do."""
+
+    account: Account
+    failure: str | None
+    facts: tuple[str, ...] = ()
+    quota: str | None = None
+    next_backfill: Backfill | None = None
+
+
+class _Key(msgspec.Struct):
+    """What `/health` says of a key, where a provider has it."""
+
+    tenant_id: str | None = None
+    environment: str | None = None
+    scopes: list[str] = []
+
+
+class _Silent:
+    def waiting(self, pause: Pause) -> None:
+        """Nobody watches a check."""
+
+    def retrying(self, reason: str, seconds: float) -> None:
+        """Nobody watches a check."""
+
+
+def check_account(settings: Settings, account: Account) -> AccountCheck:
+    """Ask the account's API for one record; never raises for what the API answers."""
+    provider = PROVIDERS[account.provider]
+    facts: list[str] = []
+    with (
+        held(settings.account_lock(account.name), f"checking {account.name}"),
+        ApiClient(
+            provider,
+            account,
+            Quota(),
+            _Silent(),
+            max_wait_seconds=5,
+            retry=RetryPolicy(attempts=2),
+        ) as client,
+    ):
+        try:
+            request = provider.tenant_request()
+            if request is not None:
+                facts += client.fetch(request, _key_facts, accepts_missing=True)
+            days = _next_days(settings, account)
+            page, walk = _first_page(settings, account, client, days)
+        except LeadPipelineError as error:
+            return AccountCheck(account, str(error), tuple(facts))
+        quota = _quota_now(client.quota)
+    facts.append("may read leads")
+    if page.total is not None and days is not None:
+        facts.append(f"{page.total:,} leads updated since the last complete day")
+    backfill = None
+    if days is not None:
+        backfill = _estimate(settings, account, days, page, walk)
+    return AccountCheck(account, None, tuple(facts), quota, backfill)
+
+
+def _key_facts(body: bytes | None) -> list[str]:
+    if body is None:
+        return []
+    key = msgspec.json.decode(body, type=_Key)
+    facts = [f"tenant {key.tenant_id}"] if key.tenant_id else []
+    if key.environment:
+        facts.append(f"environment {key.environment}")
+    if key.scopes:
+        facts.append(f"scopes {', '.join(key.scopes)}")
+    return facts
+
+
+def _next_days(settings: Settings, account: Account) -> tuple[date, date] | None:
+    """The days that a run would have to pull to be complete through yesterday, if any."""
+    yesterday = datetime.now(UTC).date() - ONE_DAY
+    records = list(commit_records(settings.landing_path, account.name))
+    through = coverage_of(records).complete_through if records else None
+    first = settings.start_date if through is None else through.date()
+    return (first, yesterday) if first <= yesterday else None
+
+
+def _first_page(
+    settings: Settings, account: Account, client: ApiClient, days: tuple[date, date] | None
+) -> tuple[Page, Walk]:
+    """One record of what the next backfill would read."""
+    yesterday = datetime.now(UTC).date() - ONE_DAY
+    first, last = days or (yesterday, yesterday)
+    window = window_of_days(first, last, settings.start_date)
+    walk = _list_walk(settings, account, window)
+    small = Request(walk.path, {**walk.parameters, "limit": "1"})
+
+    def read(body: bytes | None) -> Page:
+        return walk.page(body, None)
+
+    return client.fetch(small, read), walk
+
+
+def _list_walk(settings: Settings, account: Account, window: UpdatedWindow) -> Walk:
+    provider = PROVIDERS[account.provider]
+    pull = PullRequest(window, settings.overlap, datetime.now(UTC))
+    return provider.walk("leads", pull, LandedRecords(settings.landing_path, account.name))
+
+
+def _estimate(
+    settings: Settings, account: Account, days: tuple[date, date], page: Page, walk: Walk
+) -> Backfill:
+    requests: int | None = None
+    if page.total is not None:
+        requests = max(1, ceil(page.total / walk.page_size))
+    else:
+        earlier = [
+            record.requests
+            for record in commit_records(settings.landing_path, account.name)
+            if record.complete and record.stream == "leads" and record.is_full == walk.is_full
+        ]
+        requests = earlier[-1] if earlier else None
+    limits = PROVIDERS[account.provider].documented_limits
+    seconds = None if requests is None else seconds_for(requests, limits)
+    return Backfill(days[0], days[1], requests, seconds)
+
+
+def seconds_for(requests: int, limits: tuple[Limit, ...]) -> float:
+    """How long the limits make `requests` last, in seconds: whole windows waited for."""
+    return max((requests - 1) // limit.requests * limit.seconds for limit in limits)
+
+
+def _quota_now(quota: Quota) -> str | None:
+    parts = [
+        f"{bucket.remaining:,} of {limit} requests left" if limit else f"{bucket.remaining:,} left"
+        for limit, bucket in quota.buckets.items()
+    ]
+    return ", ".join(parts) or None

@@ -1,0 +1,102 @@
+"""What people see on a terminal: progress bars, tables, the last word on an error.
+
+Belongs here: showing. Does not belong here: deciding what is shown (`cli.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from lead_pipeline.landing.progress import LogListener, Progress, ProgressListener
+
+console = Console(highlight=False)
+error_console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One line of text, not wrapped, without markup."""
+    console.print(message, markup=False, soft_wrap=True)
+
+
+def fail(message: str) -> None:
+    """The last line on standard error: what failed, and what to do."""
+    sys.stdout.flush()
+    error_console.print(" ".join(message.split()), markup=False)
+
+
+@contextmanager
+def shown_progress() -> Iterator[ProgressListener]:
+    """A listener that shows crawls: bars on a terminal, else a line now and then."""
+    if not console.is_terminal:
+        yield _lines()
+        return
+    with ProgressBar(
+        SpinnerColumn(),
+        TextColumn("{task.fields[stream]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[message]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as bars:
+        tasks: dict[str, int] = {}
+
+        def listener(progress: Progress) -> None:
+            stream = f"{progress.account}/{progress.stream}"
+            if stream not in tasks:
+                tasks[stream] = bars.add_task("", total=None, stream=stream, message="")
+            message = progress.message.removeprefix(f"{stream}: ")
+            if progress.page:
+                bars.update(
+                    tasks[stream],  # type: ignore[arg-type]
+                    completed=progress.page,
+                    total=progress.expected_pages,
+                    message=message,
+                )
+            else:
+                bars.update(tasks[stream], message=message)  # type: ignore[arg-type]
+
+        yield listener
+
+
+def _lines() -> ProgressListener:
+    listeners: dict[str, LogListener] = {}
+
+    def listener(progress: Progress) -> None:
+        stream = f"{progress.account}/{progress.stream}"
+        listeners.setdefault(stream, LogListener(say, forward=False))(progress)
+
+    return listener
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table; numbers to the right, with thousands separators."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)

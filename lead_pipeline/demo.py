@@ -1,0 +1,121 @@
+"""What `lead-pipeline demo` does: live through nights with the sandbox, then publish.
+
+    sandbox clock to the next night ──▶ landing of that day, per account ──▶ … ──▶ publish
+
+Run again, it goes on with the nights after. Belongs here: the story. Does not belong here: the
+APIs (`lead_pipeline.sandbox`), the pipeline itself, printing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import msgspec
+
+from lead_pipeline.accounts import load_accounts
+from lead_pipeline.definitions import defs
+from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.landing.commits import write_durably
+from lead_pipeline.partitions import ONE_DAY, day_start
+from lead_pipeline.runner import PipelineRunner, RunOutcome, end_dead_runs, open_instance
+from lead_pipeline.sandbox import Sandbox
+from lead_pipeline.settings import Settings, load_settings
+
+FIRST_DAY = date(2026, 1, 1)
+NIGHTS = 14
+HOUR_OF_NIGHT = timedelta(hours=2, minutes=30)
+TIME_SCALE = 60.0
+"""A minute of the sandbox's request limits lasts a second."""
+
+
+class DemoState(msgspec.Struct):
+    """The marker of a demo's folder: through which day its nights have been lived."""
+
+    last_day: date | None = None
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night of the demo."""
+
+    number: int
+    day: date
+    outcomes: tuple[RunOutcome, ...]
+
+
+def marker_path(home: Path) -> Path:
+    """The file that tells a demo's folder from one with real leads."""
+    return home / "demo.json"
+
+
+def prepare_demo() -> Settings:
+    """Settings for the demo: its own folder, unless LEAD_PIPELINE_HOME names one.
+
+    Raises `ConfigurationError` rather than mixing invented leads into real ones.
+    """
+    settings = load_settings()
+    if settings.accounts is not None:
+        raise ConfigurationError(
+            "The demo uses accounts of its own. Unset LEAD_PIPELINE_ACCOUNTS for it."
+        )
+    if "home" not in settings.model_fields_set:
+        os.environ["LEAD_PIPELINE_HOME"] = str(settings.home / "demo")
+    os.environ["LEAD_PIPELINE_START_DATE"] = FIRST_DAY.isoformat()
+    # The demo's runs belong beside its data, not into an instance that serves real ones.
+    os.environ.pop("DAGSTER_HOME", None)
+    settings = load_settings()
+    if settings.landing_path.exists() and not marker_path(settings.home).exists():
+        raise ConfigurationError(
+            f"{settings.home} holds landed leads that are not the demo's. Set LEAD_PIPELINE_HOME "
+            "to another folder for the demo."
+        )
+    return settings
+
+
+def refuse_demo_home(settings: Settings) -> None:
+    """Raise `ConfigurationError` when real leads would be mixed into the demo's."""
+    if marker_path(settings.home).exists():
+        raise ConfigurationError(
+            f"{settings.home} belongs to the demo. Set LEAD_PIPELINE_HOME to another folder, or "
+            "remove this one."
+        )
+
+
+def live_through_nights(
+    settings: Settings, nights: int, tell: Callable[[Night], None]
+) -> list[RunOutcome]:
+    """Live through `nights` more nights and publish; returns the outcomes of all runs."""
+    state = _load_state(settings.home)
+    first = FIRST_DAY if state.last_day is None else state.last_day + ONE_DAY
+    outcomes: list[RunOutcome] = []
+    with Sandbox(time_scale=TIME_SCALE) as sandbox:
+        os.environ.update(sandbox.environment())
+        _save_state(settings.home, state)
+        accounts = load_accounts(settings).usable
+        with open_instance(settings) as instance:
+            end_dead_runs(instance)
+            runner = PipelineRunner(defs(), instance)
+            for number in range(1, nights + 1):
+                day = first + ONE_DAY * (number - 1)
+                sandbox.set_clock(day_start(day + ONE_DAY) + HOUR_OF_NIGHT)
+                landed = tuple(runner.land(account, day, day) for account in accounts)
+                outcomes += landed
+                if any(outcome.failure for outcome in landed):
+                    return outcomes
+                _save_state(settings.home, DemoState(day))
+                tell(Night(number, day, landed))
+            outcomes.append(runner.load_and_publish())
+    return outcomes
+
+
+def _load_state(home: Path) -> DemoState:
+    path = marker_path(home)
+    return msgspec.json.decode(path.read_bytes(), type=DemoState) if path.exists() else DemoState()
+
+
+def _save_state(home: Path, state: DemoState) -> None:
+    write_durably(marker_path(home), msgspec.json.encode(state))

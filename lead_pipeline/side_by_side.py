@@ -1,0 +1,132 @@
+"""Landing runs of several accounts at once, each in a process of its own.
+
+    accounts ──▶ one child process each ──▶ progress and outcomes, through one queue
+
+A provider that waits an hour for its quota does not hold the others up. Belongs here: the
+processes. Does not belong here: what a run does (`runner.py`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext, SpawnContext
+from typing import Any
+
+from lead_pipeline.landing.progress import Progress, subscribed
+from lead_pipeline.providers.base import Account
+from lead_pipeline.runner import PipelineRunner, RunOutcome, open_instance
+from lead_pipeline.settings import load_settings
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class LandingJob:
+    """What every account is asked for. Secrets are read by each process itself."""
+
+    first: date
+    last: date
+    full: bool = False
+
+
+def land_side_by_side(
+    accounts: Sequence[Account], job: LandingJob, listener: Callable[[Progress], None]
+) -> list[RunOutcome]:
+    """Land every account; returns their outcomes in the order given.
+
+    A process that dies counts as a failure of its account. The children end when this process
+    does, however it ends.
+    """
+    context = _context()
+    messages: Any = context.Queue()
+    processes = {
+        account.name: context.Process(
+            target=_land, args=(account.name, job, messages), name=f"landing-{account.name}"
+        )
+        for account in accounts
+    }
+    for process in processes.values():
+        process.start()
+    outcomes: dict[str, RunOutcome] = {}
+    try:
+        while len(outcomes) < len(processes):
+            _take_messages(messages, outcomes, listener)
+            for name, process in processes.items():
+                if name not in outcomes and not process.is_alive():
+                    _take_messages(messages, outcomes, listener)
+                    outcomes.setdefault(name, _died(name, process.exitcode))
+        for process in processes.values():
+            process.join()
+    finally:
+        for process in processes.values():
+            process.terminate()
+        messages.close()
+    return [outcomes[account.name] for account in accounts]
+
+
+def _take_messages(
+    messages: Any, outcomes: dict[str, RunOutcome], listener: Callable[[Progress], None]
+) -> None:
+    with suppress(queue.Empty):
+        while True:
+            name, message = messages.get(timeout=POLL_SECONDS)
+            if isinstance(message, RunOutcome):
+                outcomes[name] = message
+            else:
+                listener(message)
+
+
+def _died(name: str, exit_code: int | None) -> RunOutcome:
+    return RunOutcome(
+        f"landing of {name}",
+        "",
+        f"The process that pulled {name} ended unexpectedly (exit code {exit_code}). What it "
+        "landed is kept; run again to go on from there.",
+    )
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    """A fork server that has imported the package once; where there is none, new interpreters."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lead_pipeline.definitions", "lead_pipeline.runner"])
+    return context
+
+
+def _land(name: str, job: LandingJob, messages: Any) -> None:
+    """The child: land one account, report through the queue."""
+    _end_with_parent()
+    from lead_pipeline.accounts import load_accounts
+    from lead_pipeline.definitions import defs
+
+    settings = load_settings()
+    account = load_accounts(settings).named(name)
+    with (
+        open_instance(settings) as instance,
+        subscribed(lambda progress: messages.put((name, progress))),
+    ):
+        runner = PipelineRunner(defs(), instance)
+        outcome = runner.land(account, job.first, job.last, full=job.full)
+    messages.put((name, outcome))
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent is gone, also when that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="watching the parent").start()
