@@ -31,10 +31,17 @@ class AccountCoverage:
 def complete_windows(records: list[CommitRecord], stream: str) -> list[UpdatedWindow]:
     """The windows that complete crawls of `stream` prove, merged. None later than its start."""
     return merge(
-        (None if record.full else record.window.start, record.proven_until)
+        (None if _reads_everything(record) else record.window.start, record.proven_until)
         for record in records
         if record.stream == stream and record.complete
     )
+
+
+def _reads_everything(record: CommitRecord) -> bool:
+    """Whether the crawl proves all times before its window too. A full crawl meets every lead
+    as it is now, but reads no more of other streams, such as an audit log, than its window.
+    """
+    return record.full and record.stream in PROVIDERS[record.provider].required_streams
 
 
 def account_coverage(settings: Settings) -> list[AccountCoverage]:

@@ -260,7 +260,7 @@ class _Load:
 
     def _load_events(self, mapping: str) -> None:
         self._create_as("mapped_events", read_sql("normalized", mapping))
-        self._run("insert_stage_events")
+        self._run("merge_stage_events")
         self._execute("insert into touched select distinct lead_key from mapped_events")
 
     def _normalize_phones(self) -> None:

@@ -235,8 +235,10 @@ select
     bounded.provider_stage_name,
     bounded.entered_at,
     case
-        when bounded.evidence = 'observed' then least(bounded.shown_before, bounded.entered_at)
-        else bounded.entered_at
+        when bounded.evidence <> 'observed' then bounded.entered_at
+        -- least() takes no notice of a null: without a known creation there is no bound.
+        when bounded.shown_before is not null
+        then least(bounded.shown_before, bounded.entered_at)
     end as entered_after,
     bounded.exited_at,
     bounded.exited_at is null as is_current,
