@@ -25,8 +25,11 @@ from lead_pipeline.errors import PublishError
 STORAGE_VERSION = "v1.0.0"
 """Storage format of candidate and published file; clients from DuckDB 1.0 on can read it."""
 
-COPIED_TABLES = ("leads", "lead_stage_history")
-"""The tables of the warehouse's schema `normalized` that readers get."""
+COPIED_TABLES = ("leads", "lead_stage_history", "coverage")
+"""The tables of the warehouse's schema `normalized` that a build is made of.
+
+`coverage` moves to `meta`: how far the copied tables reach, not what has landed since.
+"""
 
 
 def sql(name: str) -> str:
@@ -75,6 +78,7 @@ def prepare_candidate(warehouse: Path, candidate: Path) -> None:
             sql("copy_statements"), {"tables": list(COPIED_TABLES)}
         ).fetchall():
             connection.execute(statement)
+        connection.execute(sql("move_coverage"))
 
 
 def discard_candidate(candidate: Path) -> None:

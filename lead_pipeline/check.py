@@ -14,7 +14,7 @@ import msgspec
 
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.commits import commit_records
-from lead_pipeline.landing.coverage import coverage_of
+from lead_pipeline.landing.coverage import coverage_of, proven_windows
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.locks import held
 from lead_pipeline.partitions import ONE_DAY, UpdatedWindow, window_of_days
@@ -111,8 +111,8 @@ def _key_facts(body: bytes | None) -> list[str]:
 def _next_days(settings: Settings, account: Account) -> tuple[date, date] | None:
     """The days that a run would have to pull to be complete through yesterday, if any."""
     yesterday = datetime.now(UTC).date() - ONE_DAY
-    records = list(commit_records(settings.landing_path, account.name))
-    through = coverage_of(records).complete_through if records else None
+    proven = proven_windows(commit_records(settings.landing_path, account.name))
+    through = coverage_of(account.name, account.provider, proven).complete_through
     first = settings.start_date if through is None else through.date()
     return (first, yesterday) if first <= yesterday else None
 

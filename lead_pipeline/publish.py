@@ -14,7 +14,7 @@ until it closes it: the rename takes only the name away.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +31,7 @@ from dagster import (
 
 from lead_pipeline.candidate import connect_utc, row_counts, sql, wal_of
 from lead_pipeline.errors import PublishError
-from lead_pipeline.landing.coverage import AccountCoverage, account_coverage
+from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.locks import held
 from lead_pipeline.settings import load_settings
 
@@ -41,6 +41,7 @@ REQUIRED_TABLES = (
     "marts.leads",
     "marts.stage_funnel_daily",
     "meta.build",
+    "meta.coverage",
 )
 """What a file must hold to be worth publishing. `meta.build` says that its tests passed."""
 
@@ -58,11 +59,10 @@ class Publication:
     published_at: datetime
     row_counts: Mapping[str, int]
     """Rows by `schema.table`."""
+    coverage: Sequence[AccountCoverage]
 
 
-def publish(
-    candidate: Path, published: Path, coverage: Sequence[AccountCoverage], *, run_id: str
-) -> Publication:
+def publish(candidate: Path, published: Path, *, run_id: str) -> Publication:
     """Finish the file at `candidate` and move it to `published`, replacing the one there.
 
     The caller holds the publish lock. Both paths lie on one file system. When anything fails,
@@ -82,14 +82,15 @@ def publish(
             _check(connection, candidate, published)
             for (statement,) in connection.execute(sql("drop_statements")).fetchall():
                 connection.execute(statement)
-            row_counts = _describe(connection, coverage, published_at, run_id)
+            row_counts = _describe(connection, published_at, run_id)
+            coverage = _coverage(connection)
             connection.execute("checkpoint")
     except duckdb.Error as error:
         raise PublishError(
             f"The build at {candidate} cannot be finished: {error}. Run the dbt models again."
         ) from error
     _replace(candidate, published)
-    return Publication(published, published.stat().st_size, published_at, row_counts)
+    return Publication(published, published.stat().st_size, published_at, row_counts, coverage)
 
 
 def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
@@ -106,14 +107,10 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
     def published(context: AssetExecutionContext) -> MaterializeResult[None]:
         settings = load_settings()
         with held(settings.publish_lock, "publishing", context.log.info):
-            coverage = account_coverage(settings)
             publication = publish(
-                settings.candidate_path,
-                settings.published_path,
-                coverage,
-                run_id=context.run.run_id,
+                settings.candidate_path, settings.published_path, run_id=context.run.run_id
             )
-        return MaterializeResult(metadata=_metadata(publication, coverage))
+        return MaterializeResult(metadata=_metadata(publication))
 
     return published
 
@@ -131,13 +128,21 @@ def _published_by_another(published: Path, run_id: str) -> Publication | None:
         row = connection.execute("select max(published_at) from meta.publish").fetchone()
         published_at = row[0] if row and row[0] else datetime.now(UTC)
         return Publication(
-            published, published.stat().st_size, published_at, row_counts(connection)
+            published,
+            published.stat().st_size,
+            published_at,
+            row_counts(connection),
+            _coverage(connection),
         )
 
 
-def _metadata(
-    publication: Publication, coverage: Sequence[AccountCoverage]
-) -> dict[str, MetadataValue]:
+def _coverage(connection: duckdb.DuckDBPyConnection) -> list[AccountCoverage]:
+    columns = "account, provider, complete_from, complete_through, note"
+    rows = connection.table("meta.publish").project(columns).order("account").fetchall()
+    return [AccountCoverage(*row) for row in rows]
+
+
+def _metadata(publication: Publication) -> dict[str, MetadataValue]:
     metadata: dict[str, MetadataValue] = {
         "path": MetadataValue.path(publication.path),
         "bytes": MetadataValue.int(publication.size_bytes),
@@ -145,7 +150,7 @@ def _metadata(
     }
     for table, rows in publication.row_counts.items():
         metadata[f"rows/{table}"] = MetadataValue.int(rows)
-    for account in coverage:
+    for account in publication.coverage:
         if account.complete_through is not None:
             metadata[f"complete_through/{account.account}"] = MetadataValue.timestamp(
                 account.complete_through
@@ -173,20 +178,10 @@ def _check(connection: duckdb.DuckDBPyConnection, candidate: Path, published: Pa
 
 
 def _describe(
-    connection: duckdb.DuckDBPyConnection,
-    coverage: Sequence[AccountCoverage],
-    published_at: datetime,
-    run_id: str,
+    connection: duckdb.DuckDBPyConnection, published_at: datetime, run_id: str
 ) -> dict[str, int]:
     """Write `meta.publish` and `meta.tables`; the rows of each table are returned."""
     connection.execute(sql("meta"))
-    connection.execute(sql("coverage"))
-    if coverage:
-        connection.executemany(
-            "insert into temp.coverage values "
-            "($account, $provider, $complete_from, $complete_through)",
-            [asdict(account) for account in coverage],
-        )
     connection.execute(
         sql("insert_publish"),
         {
@@ -196,7 +191,6 @@ def _describe(
         },
     )
     counts = row_counts(connection)
-    counts.pop("main.coverage", None)
     counts["meta.tables"] = len(counts)
     connection.executemany(
         sql("insert_tables"), [{"name": name, "row_count": rows} for name, rows in counts.items()]

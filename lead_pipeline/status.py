@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
-from lead_pipeline.landing.coverage import complete_windows, coverage_of
+from lead_pipeline.landing.coverage import coverage_of, merged_windows, proven_windows
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.rejected import RejectedGroup, rejected_groups
 from lead_pipeline.partitions import UpdatedWindow
@@ -54,7 +54,7 @@ def account_statuses(settings: Settings) -> list[AccountStatus]:
 
 def _status(settings: Settings, records: list[CommitRecord]) -> AccountStatus:
     landing, first = settings.landing_path, records[0]
-    coverage = coverage_of(records)
+    coverage = coverage_of(first.account, first.provider, proven_windows(records))
     streams = [stream.name for stream in PROVIDERS[first.provider].streams]
     pending = (
         len(LandedRecords(landing, first.account).leads_without_details())
@@ -77,7 +77,7 @@ def _stream_status(records: list[CommitRecord], stream: str) -> StreamStatus:
     crawls = [record for record in own if record.state != "replayed"]
     return StreamStatus(
         stream=stream,
-        complete=tuple(complete_windows(own, stream)),
+        complete=tuple(merged_windows(proven_windows(own), stream)),
         unfinished=tuple(_unfinished(crawls)),
         records=sum(record.records for record in own),
         last_crawl_at=crawls[-1].started_at if crawls else None,

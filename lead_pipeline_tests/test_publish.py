@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from lead_pipeline_tests.sample_warehouse import SAMPLE, SampleLead, write_wareh
 
 COVERAGE = [
     AccountCoverage("mega", "mega", None, datetime(2026, 1, 9, tzinfo=UTC)),
-    AccountCoverage("quiet", "vorel", None, None),
+    AccountCoverage("quiet", "vorel", None, None, "Not read beyond a horizon."),
 ]
 
 
@@ -35,9 +37,20 @@ def published(tmp_path: Path) -> Path:
     return tmp_path / "bi" / "leads.duckdb"
 
 
-def build(candidate: Path, leads: tuple[SampleLead, ...] = SAMPLE, *, run_id: str = "run") -> None:
+def build(
+    candidate: Path,
+    leads: tuple[SampleLead, ...] = SAMPLE,
+    *,
+    run_id: str = "run",
+    coverage: Sequence[AccountCoverage] = (),
+) -> None:
     """A candidate as dbt leaves it, with marts that are as small as they can be."""
     warehouse = write_warehouse(candidate.parent.parent.parent / "warehouse.duckdb", leads)
+    with closing(connect_utc(warehouse)) as connection:
+        for account in coverage:
+            connection.execute(
+                "insert into normalized.coverage values (?, ?, ?, ?, ?)", list(astuple(account))
+            )
     prepare_candidate(warehouse, candidate)
     with closing(connect_utc(candidate)) as connection:
         connection.execute("create schema staging; create schema marts")
@@ -78,7 +91,9 @@ def test_candidate_replaces_what_an_earlier_build_left(tmp_path: Path, candidate
     build(candidate)
     wal_of(candidate).write_bytes(b"left by a crash")
     prepare_candidate(tmp_path / "warehouse.duckdb", candidate)
-    assert read(candidate, "select distinct schema_name from duckdb_tables()") == [("normalized",)]
+    assert read(
+        candidate, "select schema_name || '.' || table_name from duckdb_tables() order by all"
+    ) == [("meta.coverage",), ("normalized.lead_stage_history",), ("normalized.leads",)]
 
 
 def test_candidate_is_copied_from_paths_with_quotes(tmp_path: Path) -> None:
@@ -108,8 +123,8 @@ def test_unusable_warehouse_is_refused_and_left_closed(
 def test_published_file_holds_what_readers_are_promised_and_nothing_else(
     candidate: Path, published: Path
 ) -> None:
-    build(candidate)
-    publication = publish(candidate, published, COVERAGE, run_id="run")
+    build(candidate, coverage=COVERAGE)
+    publication = publish(candidate, published, run_id="run")
     assert read(
         published,
         "select schema_name || '.' || table_name from duckdb_tables() union all"
@@ -118,6 +133,7 @@ def test_published_file_holds_what_readers_are_promised_and_nothing_else(
         ("marts.leads",),
         ("marts.stage_funnel_daily",),
         ("meta.build",),
+        ("meta.coverage",),
         ("meta.publish",),
         ("meta.tables",),
         ("normalized.lead_stage_history",),
@@ -129,15 +145,15 @@ def test_published_file_holds_what_readers_are_promised_and_nothing_else(
 
 
 def test_meta_tells_accounts_coverage_and_rows(candidate: Path, published: Path) -> None:
-    build(candidate)
-    publication = publish(candidate, published, COVERAGE, run_id="run-7")
+    build(candidate, coverage=COVERAGE)
+    publication = publish(candidate, published, run_id="run-7")
     assert read(
         published,
-        "select account, provider, complete_from, complete_through, leads from meta.publish",
+        "select account, provider, complete_from, complete_through, leads, note from meta.publish",
     ) == [
-        ("mega", "mega", None, datetime(2026, 1, 9, tzinfo=UTC), 1),
-        ("quiet", "vorel", None, None, 0),
-        ("vorel", "vorel", None, None, 3),
+        ("mega", "mega", None, datetime(2026, 1, 9, tzinfo=UTC), 1, None),
+        ("quiet", "vorel", None, None, 0, "Not read beyond a horizon."),
+        ("vorel", "vorel", None, None, 3, None),
     ]
     assert read(
         published,
@@ -153,21 +169,21 @@ def test_meta_tells_accounts_coverage_and_rows(candidate: Path, published: Path)
 
 def test_publishing_without_coverage_still_lists_accounts(candidate: Path, published: Path) -> None:
     build(candidate)
-    publish(candidate, published, [], run_id="run")
+    publish(candidate, published, run_id="run")
     assert read(published, "select account from meta.publish") == [("mega",), ("vorel",)]
 
 
 def test_empty_build_replaces_nothing_but_an_empty_file(candidate: Path, published: Path) -> None:
     build(candidate, ())
-    publish(candidate, published, [], run_id="first")
+    publish(candidate, published, run_id="first")
     build(candidate, ())
-    publish(candidate, published, [], run_id="second")
+    publish(candidate, published, run_id="second")
     build(candidate)
-    publish(candidate, published, [], run_id="third")
+    publish(candidate, published, run_id="third")
     before = published.read_bytes()
     build(candidate, ())
     with pytest.raises(PublishError, match=r"has no leads, .* has 4\. .*lead-pipeline rebuild"):
-        publish(candidate, published, [], run_id="fourth")
+        publish(candidate, published, run_id="fourth")
     assert published.read_bytes() == before
 
 
@@ -183,33 +199,33 @@ def test_unfinished_or_untested_build_is_never_published(
     candidate: Path, published: Path, damage: str, missing: str
 ) -> None:
     build(candidate)
-    publish(candidate, published, [], run_id="good")
+    publish(candidate, published, run_id="good")
     before = published.read_bytes()
     build(candidate)
     with closing(connect_utc(candidate)) as connection:
         connection.execute(damage)
     with pytest.raises(PublishError, match=f"lacks .*{missing}.*Run the dbt models again"):
-        publish(candidate, published, [], run_id="bad")
+        publish(candidate, published, run_id="bad")
     assert published.read_bytes() == before
 
 
 def test_build_is_used_up_by_publishing_it(candidate: Path, published: Path) -> None:
     build(candidate, run_id="one")
-    publish(candidate, published, [], run_id="one")
+    publish(candidate, published, run_id="one")
     with pytest.raises(PublishError, match="no build"):
-        publish(candidate, published, [], run_id="two")
+        publish(candidate, published, run_id="two")
 
 
 def test_run_whose_build_another_run_published_succeeds(candidate: Path, published: Path) -> None:
-    build(candidate, run_id="mine")
-    other = publish(candidate, published, COVERAGE, run_id="other")
-    assert publish(candidate, published, COVERAGE, run_id="mine") == other
+    build(candidate, coverage=COVERAGE, run_id="mine")
+    other = publish(candidate, published, run_id="other")
+    assert publish(candidate, published, run_id="mine") == other
 
 
 def test_interrupted_publish_can_be_repeated(
     candidate: Path, published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build(candidate)
+    build(candidate, coverage=COVERAGE)
 
     def power_cut(descriptor: int) -> None:
         raise OSError("no power")
@@ -217,9 +233,9 @@ def test_interrupted_publish_can_be_repeated(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", power_cut)
         with pytest.raises(OSError, match="no power"):
-            publish(candidate, published, COVERAGE, run_id="run")
+            publish(candidate, published, run_id="run")
     assert not published.exists()
-    publish(candidate, published, COVERAGE, run_id="run")
+    publish(candidate, published, run_id="run")
     assert read(published, "select count(*) from meta.publish") == [(3,)]
 
 
@@ -227,13 +243,13 @@ def test_log_that_a_forbidden_writer_left_is_not_applied_to_the_new_file(
     candidate: Path, published: Path
 ) -> None:
     build(candidate)
-    publish(candidate, published, [], run_id="run")
+    publish(candidate, published, run_id="run")
     with closing(connect_utc(published)) as writer:
         writer.execute("pragma disable_checkpoint_on_shutdown")
         writer.execute("create table main.scribble as select 1 as one")
     assert wal_of(published).exists()
     build(candidate)
-    publish(candidate, published, [], run_id="run")
+    publish(candidate, published, run_id="run")
     assert (
         read(published, "select table_name from duckdb_tables() where schema_name = 'main'") == []
     )
@@ -253,7 +269,7 @@ print(*duckdb.connect(sys.argv[1], read_only=True).execute(count).fetchone(), fl
 
 def test_reader_keeps_the_file_it_has_open(candidate: Path, published: Path) -> None:
     build(candidate)
-    publish(candidate, published, [], run_id="old")
+    publish(candidate, published, run_id="old")
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", HOLD_OPEN, str(published)],
         stdin=subprocess.PIPE,
@@ -263,7 +279,7 @@ def test_reader_keeps_the_file_it_has_open(candidate: Path, published: Path) -> 
         assert reader.stdout is not None
         assert reader.stdout.readline() == "4 old\n"
         build(candidate, SAMPLE[:1])
-        publish(candidate, published, [], run_id="new")
+        publish(candidate, published, run_id="new")
         rest, _ = reader.communicate("go on\n", timeout=60)
     assert rest == "4 old\n1 new\n"
 
@@ -288,7 +304,7 @@ def test_reader_that_opens_again_and_again_never_meets_an_error(
     candidate: Path, published: Path
 ) -> None:
     build(candidate)
-    publish(candidate, published, [], run_id="0")
+    publish(candidate, published, run_id="0")
     publishes = 1
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", OPEN_OFTEN, str(published)],
@@ -300,7 +316,7 @@ def test_reader_that_opens_again_and_again_never_meets_an_error(
         reader.stdout.readline()
         while reader.poll() is None:
             build(candidate)
-            publish(candidate, published, [], run_id=str(publishes))
+            publish(candidate, published, run_id=str(publishes))
             publishes += 1
         output, errors = reader.communicate(timeout=60)
     assert (reader.returncode, errors) == (0, "")
@@ -333,8 +349,8 @@ print(connection.execute(
     reason=f"no Python with DuckDB 1.0.0 at {OLDEST_READER}; set OLDEST_READER_PYTHON",
 )
 def test_oldest_promised_reader_reads_every_table(candidate: Path, published: Path) -> None:
-    build(candidate)
-    publish(candidate, published, COVERAGE, run_id="run")
+    build(candidate, coverage=COVERAGE)
+    publish(candidate, published, run_id="run")
     assert read_with_oldest(published) == "('1', '2026-01-01 12:00:00+00', True)\n"
 
 

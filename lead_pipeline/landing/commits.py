@@ -105,6 +105,15 @@ class CommitRecord(msgspec.Struct, kw_only=True):
         return UpdatedWindow(self.window.start, self.window.end)
 
     @property
+    def proven_from(self) -> datetime | None:
+        """Since when a complete crawl proves its window; None is since ever.
+
+        A full crawl of a list has landed all that exists, whatever its window. Streams of
+        which a full crawl reads no more than usual (events, single records) prove the window.
+        """
+        return None if self.full and self.is_full else self.window.start
+
+    @property
     def proven_until(self) -> datetime:
         """Through which time a complete crawl proves its window: never past its own start."""
         return min(self.window.end, self.started_at)

@@ -1,17 +1,30 @@
 """How far an account's landed data reaches, told from its complete crawls.
 
-Belongs here: arithmetic on commit records. Does not belong here: counting leads.
+Belongs here: arithmetic on what crawls prove. Does not belong here: counting leads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
+from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.partitions import UpdatedWindow, merge
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class ProvenWindow:
+    """What one complete crawl proves: every update of its stream in `[start, end)` landed.
+
+    `start` is None for since ever. `note` is what was unusual about the crawl.
+    """
+
+    stream: str
+    start: datetime | None
+    end: datetime
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -19,56 +32,47 @@ class AccountCoverage:
     """Every update of the account's leads in `[complete_from, complete_through)` has landed.
 
     `complete_from` is None for "since ever"; `complete_through` is None when nothing is
-    complete yet. Where days were left out, the coverage ends at the first gap.
+    complete yet. Where days were left out, the coverage ends at the first gap. `note` says
+    what readers should know of it, such as leads older than a horizon that were not read.
     """
 
     account: str
     provider: str
     complete_from: datetime | None
     complete_through: datetime | None
+    note: str | None = None
 
 
-def complete_windows(records: list[CommitRecord], stream: str) -> list[UpdatedWindow]:
-    """The windows that complete crawls of `stream` prove, merged. None later than its start."""
-    return merge(
-        (None if _reads_everything(record) else record.window.start, record.proven_until)
+def proven_windows(records: Iterable[CommitRecord]) -> list[ProvenWindow]:
+    """What complete crawls prove, in their order."""
+    return [
+        ProvenWindow(record.stream, record.proven_from, record.proven_until, record.note)
         for record in records
-        if record.stream == stream and record.complete
-    )
+        if record.complete
+    ]
 
 
-def _reads_everything(record: CommitRecord) -> bool:
-    """Whether the crawl proves all times before its window too. A full crawl meets every lead
-    as it is now, but reads no more of other streams, such as an audit log, than its window.
-    """
-    return record.full and record.stream in PROVIDERS[record.provider].required_streams
+def merged_windows(proven: Iterable[ProvenWindow], stream: str) -> list[UpdatedWindow]:
+    """The windows of `stream`, merged, in order."""
+    return merge((window.start, window.end) for window in proven if window.stream == stream)
 
 
-def account_coverage(settings: Settings) -> list[AccountCoverage]:
-    """One entry per account that has landed anything, by name."""
-    coverage = []
-    for account in accounts_with_landing(settings.landing_path):
-        records = list(commit_records(settings.landing_path, account))
-        if records:
-            coverage.append(coverage_of(records))
-    return coverage
-
-
-def coverage_of(records: list[CommitRecord]) -> AccountCoverage:
-    """The coverage that one account's commit records (at least one) prove.
+def coverage_of(account: str, provider: str, proven: Sequence[ProvenWindow]) -> AccountCoverage:
+    """The coverage that follows from an account's crawls, oldest first.
 
     Every stream that lead states come from must be complete, so the answer is the part that
     their first uninterrupted windows have in common.
     """
-    first = records[0]
+    nothing = AccountCoverage(account, provider, None, None)
     blocks = []
-    for stream in PROVIDERS[first.provider].required_streams:
-        windows = complete_windows(records, stream)
+    for stream in PROVIDERS[provider].required_streams:
+        windows = merged_windows(proven, stream)
         if not windows:
-            return AccountCoverage(first.account, first.provider, None, None)
+            return nothing
         blocks.append(windows[0])
     starts = [block.start for block in blocks if block.start is not None]
     start, end = max(starts, default=None), min(block.end for block in blocks)
     if start is not None and start >= end:
-        return AccountCoverage(first.account, first.provider, None, None)
-    return AccountCoverage(first.account, first.provider, start, end)
+        return nothing
+    notes = [window.note for window in proven if window.stream == "leads"]
+    return AccountCoverage(account, provider, start, end, notes[-1] if notes else None)

@@ -17,7 +17,7 @@ import itertools
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -29,13 +29,14 @@ import pyarrow as pa
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
-from lead_pipeline.landing.coverage import complete_windows
+from lead_pipeline.landing.coverage import ProvenWindow, coverage_of, merged_windows
+from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
 from lead_pipeline.sql import read_sql
 from lead_pipeline.warehouse import open_warehouse
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 """Raise it when the tables or the mapping change: the next load builds them again."""
 EVENT_STREAMS = {"lead_events"}
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
@@ -126,7 +127,7 @@ class _Load:
         self._load_files(new_files)
         self._run("merge_sightings")
         self._record_crawls(records, new_files)
-        self._update_audit_coverage({record.account for record in records})
+        self._update_coverage({record.account: record.provider for record in records})
         self._execute("create or replace temp table touched as select distinct * from touched")
         self._run("replace_leads")
         self._run("replace_stage_history")
@@ -292,19 +293,20 @@ class _Load:
             [[record.crawl_id for record in records]],
         )
         self._connection.executemany(
-            "insert into normalized.crawls values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into normalized.crawls values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     record.crawl_id,
                     record.account,
                     record.provider,
                     record.stream,
-                    record.window.start,
-                    record.window.end,
+                    record.proven_from,
+                    record.proven_until,
                     record.started_at,
                     record.finished_at,
                     record.complete,
                     record.is_full and record.stream == "leads",
+                    record.note,
                 )
                 for record in records
             ],
@@ -323,33 +325,50 @@ class _Load:
             self._execute("insert into normalized.loaded_files by name select * from ledger_arrow")
             self._connection.unregister("ledger_arrow")
 
-    def _update_audit_coverage(self, accounts: set[str]) -> None:
-        for account in sorted(accounts):
-            records = list(commit_records(self._landing, account))
-            if not any(record.stream in EVENT_STREAMS for record in records):
-                continue
-            windows = complete_windows(records, "lead_events")
-            new = {(window.start or BEGINNING, window.end) for window in windows}
-            old = {
-                (row[0], row[1])
-                for row in self._fetch(
-                    "select covered_from, covered_until from normalized.audit_coverage "
-                    "where account = ?",
-                    [account],
-                )
-            }
-            if new == old:
-                continue
-            for changed_from, changed_until in _differences(old, new):
-                self._execute(
-                    read_sql("normalized", "touch_audit_coverage"),
-                    {
-                        "account": account,
-                        "changed_from": changed_from,
-                        "changed_until": changed_until,
-                    },
-                )
-            self._execute("delete from normalized.audit_coverage where account = ?", [account])
+    def _update_coverage(self, accounts: Mapping[str, str]) -> None:
+        """What the loaded crawls prove, per account (its name and provider)."""
+        for account, provider in sorted(accounts.items()):
+            proven = [
+                ProvenWindow(*row)
+                for row in self._fetch(read_sql("normalized", "proven_windows"), [account])
+            ]
+            coverage = coverage_of(account, provider, proven)
+            self._execute("delete from normalized.coverage where account = ?", [account])
+            self._execute(
+                "insert into normalized.coverage values (?, ?, ?, ?, ?)",
+                [
+                    account,
+                    provider,
+                    coverage.complete_from,
+                    coverage.complete_through,
+                    coverage.note,
+                ],
+            )
+            self._update_audit_coverage(account, merged_windows(proven, "lead_events"))
+
+    def _update_audit_coverage(self, account: str, windows: Sequence[UpdatedWindow]) -> None:
+        new = {(window.start or BEGINNING, window.end) for window in windows}
+        old = {
+            (row[0], row[1])
+            for row in self._fetch(
+                "select covered_from, covered_until from normalized.audit_coverage "
+                "where account = ?",
+                [account],
+            )
+        }
+        if new == old:
+            return
+        for changed_from, changed_until in _differences(old, new):
+            self._execute(
+                read_sql("normalized", "touch_audit_coverage"),
+                {
+                    "account": account,
+                    "changed_from": changed_from,
+                    "changed_until": changed_until,
+                },
+            )
+        self._execute("delete from normalized.audit_coverage where account = ?", [account])
+        if new:
             self._connection.executemany(
                 "insert into normalized.audit_coverage values (?, ?, ?)",
                 [(account, start, end) for start, end in sorted(new)],

@@ -17,7 +17,8 @@ select
     coverage.complete_through,
     coalesce(leads_by_account.leads, 0),
     $lead_pipeline_version,
-    (select tags['storage_version'] from duckdb_databases() where database_name = current_database())
-from temp.coverage as coverage
+    (select tags['storage_version'] from duckdb_databases() where database_name = current_database()),
+    coverage.note
+from meta.coverage as coverage
 full outer join leads_by_account using (account, provider)
 order by account

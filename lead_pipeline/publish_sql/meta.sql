@@ -9,7 +9,8 @@ create or replace table meta.publish (
     complete_through timestamptz,
     leads bigint not null,
     lead_pipeline_version varchar not null,
-    duckdb_storage_version varchar
+    duckdb_storage_version varchar,
+    note varchar
 );
 comment on table meta.publish is
     'One row per account: what this file holds of it, how far it is complete, and when it was published.';
@@ -23,6 +24,8 @@ comment on column meta.publish.complete_through is
     'End of the time whose updates are all here, UTC; null: nothing is complete yet.';
 comment on column meta.publish.leads is 'Leads of the account in normalized.leads.';
 comment on column meta.publish.lead_pipeline_version is 'Version of lead-pipeline that wrote the file.';
+comment on column meta.publish.note is
+    'What to know of the completeness, such as leads beyond a horizon that were not read; null: nothing.';
 comment on column meta.publish.duckdb_storage_version is
     'DuckDB storage format of the file; every client from that version on can read it.';
 

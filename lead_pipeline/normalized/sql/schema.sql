@@ -20,15 +20,26 @@ create table if not exists normalized.crawls (
     account varchar not null,
     provider varchar not null,
     stream varchar not null,
-    window_start timestamptz,
-    window_end timestamptz not null,
+    proven_from timestamptz,
+    proven_until timestamptz not null,
     started_at timestamptz not null,
     finished_at timestamptz,
     is_complete boolean not null,
-    is_full boolean not null
+    is_full boolean not null,
+    note varchar
 );
 comment on table normalized.crawls is
-    'One row per crawl of which files are loaded, as its commit record tells it. is_full: the crawl walked the whole list, so a lead that it did not show is missing.';
+    'One row per crawl of which files are loaded, as its commit record tells it. If complete, it proves all updates in [proven_from, proven_until). is_full: it walked the whole list, so a lead that it did not show is missing.';
+
+create table if not exists normalized.coverage (
+    account varchar not null,
+    provider varchar not null,
+    complete_from timestamptz,
+    complete_through timestamptz,
+    note varchar
+);
+comment on table normalized.coverage is
+    'One row per account: these tables hold every update of its leads in [complete_from, complete_through). A null start is since ever, a null end nothing yet.';
 
 create table if not exists normalized.audit_coverage (
     account varchar not null,
