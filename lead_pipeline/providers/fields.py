@@ -7,6 +7,8 @@ none of the record's values. Does not belong here: any provider's field names.
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,9 +18,15 @@ from lead_pipeline.errors import MalformedPage
 from lead_pipeline.providers.base import Identity, UnusableRecord
 
 MAX_ID_CHARACTERS = 512
+_FIRST_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
 
 _Envelope = TypeVar("_Envelope")
 _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ESCAPE = re.compile(
+    # A whole surrogate pair, half of one (the group), or any other escape.
+    rb"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|.)",
+    re.DOTALL,
+)
 
 
 def decode_envelope(body: bytes, decoder: msgspec.json.Decoder[_Envelope]) -> _Envelope:
@@ -30,16 +38,43 @@ def decode_envelope(body: bytes, decoder: msgspec.json.Decoder[_Envelope]) -> _E
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        whole = with_whole_characters(body)
+        if whole != body:
+            with suppress(msgspec.DecodeError, RecursionError):
+                envelope = decoder.decode(whole)
+                _restore_records(envelope, whole, body)
+                return envelope
         raise MalformedPage(f"{describe_body(body)}: {_reason(error)}") from None
+
+
+def with_whole_characters(text: bytes) -> bytes:
+    """JSON of the same length in which no escape is half of a surrogate pair.
+
+    JavaScript servers write such halves where they cut a text in the middle of an emoji; msgspec
+    takes none. The replacement character stands for them.
+    """
+    return _ESCAPE.sub(lambda match: b"\\ufffd" if match[1] else match[0], text)
+
+
+def _restore_records(envelope: object, whole: bytes, body: bytes) -> None:
+    """Give the records of an envelope decoded from `whole` the bytes that came in `body`."""
+    position = 0
+    for name in getattr(envelope, "__struct_fields__", ()):
+        records = getattr(envelope, name)
+        for number, record in enumerate(records if isinstance(records, list) else []):
+            content = bytes(record)
+            position = whole.index(content, position)
+            records[number] = msgspec.Raw(body[position : position + len(content)])
+            position += len(content)
 
 
 def describe_body(body: bytes) -> str:
     """What a body looks like, in words that are safe to show: its size and its kind."""
     start = body[:256].lstrip()
     if start.startswith(b"<"):
-        # Only the name of the first tag: error pages may quote the request.
-        tag = start.split(b">", 1)[0][:32].decode("ascii", "replace").split(" ")[0]
-        kind = f"markup starting with {tag!r}"
+        # Only the name of a tag that pages start with: anything else may be somebody's.
+        known = next((tag for tag in _FIRST_TAGS if start.lower().startswith(tag)), b"<")
+        kind = f"markup starting with {known.decode()!r}"
     elif start[:1] in (b"{", b"["):
         kind = f"JSON starting with {chr(start[0])!r}"
     elif not start:
@@ -67,7 +102,7 @@ def read_identity(
     `UnusableRecord` when the record is no object, has no usable `id` or no usable time.
     """
     try:
-        fields = _fields_decoder.decode(record)
+        fields = _read_fields(record)
     except (msgspec.DecodeError, RecursionError):
         raise UnusableRecord("the record is not a JSON object") from None
     record_id = _value(fields, "id")
@@ -87,6 +122,13 @@ def read_identity(
         created_at=parse_time(_value(fields, created_at)),
         tenant_id=tenant if isinstance(tenant, str) else None,
     )
+
+
+def _read_fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        return _fields_decoder.decode(record)
+    except msgspec.DecodeError:
+        return _fields_decoder.decode(with_whole_characters(bytes(record)))
 
 
 def _is_readable(record: msgspec.Raw) -> bool:

@@ -13,7 +13,8 @@ with keyed as (
         case when isfinite(score) then score end as score,
         usable_time(last_interaction_at) as last_interaction_at,
         usable_time(qualification_completed_at) as qualification_completed_at,
-        nullif(lower(trim(email)), '') as email_normalized,
+        -- trim() takes blanks only, not tabs and line ends.
+        nullif(lower(regexp_replace(email, '^[\s\pZ]+|[\s\pZ]+$', '', 'g')), '') as email_normalized,
         coalesce(by_status.stage, by_stage.stage, 'unmapped') as stage
     from mapped
     left join normalized.stages as by_status
