@@ -16,6 +16,10 @@ from typing import Protocol
 from lead_pipeline.providers.quota import Pause
 
 
+NEWSWORTHY_SECONDS = 1.0
+"""Waits shorter than this are told only when progress is due anyway."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """One moment of a crawl."""
@@ -103,7 +107,8 @@ class ProgressReporter:
     def waiting(self, pause: Pause) -> None:
         """The crawl waits for the quota."""
         self._report(
-            f"{self._position()}; waits {pause.seconds:,.1f} s: {pause.reason}", is_news=True
+            f"{self._position()}; waits {pause.seconds:,.1f} s: {pause.reason}",
+            is_news=pause.seconds >= NEWSWORTHY_SECONDS,
         )
 
     def retrying(self, reason: str, seconds: float) -> None:
