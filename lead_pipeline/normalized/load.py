@@ -229,26 +229,30 @@ class _Load:
             else:
                 self._load_versions(mapping)
         if seen:
-            self._execute(
+            self._read_files(
                 "insert into sighted select account || ':' || record_id, fetched_at "
-                "from read_parquet(?, hive_partitioning = false)",
-                [seen],
+                "from read_parquet($files, hive_partitioning = false)",
+                seen,
             )
 
     def _read_landed(self, paths: list[str]) -> None:
-        try:
-            self._execute(read_sql("normalized", "landed_records"), {"files": paths})
-        except duckdb.Error as error:
-            raise LoadError(
-                f"Landed files cannot be read ({type(error).__name__}: "
-                f"{str(error).splitlines()[0]}). Restore the file from a backup."
-            ) from None
+        self._read_files(read_sql("normalized", "landed_records"), paths)
         broken = self._fetch("select rowid, payload from landed where not json_valid(payload)")
         if broken:
             self._connection.executemany(
                 "update landed set payload = ? where rowid = ?",
                 [(repair_json(payload), rowid) for rowid, payload in broken],
             )
+
+    def _read_files(self, sql: str, paths: list[str]) -> None:
+        """Execute a statement that reads the landed files `$files`."""
+        try:
+            self._execute(sql, {"files": paths})
+        except duckdb.Error as error:
+            raise LoadError(
+                f"Landed files cannot be read ({type(error).__name__}: "
+                f"{str(error).splitlines()[0]}). Restore the file from a backup."
+            ) from None
 
     def _load_versions(self, mapping: str) -> None:
         self._create_as("mapped", read_sql("normalized", mapping))

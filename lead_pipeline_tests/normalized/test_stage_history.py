@@ -441,7 +441,7 @@ def land_evidence(settings: Settings, leads: Sequence[Evidence], log: Window | N
     landing.land(plan)
 
 
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=15, deadline=None)
 @given(leads=st.lists(_evidence, min_size=1, max_size=8), log=_log_windows)
 def test_any_evidence_gives_contiguous_bounded_intervals_whose_newest_agrees_with_the_lead(
     leads: list[Evidence], log: Window | None
@@ -502,7 +502,7 @@ def _truths(draw: st.DrawFn) -> Truth:
     return Truth(stages, looked, draw(st.integers(-4, 4)))
 
 
-@hypothesis_settings(max_examples=20, deadline=None)
+@hypothesis_settings(max_examples=12, deadline=None)
 @given(truths=st.lists(_truths(), min_size=1, max_size=8))
 def test_with_a_whole_audit_log_the_history_is_what_happened_however_seldom_a_lead_was_read(
     truths: list[Truth],
