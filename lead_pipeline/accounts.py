@@ -31,11 +31,10 @@ from dotenv import dotenv_values
 
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.providers.base import Account, Provider
+from lead_pipeline.providers.base import LOOPBACK, Account, Provider
 from lead_pipeline.settings import Settings
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _OPTIONS = {"name", "provider", "base_url", "requests_per_minute"}
 
 
@@ -76,8 +75,8 @@ def load_accounts(settings: Settings) -> Accounts:
     Values of credentials are never part of a message.
     """
     environment = {
-        **{name: value for name, value in dotenv_values(".env").items() if value},
-        **{name: value for name, value in os.environ.items() if value},
+        **{name: value for name, value in dotenv_values(".env").items() if value and value.strip()},
+        **{name: value for name, value in os.environ.items() if value.strip()},
     }
     if settings.accounts is None:
         return _from_variables(environment)
@@ -180,7 +179,7 @@ def _account(
     for field in fields:
         variable = entry.get(f"{field}_env")
         value = environment.get(str(variable)) if variable else entry.get(field)
-        if not value:
+        if not value or not str(value).strip():
             remedy = (
                 f"set the variable {variable}" if variable else f"add `{field}` or `{field}_env`"
             )
@@ -234,7 +233,7 @@ def _origin(url: str, where: str) -> str:
             f"{where} must be an origin only, without the path {parts.path!r}: the paths are the "
             "provider's."
         )
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and host not in LOOPBACK:
         raise ConfigurationError(
             f"{where} uses plain http, which would send the key unencrypted. Use https "
             "(http is taken for localhost only)."

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
 
+    @field_validator("accounts")
+    @classmethod
+    def _of_the_user(cls, accounts: Path | None) -> Path | None:
+        return None if accounts is None else accounts.expanduser()
+
     @field_validator("start_date")
     @classmethod
     def _not_in_the_future(cls, start_date: date) -> date:

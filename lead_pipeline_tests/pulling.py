@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.crawl import FlushPolicy
+from lead_pipeline.landing.progress import Progress
 from lead_pipeline.landing.pull import PullOptions, pull_stream
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.partitions import UpdatedWindow, window_of_days
@@ -101,10 +102,23 @@ def pull(
     full: bool = False,
     options: PullOptions = QUICK,
     run_id: str | None = None,
+    told: list[str] | None = None,
 ) -> CommitRecord:
-    """Pull one stream, as a run does, with quick retries."""
+    """Pull one stream, as a run does, with quick retries. `told` takes every message."""
+
+    def listener(progress: Progress) -> None:
+        if told is not None:
+            told.append(progress.message)
+
     return pull_stream(
-        settings, account, stream, window, full=full, options=options, dagster_run_id=run_id
+        settings,
+        account,
+        stream,
+        window,
+        full=full,
+        options=options,
+        dagster_run_id=run_id,
+        listener=listener,
     )
 
 
@@ -126,6 +140,29 @@ def landed(settings: Settings, account: str, stream: str = "leads") -> list[dict
 def landed_ids(settings: Settings, account: str, stream: str = "leads") -> list[str]:
     """The ids of the landed records, repeated where a record landed more than once."""
     return [row["record_id"] for row in landed(settings, account, stream)]
+
+
+def landed_states(settings: Settings, account: str, stream: str = "leads") -> dict[str, datetime]:
+    """The newest landed `updated_at` of each record."""
+    return {row["record_id"]: row["updated_at"] for row in landed(settings, account, stream)}
+
+
+def stored_states(sandbox: Sandbox, provider: str) -> dict[str, datetime]:
+    """The `updated_at` of each lead that the API holds."""
+    return {
+        record["id"]: datetime.fromisoformat(record["updated_at"])
+        for record in server_of(sandbox, provider).store
+    }
+
+
+def put_leads(
+    sandbox: Sandbox, provider: str, count: int, moment: datetime, first: int = 0
+) -> None:
+    """Put `count` leads created a second apart from `moment` on, numbered from `first` on."""
+    make = MAKE_LEAD[provider]
+    server_of(sandbox, provider).store.put_all(
+        make(number, moment + timedelta(seconds=number)) for number in range(first, first + count)
+    )
 
 
 def rejected(settings: Settings, account: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lead_pipeline.errors import CursorRefused, PaginationStuck, RequestRefused
+from lead_pipeline.errors import CursorRefused, MalformedPage, PaginationStuck, RequestRefused
 from lead_pipeline.landing.commits import (
     CommitRecord,
     Wait,
@@ -112,6 +112,9 @@ class Crawl:
 
         def read(body: bytes | None) -> Page:
             page = self._walk.page(body, cursor)
+            if self._walk.is_led_by_server and self._guard.repeats_last(page):
+                # Going on would skip the records that belong here.
+                raise MalformedPage("a page with the very records of the page before")
             answer[:] = [body]
             return page
 
@@ -153,7 +156,7 @@ class Crawl:
         self._done = page.next_cursor is None or (
             filed.last is not None and self._walk.is_past(filed.last)
         )
-        if not self._done:
+        if not self._done and self._walk.is_led_by_server:
             self._guard.check(page, kept.number)
         self._cursor = page.next_cursor
 

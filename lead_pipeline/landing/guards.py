@@ -1,7 +1,8 @@
 """Guards against pages that lead nowhere: repeated cursors and pages without anything new.
 
 Seen in the field: airbyte-python-cdk #1148 (one cursor again and again), botocore #3778
-(A-B-A), airbyte #13500 (filled the disk). Belongs here: noticing. Does not belong here: what a
+(A-B-A), airbyte #13500 (filled the disk). Pages already met in this process are told by their
+bytes, cursors also across processes. Belongs here: noticing. Does not belong here: what a
 crawl does about it.
 """
 
@@ -26,7 +27,12 @@ class PaginationGuard:
     def __init__(self, digests: set[bytes]) -> None:
         self.digests = digests
         self._last_page = b""
+        self._pages: set[bytes] = set()
         self._without_progress = 0
+
+    def repeats_last(self, page: Page) -> bool:
+        """Whether `page` holds the very records of the page before: its own were left out."""
+        return bool(page.records) and _content_digest(page) == self._last_page
 
     def check(self, page: Page, number: int) -> None:
         """Take in the page numbered `number`. Raises `PaginationStuck`, naming the page."""
@@ -38,16 +44,19 @@ class PaginationGuard:
                 f"page {number:,} leads back to a cursor that this crawl has already followed"
             )
         self.digests.add(digest)
-        content = blake2b(
-            b"".join(bytes(record) for record in page.records), digest_size=8
-        ).digest()
-        if page.records and content != self._last_page:
+        content = _content_digest(page)
+        if page.records and content not in self._pages:
             self._without_progress = 0
         else:
             self._without_progress += 1
         self._last_page = content
+        self._pages.add(content)
         if self._without_progress >= MAX_PAGES_WITHOUT_PROGRESS:
             raise PaginationStuck(
                 f"{self._without_progress} pages in a row up to page {number:,} brought no new "
                 "record, and still there is a cursor to follow"
             )
+
+
+def _content_digest(page: Page) -> bytes:
+    return blake2b(b"".join(bytes(record) for record in page.records), digest_size=8).digest()

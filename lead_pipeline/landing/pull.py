@@ -36,7 +36,7 @@ from lead_pipeline.locks import held
 from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
-from lead_pipeline.providers.http import ApiClient, RetryPolicy, Timeouts
+from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy, Timeouts
 from lead_pipeline.providers.quota import Quota
 from lead_pipeline.settings import Settings
 
@@ -121,6 +121,7 @@ class _Pull:
             self._account,
             self._load_quota(),
             reporter,
+            purpose=f"/{self._stream}, window {self._window}",
             max_wait_seconds=self._settings.max_wait_seconds,
             retry=self._options.retry,
             timeouts=self._options.timeouts,
@@ -193,15 +194,27 @@ class _Pull:
             return self._run_crawl(client, reporter, walk, commit, expected_pages)
         except CursorRefused as error:
             self.tell(f"{error} The crawl starts again from the first page.")
-            commit.state = "restarted"
-            commit.note = "The server no longer took the cursor; the crawl was started again."
-            commit.finished_at = datetime.now(UTC)
-            save(self._landing, commit)
-            Journal(self._landing, commit).remove()
+            self._give_up_place(commit)
             tenant_id = commit.tenant_id
+            # Each commit record counts its own requests.
+            client.counters = Counters()
             commit, walk = self._planned()
             commit.tenant_id = tenant_id
-            return self._run_crawl(client, reporter, walk, commit, expected_pages)
+            try:
+                return self._run_crawl(client, reporter, walk, commit, expected_pages)
+            except CursorRefused as again:
+                self._give_up_place(commit)
+                raise CursorRefused(
+                    f"{again} So it was before the crawl was started again. What came is landed; "
+                    "the next run starts from the first page."
+                ) from None
+
+    def _give_up_place(self, commit: CommitRecord) -> None:
+        commit.state = "restarted"
+        commit.note = "The server no longer took the cursor; the crawl was started again."
+        commit.finished_at = datetime.now(UTC)
+        save(self._landing, commit)
+        Journal(self._landing, commit).remove()
 
     def _run_crawl(
         self,
@@ -276,7 +289,7 @@ class _Pull:
         return commit
 
     def _load_quota(self) -> Quota:
-        """What is left of the quota after the account's last crawl, also of a killed one."""
+        """What was left of the quota after the account's last crawl that was not killed."""
         try:
             return msgspec.json.decode(self._quota_path.read_bytes(), type=Quota)
         except (OSError, msgspec.DecodeError):

@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
+from urllib.parse import quote
 
 import msgspec
 
 from lead_pipeline.errors import MalformedPage
 from lead_pipeline.partitions import UpdatedWindow
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts that are this machine: the only ones taken with plain http."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,11 @@ class Walk:
         """Whether a 404 is an answer (the record is gone) rather than an error."""
         return False
 
+    @property
+    def is_led_by_server(self) -> bool:
+        """Whether the server says where to go on, and so can lead nowhere."""
+        return True
+
     def page(self, body: bytes | None, cursor: str | None) -> Page:
         """Decode an answer. `body` is None where the server said 404."""
         del cursor
@@ -178,12 +187,17 @@ class RecordWalk(Walk):
     def request(self, cursor: str | None) -> Request:
         """The request for the record `cursor`; None is the first one."""
         record_id = self.record_ids[0] if cursor is None else cursor
-        return Request(self.path.format(id=record_id), self.parameters)
+        return Request(self.path.format(id=quote(record_id, safe="")), self.parameters)
 
     @property
     def accepts_missing(self) -> bool:
         """A record that was deleted meanwhile answers 404."""
         return True
+
+    @property
+    def is_led_by_server(self) -> bool:
+        """The ids are known from the beginning."""
+        return False
 
     def page(self, body: bytes | None, cursor: str | None) -> Page:
         """The record, if it still exists, and the id of the next one."""

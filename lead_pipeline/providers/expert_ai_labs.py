@@ -35,12 +35,13 @@ from lead_pipeline.providers.fields import (
     format_time,
     parse_time,
     read_identity,
+    with_whole_characters,
 )
 
 LEADS_PATH = "/api/v1/leads"
 PAGE_SIZE = 200
-CLOCK_TOLERANCE = timedelta(seconds=5)
-"""An `updated_at` this much before its event still counts as the state after the event."""
+TIME_PRECISION = timedelta(milliseconds=1)
+"""An `updated_at` less than this before its event still counts as the state after the event."""
 
 
 class _List(msgspec.Struct):
@@ -135,7 +136,7 @@ class ExpertAiLabs:
                 ),
             )
         changed = _stale_leads(pull, landed, created_before=since)
-        oldest = _cheaper_by_list(changed, landed, since)
+        oldest = _cheaper_by_list(changed, landed, since, pull.detail_requests)
         parameters = {"limit": str(PAGE_SIZE)} | _between(oldest or since, pull.window.end)
         if oldest is None:
             return Walk(LEADS_PATH, parameters, _read_list)
@@ -178,7 +179,7 @@ def _stale_leads(
     """
     changes: dict[str, datetime] = {}
     for payload in landed.payloads("lead_events", _since(pull), pull.window.end):
-        event = _event_decoder.decode(payload)
+        event = _read_event(payload)
         moment = parse_time(event.created_at)
         if event.payload is None or not event.payload.lead_id or moment is None:
             continue
@@ -190,19 +191,28 @@ def _stale_leads(
         state = newest.get(lead_id)
         if state is None:
             stale[lead_id] = None
-        elif state.updated_at < moment - CLOCK_TOLERANCE and (
+        elif state.updated_at <= moment - TIME_PRECISION and (
             created_before is None or state.created_at is None or state.created_at < created_before
         ):
             stale[lead_id] = state.created_at
     return stale
 
 
+def _read_event(payload: str) -> _Event:
+    """The event; one without a lead when it does not have the documented form."""
+    try:
+        return _event_decoder.decode(with_whole_characters(payload.encode()))
+    except (msgspec.DecodeError, RecursionError):
+        return _Event(created_at="")
+
+
 def _cheaper_by_list(
-    changed: Mapping[str, datetime | None], landed: Landed, since: datetime
+    changed: Mapping[str, datetime | None], landed: Landed, since: datetime, budget: int
 ) -> datetime | None:
     """The `created_at` from which list pages cost fewer requests than the leads one by one.
 
-    None when single requests are cheaper. Leads that never landed have no known place in the
+    None when single requests are cheaper. They bring the details too, which the run reads for
+    as many leads as its budget allows in either case. Leads that never landed have no known place in the
     list; those older than the rest are read one by one afterwards.
     """
     created = [moment for moment in changed.values() if moment is not None]
@@ -210,7 +220,7 @@ def _cheaper_by_list(
         return None
     oldest = min(created)
     pages = ceil(landed.count_created_between(oldest, since) / PAGE_SIZE)
-    return oldest if pages < len(created) else None
+    return oldest if pages + min(budget, len(created)) < len(created) else None
 
 
 def _read_list(body: bytes) -> Page:

@@ -2,8 +2,8 @@
 
     Request ──▶ wait for the quota ──▶ GET ──▶ retry what may pass ──▶ body, or an error
 
-Retried, with jittered backoff: connection errors, timeouts, 429 (after what it asks for), 5xx,
-and bodies that are not the documented page. Never retried: other 4xx, redirects.
+Retried, with jittered backoff: connection errors, timeouts, 429 and 503 (after what they ask
+for), other 5xx, and bodies that are not the documented page. Never retried: other 4xx, redirects.
 
 Belongs here: everything about one request. Does not belong here: cursors and records.
 """
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -26,12 +27,11 @@ from lead_pipeline.errors import (
     RequestRefused,
     RetryableError,
 )
-from lead_pipeline.providers.base import Account, Provider, Request
+from lead_pipeline.providers.base import LOOPBACK, Account, Provider, Request
 from lead_pipeline.providers.quota import Pause, Quota, parse_retry_after
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
 USER_AGENT = "lead-pipeline"
-READ_CHUNK_BYTES = 64 * 1024
 
 _Answer = TypeVar("_Answer")
 
@@ -90,13 +90,16 @@ class ApiClient:
         quota: Quota,
         observer: Observer,
         *,
+        purpose: str = "",
         max_wait_seconds: float = 600.0,
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`purpose` follows the account's name in messages, e.g. `/leads, window […)`."""
         self._provider = provider
         self._account = account
+        self._purpose = purpose
         self._observer = observer
         self._max_wait_seconds = max_wait_seconds
         self._retry = retry or RetryPolicy()
@@ -118,6 +121,8 @@ class ApiClient:
             },
             timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
             follow_redirects=False,
+            # A proxy of the environment would get to see the keys of plain http on loopback.
+            trust_env=urlsplit(account.base_url).hostname not in LOOPBACK,
         )
 
     def __enter__(self) -> Self:
@@ -140,9 +145,9 @@ class ApiClient:
     ) -> _Answer:
         """GET `request` and return what `read` makes of the body (None for an accepted 404).
 
-        Raises `QuotaExhausted` before a wait that is too long, `AccessRefused` and
-        `RequestRefused` for answers that asking again does not change, and `RetryableError`
-        when all attempts have failed.
+        Raises `QuotaExhausted` before a wait that is too long and when all attempts were for
+        a quota that others use up, `AccessRefused` and `RequestRefused` for answers that asking
+        again does not change, and `RetryableError` when all attempts have failed.
         """
         for attempt in range(1, self._retry.attempts + 1):
             self._wait_for_quota()
@@ -151,12 +156,18 @@ class ApiClient:
                 return read(body)
             except RetryableError as error:
                 if attempt == self._retry.attempts:
-                    raise type(error)(
-                        f"{self._where(request)} failed {attempt} times, last with: {error}. "
-                        "The place is saved; run again to go on from it."
-                    ) from None
+                    raise self._failed(error, request) from None
                 self._before_retry(error, attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def _failed(self, error: RetryableError, request: Request) -> Exception:
+        message = (
+            f"{self._where(request)} failed {self._retry.attempts} times, last with: {error}. "
+            "The place is saved; run again to go on from it."
+        )
+        if error.retry_after is not None:
+            return QuotaExhausted(message, seconds=error.retry_after)
+        return type(error)(message)
 
     def _before_retry(self, error: RetryableError, attempt: int) -> None:
         self.counters.retries += 1
@@ -175,7 +186,7 @@ class ApiClient:
             return
         if pause.seconds > self._max_wait_seconds:
             raise QuotaExhausted(
-                f"{self._account.name}: {pause.reason}; requests come back in "
+                f"{self._account.name}{self._purpose}: {pause.reason}; requests come back in "
                 f"{pause.seconds:,.0f} s, longer than the longest single wait of "
                 f"{self._max_wait_seconds:,.0f} s. The place is saved; run again then.",
                 seconds=pause.seconds,
@@ -211,7 +222,8 @@ class ApiClient:
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_bytes(READ_CHUNK_BYTES):
+        # Piece by piece as it comes: waiting for larger pieces would put off the deadline.
+        for chunk in response.iter_bytes():
             size += len(chunk)
             if size > MAX_BODY_BYTES:
                 raise MalformedPage(f"a body of more than {MAX_BODY_BYTES:,} bytes")
@@ -223,11 +235,13 @@ class ApiClient:
 
     def _raise_for(self, response: httpx.Response, request: Request) -> None:
         status = response.status_code
-        if status == 429:
+        if status in (429, 503):
             now = time.time()
-            retry_after = parse_retry_after(response.headers.get("Retry-After"), now)
-            self.quota.refused(retry_after, now)
-            raise RetryableError("429 Too Many Requests", retry_after=retry_after)
+            retry_after = parse_retry_after(
+                response.headers.get("Retry-After"), now, response.headers.get("Date")
+            )
+            self.quota.refused(retry_after, now, status)
+            raise RetryableError(f"{status} {response.reason_phrase}", retry_after=retry_after)
         if status >= 500 or status == 408:
             raise RetryableError(f"{status} {response.reason_phrase}")
         where = self._where(request)
@@ -255,4 +269,4 @@ class ApiClient:
         )
 
     def _where(self, request: Request) -> str:
-        return f"{self._account.name}: GET {self._account.base_url}{request.path}"
+        return f"{self._account.name}{self._purpose}: GET {self._account.base_url}{request.path}"

@@ -8,13 +8,16 @@ The server's headers are the truth. What the three APIs send (provider sheets):
   and an hour, of which one is reported. Windows are told apart by their limit.
 - Vorel: `X-RateLimit-Limit`, `-Remaining`, `-Reset` (Unix seconds).
 - Expert AI Labs: only `X-RateLimit-Remaining`. How fast requests come back is measured, as
-  a lower bound; until something has come back, a documented period is waited for.
+  a lower bound. Until something has come back, the documented rate is trusted where more
+  remained than the documented limit (a bucket that fills all the time, to more than that);
+  otherwise a documented period is waited for.
 
 Belongs here: arithmetic on times, no sleeping and no HTTP. Times are Unix seconds.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
@@ -28,6 +31,8 @@ CLOCK_SKEW_SECONDS = 2.0
 """A difference between our clock and the server's `Date` that is taken seriously."""
 MARGIN_SECONDS = 0.01
 """Added to a stated reset: the server's window must be over when the request arrives."""
+LONGEST_SLACK_SECONDS = 5.0
+"""More than this is not a matter of rounding and of clocks a little apart."""
 REAL_MINUTE_SECONDS = 30.0
 """A reset seen at or above this proves that the server's minute is a real one."""
 IDLE_SECONDS = 60.0
@@ -76,10 +81,12 @@ class Quota(msgspec.Struct):
 
     buckets: dict[str, Bucket] = {}
     blocked_until: float = 0.0
-    """Set by a 429."""
+    """Set by a 429, and by a 503 that says when to come back."""
+    blocked_by: int = 429
     refill_expected_at: float = 0.0
     slack: float = 0.0
-    """Seconds added to stated resets, once a server turned out to round them down."""
+    """Seconds added to stated resets: one more each time that a request came too early, because
+    the server rounds down or its clock is behind ours."""
     longest_reset: float = 0.0
     sent_at: list[float] = []
     """When the latest requests were sent, for limits that no header reports. Oldest first."""
@@ -108,18 +115,20 @@ class Quota(msgspec.Struct):
             # Whole seconds are rounded up: within one window the earliest answer is the best.
             bucket.ends_at = ends_at if bucket.ends_at is None else min(bucket.ends_at, ends_at)
 
-    def refused(self, retry_after: float | None, now: float) -> None:
-        """Take in a 429. `retry_after` is what the server asks for, in seconds."""
-        if 0 <= now - self.refill_expected_at < 1.0:
-            self.slack = 1.0
+    def refused(self, retry_after: float | None, now: float, status: int = 429) -> None:
+        """Take in a 429 or 503. `retry_after` is what the server asks for, in seconds."""
+        if status == 429 and 0 <= now - self.refill_expected_at < 1.0:
+            self.slack = min(self.slack + 1.0, LONGEST_SLACK_SECONDS)
         if retry_after is not None:
             self.blocked_until = now + retry_after
+            self.blocked_by = status
 
     def pause(
         self, now: float, documented: Sequence[Limit], own_limit: int | None = None
     ) -> Pause | None:
         """What to wait for before the next request; None when it can be sent at once."""
-        pauses = [Pause(self.blocked_until - now, "the server asked to come back later (429)")]
+        asked = f"the server asked to come back later ({self.blocked_by})"
+        pauses = [Pause(self.blocked_until - now, asked)]
         for limit, bucket in self.buckets.items():
             if bucket.remaining <= 0:
                 refill = self._refill_at(bucket, documented)
@@ -153,7 +162,10 @@ class Quota(msgspec.Struct):
         rate = bucket.refill_rate()
         if rate > 0:
             return bucket.last_at + 1.0 / rate
-        return bucket.since + documented[0].seconds
+        shortest = documented[0]
+        if bucket.first_remaining > shortest.requests:
+            return bucket.last_at + shortest.seconds / shortest.requests
+        return bucket.since + shortest.seconds
 
     def _unreported(self, documented: Sequence[Limit]) -> list[Limit]:
         """Documented limits that no header shows, where the server limits as documented.
@@ -176,31 +188,52 @@ class Quota(msgspec.Struct):
         return self.sent_at[-limit.requests] + limit.seconds
 
 
-def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait from a `Retry-After` header: a number, or an HTTP date. None if neither."""
+def parse_retry_after(value: str | None, now: float, date: str | None = None) -> float | None:
+    """Seconds to wait from a `Retry-After` header: a number, or an HTTP date. None if neither.
+
+    `date` is the answer's own `Date`: where our clock differs from it, the server's counts.
+    """
     if value is None:
         return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    seconds = _finite(value)
+    if seconds is not None:
+        return max(0.0, seconds)
+    until = _http_date(value)
+    return None if until is None else max(0.0, until - _server_clock(date, now))
 
 
 def _number(headers: Mapping[str, str], *names: str) -> float | None:
     for name in names:
-        try:
-            return float(headers[name])
-        except (KeyError, ValueError):
-            continue
+        number = _finite(headers.get(name, ""))
+        if number is not None:
+            return number
     return None
+
+
+def _finite(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _http_date(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _server_clock(date: str | None, now: float) -> float:
+    """The server's time: ours, unless its `Date`, in whole seconds, is clearly another."""
+    server_now = None if date is None else _http_date(date)
+    if server_now is not None and abs(server_now - now) > CLOCK_SKEW_SECONDS:
+        return server_now
+    return now
 
 
 def _ends_at(reset: float, date: str | None, received_at: float) -> float:
     if reset < EPOCH_THRESHOLD:
         return received_at + reset
-    server_now = parse_retry_after(date, 0.0)
-    if server_now is not None and abs(server_now - received_at) > CLOCK_SKEW_SECONDS:
-        return received_at + (reset - server_now)
-    return reset
+    return received_at + (reset - _server_clock(date, received_at))

@@ -72,7 +72,8 @@ class Vorel:
             parameters,
             _read,
             keep_from=keep_from,
-            stop_created_before=pull.now - timedelta(days=pull.horizon_days),
+            # Never above the window itself: leads created in it are always read.
+            stop_created_before=min(keep_from, pull.now - timedelta(days=pull.horizon_days)),
             note=(
                 f"Leads created more than {pull.horizon_days} days ago were not read "
                 "(LEAD_PIPELINE_HORIZON_DAYS); changes to them arrive with the next full crawl."
