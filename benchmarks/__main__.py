@@ -1,0 +1,19 @@
+"""Run all benchmarks and print their tables: `python -m benchmarks [NAME]`."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import crawling, loading
+
+BENCHMARKS = {"crawling": crawling.main, "loading": loading.main}
+
+
+def main() -> None:
+    """Run the named benchmarks, all without a name."""
+    for name in sys.argv[1:] or list(BENCHMARKS):
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()
