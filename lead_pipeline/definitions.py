@@ -45,4 +45,7 @@ def _assembled() -> dg.Definitions:
         assets=[*landing, normalized, models, published],
         jobs=[job],
         schedules=build_schedules(job, settings, accounts, downstream),
+        # A run is one account's, so its steps have to wait for each other anyway; a process for
+        # each would cost seconds of imports per step.
+        executor=dg.in_process_executor,
     )

@@ -16,7 +16,7 @@ import dagster as dg
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.errors import LeadPipelineError, QuotaExhausted, RetryableError
 from lead_pipeline.landing.commits import CommitRecord
-from lead_pipeline.landing.progress import LogListener
+from lead_pipeline.landing.progress import LogListener, Progress
 from lead_pipeline.landing.pull import pull_stream
 from lead_pipeline.partitions import window_of_days
 from lead_pipeline.providers import PROVIDERS
@@ -71,7 +71,8 @@ def _landing_asset(
         group_name=GROUP,
         # One request quota per account, so one crawl at a time.
         pool=account_name,
-        kinds={"parquet", "python"},
+        # The graph shows only the last part of a key: the account tells one `leads` from another.
+        kinds={"parquet", account_name},
         check_specs=[
             dg.AssetCheckSpec(
                 REJECTED_CHECK, asset=key, description="Every record that came could be filed."
@@ -90,6 +91,7 @@ def _pull(
     context: dg.AssetExecutionContext, config: PullConfig, account_name: str, stream: str
 ) -> CommitRecord:
     """Pull the run's partitions, turning errors into what Dagster should do about them."""
+    listener = LogListener(context.log.info)
     try:
         settings = load_settings()
         account = load_accounts(settings).named(account_name)
@@ -101,10 +103,11 @@ def _pull(
             window_of_days(days[0], days[-1], settings.start_date),
             full=config.full,
             dagster_run_id=context.run.run_id,
-            listener=LogListener(context.log.info),
+            listener=listener,
         )
     except QuotaExhausted as error:
-        context.log.warning(str(error))
+        message = f"{error} The run comes back by itself."
+        listener(Progress(account_name, stream, 0, 0, None, None, message, is_news=True))
         raise dg.RetryRequested(MAX_QUOTA_RETRIES, error.seconds + 1) from None
     except RetryableError as error:
         raise dg.Failure(str(error)) from None

@@ -18,6 +18,7 @@ from lead_pipeline.errors import MalformedPage
 from lead_pipeline.providers.base import Identity, UnusableRecord
 
 MAX_ID_CHARACTERS = 512
+USABLE_YEARS = range(1970, 2100)
 _FIRST_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
 
 _Envelope = TypeVar("_Envelope")
@@ -154,16 +155,19 @@ def _value(fields: dict[str, msgspec.Raw], name: str) -> Any:
 
 
 def parse_time(value: object) -> datetime | None:
-    """An ISO-8601 date-time as UTC, or None. A time without an offset is taken as UTC."""
+    """An ISO-8601 date-time as UTC, or None. A time without an offset is taken as UTC.
+
+    Times that no lead can have (an empty date written as year 1, "never" as year 9999) are None
+    too: calendars are built between the first and the last day.
+    """
     if not isinstance(value, str) or len(value) < len("2026-01-01T00:00"):
         return None
     try:
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC)
-        return moment.astimezone(UTC)
+        utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return utc if utc.year in USABLE_YEARS else None
 
 
 def format_time(moment: datetime) -> str:
