@@ -43,6 +43,8 @@ concurrency:
     default_limit: 1
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
 
 _NO_COMPUTE_LOGS = {
