@@ -42,7 +42,7 @@ types: setup  ## Types, strictly
 
 definitions: setup  ## Whether Dagster's own tools accept the code location
 	$(BIN)/dagster definitions validate
-	$(BIN)/dg check defs
+	VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/dg check defs
 
 dev: setup  ## Open the asset graph at http://localhost:3000, with the schedules running
 	DAGSTER_HOME="$$($(BIN)/python -m lead_pipeline.runner)" $(BIN)/dagster dev
