@@ -10,7 +10,7 @@ reading and dropping pages. Does not belong here: what is in them.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -53,3 +53,13 @@ class Journal:
     def remove(self) -> None:
         """Forget all pages and the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def remove_other_journals(landing: Path, account: str, unfinished: Container[str]) -> None:
+    """Forget the pages of an account's crawls that are not `unfinished`.
+
+    A crawl that was killed between its last commit record and its end leaves them behind.
+    """
+    for folder in sorted((landing / account / "_journal").glob("*")):
+        if folder.name not in unfinished:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -29,7 +29,7 @@ from lead_pipeline.landing.commits import (
     write_durably,
 )
 from lead_pipeline.landing.crawl import Crawl, FlushPolicy
-from lead_pipeline.landing.journal import Journal
+from lead_pipeline.landing.journal import Journal, remove_other_journals
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import Progress, ProgressListener, ProgressReporter
 from lead_pipeline.locks import held
@@ -107,11 +107,10 @@ class _Pull:
         )
 
     def run(self) -> CommitRecord:
-        records = [
-            record
-            for record in commit_records(self._landing, self._account.name)
-            if record.stream == self._stream
-        ]
+        crawls = list(commit_records(self._landing, self._account.name))
+        unfinished = {record.crawl_id for record in crawls if record.state == "running"}
+        remove_other_journals(self._landing, self._account.name, unfinished)
+        records = [record for record in crawls if record.stream == self._stream]
         commit, walk = self._resumable(records) or self._planned()
         if isinstance(walk, RecordWalk) and not walk.record_ids:
             return self._nothing_to_ask(commit)

@@ -1,0 +1,162 @@
+"""Real processes that pull and are killed.
+
+One process imports the pipeline once and forks a child per order, so that a child starts in
+milliseconds. Here: starting, killing, awaiting children. Not here: what tests expect of them.
+
+    test ──order (JSON line)──▶ nursery ──fork──▶ child: pull_stream ──▶ exit status ──▶ test
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import pyarrow as pa
+
+from lead_pipeline.landing.crawl import FlushPolicy
+from lead_pipeline.landing.pull import PullOptions
+from lead_pipeline.partitions import UpdatedWindow
+from lead_pipeline.providers.base import Account
+from lead_pipeline_tests.pulling import QUICK_RETRY, pull, settings_in
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a child pulls. `dies_before`: the number of the durable step (a rename or a
+    removal, counted from 1) before which it kills itself; None: it lives.
+    """
+
+    home: str
+    account: dict[str, Any]
+    window: UpdatedWindow
+    stream: str = "leads"
+    flush_pages: int = 100
+    dies_before: int | None = None
+
+
+def order_of(home: Path, account: Account, window: UpdatedWindow, **fields: Any) -> Order:
+    """An order to pull `account`, with its credentials written out."""
+    names = ("name", "provider", "base_url", "credentials")
+    return Order(str(home), {name: getattr(account, name) for name in names}, window, **fields)
+
+
+class Child:
+    """A process that pulls."""
+
+    def __init__(self, pid: int, read_status: Callable[[], bytes]) -> None:
+        self._pid = pid
+        self._read_status = read_status
+
+    def kill_after(self, seconds: float) -> bool:
+        """SIGKILL it after a while. False when it had ended by itself before."""
+        time.sleep(seconds)
+        os.kill(self._pid, signal.SIGKILL)
+        return self.wait() == -signal.SIGKILL
+
+    def wait(self) -> int:
+        """Its exit status, negative for a signal."""
+        return int(self._read_status())
+
+
+class Nursery:
+    """Starts children; a context manager. One child at a time."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.communicate()
+
+    def start(self, order: Order) -> Child:
+        """A child at work on the order."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(msgspec.json.encode(order) + b"\n")
+        self._process.stdin.flush()
+        # The child is reaped only once its status is asked for, so its id stays its own.
+        return Child(int(self._process.stdout.readline()), self._ask_status)
+
+    def run(self, order: Order) -> int:
+        """The exit status of a child that is left alone."""
+        return self.start(order).wait()
+
+    def _ask_status(self) -> bytes:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+
+def main() -> None:
+    """The nursery's own process: an order, then a blank line that asks for the status."""
+    # pyarrow imports pandas at its first array: better here than in every child.
+    pa.array([0])
+    for line in sys.stdin.buffer:
+        order = msgspec.json.decode(line, type=Order)
+        pid = os.fork()
+        if pid == 0:
+            # Anything but a return would run the nursery's loop a second time.
+            try:
+                work(order)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
+            os._exit(0)
+        reply(pid)
+        sys.stdin.buffer.readline()
+        reply(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def reply(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
+def work(order: Order) -> None:
+    """Pull as ordered."""
+    if order.dies_before is not None:
+        die_before(order.dies_before)
+    flush = FlushPolicy(pages=order.flush_pages)
+    options = PullOptions(retry=QUICK_RETRY, flush=flush)
+    account = Account(**order.account)
+    pull(settings_in(Path(order.home)), account, order.window, order.stream, options=options)
+
+
+def die_before(number: int) -> None:
+    """Kill this process just before its durable step of this number."""
+    steps = iter(range(1, number + 1))
+
+    def dying(function: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **options: Any) -> Any:
+            if next(steps) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments, **options)
+
+        return step
+
+    for owner, name in ((Path, "replace"), (Path, "unlink"), (shutil, "rmtree")):
+        setattr(owner, name, dying(getattr(owner, name)))
+
+
+if __name__ == "__main__":
+    main()
