@@ -55,11 +55,10 @@ class Child:
         self._pid = pid
         self._read_status = read_status
 
-    def kill_after(self, seconds: float) -> bool:
-        """SIGKILL it after a while. False when it had ended by itself before."""
+    def kill_after(self, seconds: float) -> None:
+        """SIGKILL it after a while, unless it has ended by itself before."""
         time.sleep(seconds)
         os.kill(self._pid, signal.SIGKILL)
-        return self.wait() == -signal.SIGKILL
 
     def wait(self) -> int:
         """Its exit status, negative for a signal."""

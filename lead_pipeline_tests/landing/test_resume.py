@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -137,10 +138,14 @@ def test_killed_at_random_moments_a_crawl_ends_with_the_same_tables_and_asks_at_
         settings = settings_in(tmp_path / f"killed {number}")
         order = order_of(settings.home, account, EVERYTHING, flush_pages=3)
         server.requests.clear()
-        kills_before = kills
-        while kills < KILLS[provider] and nursery.start(order).kill_after(moments.uniform(0, 0.25)):
-            kills += 1
-        assert nursery.run(order) == 0
+        kills_before, status = kills, -signal.SIGKILL
+        while status == -signal.SIGKILL:
+            child = nursery.start(order)
+            if kills < KILLS[provider]:
+                child.kill_after(moments.uniform(0, 0.3))
+            status = child.wait()
+            kills += status == -signal.SIGKILL
+        assert status == 0
         assert pages_asked(server) <= pages + kills - kills_before
         assert tables(settings) == expected
         if kills == KILLS[provider]:
