@@ -28,7 +28,7 @@ def holder_of(path: Path) -> str:
     try:
         holder = json.loads(path.with_suffix(".holder").read_text())
         return f"process {holder['pid']} ({holder['purpose']}, since {holder['since']})"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "another process"
 
 

@@ -130,6 +130,8 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
+    except UnicodeDecodeError:
+        raise ConfigurationError(".env is not UTF-8 text. Save it as UTF-8.") from None
     except ValidationError as error:
         problems = "; ".join(
             f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: "

@@ -74,7 +74,8 @@ class LandedRecords:
         covering = [
             record
             for record in commit_records(self._landing, self._account)
-            if record.stream == stream and _covers(record, window)
+            # A replay asked for nothing: it neither proves a window nor disproves it.
+            if record.stream == stream and record.state != "replayed" and _covers(record, window)
         ]
         return bool(covering) and covering[-1].complete
 

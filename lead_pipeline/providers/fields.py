@@ -19,6 +19,7 @@ from lead_pipeline.providers.base import Identity, UnusableRecord
 
 MAX_ID_CHARACTERS = 512
 USABLE_YEARS = range(1970, 2100)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FIRST_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
 
 _Envelope = TypeVar("_Envelope")
@@ -38,10 +39,10 @@ def decode_envelope(body: bytes, decoder: msgspec.json.Decoder[_Envelope]) -> _E
     """
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         whole = with_whole_characters(body)
         if whole != body:
-            with suppress(msgspec.DecodeError, RecursionError):
+            with suppress(*_UNREADABLE):
                 envelope = decoder.decode(whole)
                 _restore_records(envelope, whole, body)
                 return envelope
@@ -104,7 +105,7 @@ def read_identity(
     """
     try:
         fields = _read_fields(record)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         raise UnusableRecord("the record is not a JSON object") from None
     record_id = _value(fields, "id")
     if not isinstance(record_id, str) or not record_id.strip():
@@ -136,7 +137,7 @@ def _is_readable(record: msgspec.Raw) -> bool:
     """Whether the whole record can be mapped later. Half of a cut-off emoji does not matter."""
     try:
         msgspec.json.decode(record)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         try:
             json.loads(bytes(record))
         except (ValueError, RecursionError):
@@ -150,7 +151,7 @@ def _value(fields: dict[str, msgspec.Raw], name: str) -> Any:
         return None
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return None
 
 
