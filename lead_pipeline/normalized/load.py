@@ -380,8 +380,8 @@ class _Load:
 
     def _update_missing(self, records: Sequence[CommitRecord]) -> None:
         self._execute(
-            "create or replace temp table changed_accounts as select unnest(?::varchar[]) as account",
-            [sorted({record.account for record in records})],
+            "create or replace temp table new_crawls as select unnest(?::varchar[]) as crawl_id",
+            [[record.crawl_id for record in records]],
         )
         self._run("update_missing")
 

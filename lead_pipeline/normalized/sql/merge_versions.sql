@@ -8,7 +8,8 @@ with candidates as (
     union all by name
     select * exclude (phone_e164)
     from normalized.lead_versions
-    where version_id in (select version_id from observed)
+    -- A version has one updated_at: joining by it too lets DuckDB leave out older row groups.
+    where (version_id, updated_at) in (select version_id, updated_at from observed)
 ),
 spans as (
     select

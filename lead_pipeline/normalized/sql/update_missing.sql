@@ -1,24 +1,52 @@
 -- A lead is missing since the end of the first complete walk over the whole list that began after
--- the lead was last met and did not show it. Only leads whose answer changes are written.
+-- the lead was last met and did not show it. Looked at are leads whose answer this load can have
+-- changed: those met, those written anew, and those that a walk loaded just now did not meet.
+-- `new_crawls`: (crawl_id) of the crawls that this load has recorded.
+create or replace temp table doubtful as
+select lead_key from sighted
+union
+select lead_key from touched
+union
+select sightings.lead_key
+from normalized.leads
+join normalized.lead_sightings as sightings using (lead_key)
+join (
+    select account, max(started_at) as started_at
+    from normalized.crawls
+    where is_complete and is_full and crawl_id in (select crawl_id from new_crawls)
+    group by account
+) as walks
+    on walks.account = leads.account
+    and walks.started_at > sightings.last_seen_at;
 with last_met as (
     select leads.lead_key, leads.account, sightings.first_seen_at, sightings.last_seen_at
     from normalized.leads
     join normalized.lead_sightings as sightings using (lead_key)
-    where leads.account in (select account from changed_accounts)
+    where leads.lead_key in (select lead_key from doubtful)
+),
+walks as (
+    select
+        account,
+        started_at,
+        -- Of walks that began later, one may have ended sooner.
+        min(finished_at) over (
+            partition by account
+            order by started_at
+            range between current row and unbounded following
+        ) as finished_at
+    from normalized.crawls
+    where is_complete and is_full
 ),
 missing as (
     select
         last_met.lead_key,
-        any_value(last_met.first_seen_at) as first_seen_at,
-        any_value(last_met.last_seen_at) as last_seen_at,
-        min(crawls.finished_at) as missing_since
+        last_met.first_seen_at,
+        last_met.last_seen_at,
+        walks.finished_at as missing_since
     from last_met
-    left join normalized.crawls
-        on crawls.account = last_met.account
-        and crawls.is_complete
-        and crawls.is_full
-        and crawls.started_at > last_met.last_seen_at
-    group by last_met.lead_key
+    asof left join walks
+        on walks.account = last_met.account
+        and walks.started_at > last_met.last_seen_at
 )
 update normalized.leads
 set
