@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from lead_pipeline.landing.commits import CommitRecord, commit_records
-from lead_pipeline.partitions import UpdatedWindow, days_between
+from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers.base import LeadState
 from lead_pipeline.sql import read_sql
 
@@ -85,12 +85,11 @@ class LandedRecords:
         if start is None or not commit.overlap_records:
             return 0
         own = [file.path for file in commit.files if _date_of(file.path) <= f"{start:%Y-%m-%d}"]
-        folders = sorted({Path(path).parent for path in own})
+        folders = {_date_of(path) for path in own}
         earlier = [
-            str(path)
-            for folder in folders
-            for path in (self._landing / folder).glob("*.parquet")
-            if commit.crawl_id not in path.name
+            path
+            for path in self._files(commit.stream)
+            if _date_of(path) in folders and commit.crawl_id not in path
         ]
         if not earlier:
             return commit.overlap_records
@@ -106,14 +105,16 @@ class LandedRecords:
     def _files(
         self, stream: str, since: datetime | None = None, end: datetime | None = None
     ) -> list[str]:
-        folder = self._landing / self._account / stream
-        if since is None or end is None:
-            return sorted(str(path) for path in folder.glob("date=*/*.parquet"))
-        return sorted(
-            str(path)
-            for day in days_between(since.date(), end.date())
-            for path in (folder / f"date={day}").glob("*.parquet")
-        )
+        """The stream's files that count: those that a commit record lists."""
+        first = "" if since is None else since.date().isoformat()
+        last = "~" if end is None else end.date().isoformat()
+        return [
+            str(self._landing / file.path)
+            for record in commit_records(self._landing, self._account)
+            if record.stream == stream
+            for file in record.files
+            if first <= _date_of(file.path) <= last
+        ]
 
     def _query(self, name: str, files: list[str] | None, **parameters: Any) -> list[Any]:
         if files is not None:

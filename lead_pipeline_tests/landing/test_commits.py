@@ -1,0 +1,153 @@
+"""Commit records: what of a crawl is durable, kept whole, found in order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lead_pipeline.errors import LoadError
+from lead_pipeline.landing.commits import (
+    CommitRecord,
+    LandedFile,
+    Wait,
+    Window,
+    accounts_with_landing,
+    commit_records,
+    load,
+    new_crawl_id,
+    pack_digests,
+    save,
+    unpack_digests,
+)
+from lead_pipeline_tests.normalized.landings import files_below
+from lead_pipeline_tests.pulling import at
+
+
+def commit(crawl_id: str = "crawl", account: str = "mega", **fields: Any) -> CommitRecord:
+    plain = {
+        "crawl_id": crawl_id,
+        "account": account,
+        "provider": "mega",
+        "stream": "leads",
+        "window": Window(at(5), at(6)),
+        "started_at": at(7, 2),
+    }
+    return CommitRecord(**{**plain, **fields})
+
+
+def test_a_commit_record_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    record = commit(
+        cursor="n;2",
+        pages=120,
+        files=[LandedFile("mega/leads/date=2026-01-05/a.parquet", 3, 4000)],
+        quota_waits=[Wait(1.5, "the minute's requests are used up")],
+        rows_by_date={"2026-01-05": 3},
+    )
+    save(tmp_path, record)
+    assert load(tmp_path / "mega" / "_crawls" / "crawl.json") == record
+
+
+def test_saving_again_replaces_the_record_and_leaves_nothing_else(tmp_path: Path) -> None:
+    for pages in (1, 2):
+        save(tmp_path, commit(pages=pages))
+    assert files_below(tmp_path) == ["mega/_crawls/crawl.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"crawl_id": 1}'])
+def test_a_damaged_commit_record_is_named_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "crawl.json"
+    path.write_bytes(content)
+    with pytest.raises(LoadError, match=r"crawl\.json cannot be read .* Restore it from a backup"):
+        load(path)
+
+
+def test_a_commit_record_of_a_newer_version_with_more_fields_can_be_read(tmp_path: Path) -> None:
+    save(tmp_path, commit())
+    path = tmp_path / "mega" / "_crawls" / "crawl.json"
+    path.write_text(path.read_text().replace("{", '{"colour": "blue",', 1))
+    assert load(path).crawl_id == "crawl"
+
+
+def test_commit_records_come_oldest_first(tmp_path: Path) -> None:
+    starts = [at(5), at(4), at(6)]
+    for start in starts:
+        save(tmp_path, commit(new_crawl_id(start, "leads"), started_at=start))
+    assert [record.started_at for record in commit_records(tmp_path, "mega")] == sorted(starts)
+
+
+def test_commit_records_known_already_are_not_read(tmp_path: Path) -> None:
+    save(tmp_path, commit("new"))
+    (tmp_path / "mega" / "_crawls" / "known.json").write_bytes(b"damaged since")
+    records = commit_records(tmp_path, "mega", leave_out={"known"})
+    assert [record.crawl_id for record in records] == ["new"]
+
+
+def test_a_record_that_is_just_being_written_is_not_met(tmp_path: Path) -> None:
+    save(tmp_path, commit())
+    (tmp_path / "mega" / "_crawls" / ".other.json.tmp").write_bytes(b"{")
+    assert [record.crawl_id for record in commit_records(tmp_path, "mega")] == ["crawl"]
+
+
+def test_accounts_are_those_that_have_commit_records(tmp_path: Path) -> None:
+    for account in ("vorel", "mega"):
+        save(tmp_path, commit(account=account))
+    (tmp_path / "notes").mkdir()
+    assert accounts_with_landing(tmp_path) == ["mega", "vorel"]
+
+
+def test_without_any_landing_there_are_no_accounts(tmp_path: Path) -> None:
+    assert accounts_with_landing(tmp_path / "nowhere") == []
+
+
+def test_crawl_ids_tell_the_start_in_utc_and_the_stream() -> None:
+    start = datetime(2026, 1, 15, 3, 0, 0, 123456, timezone(timedelta(hours=1)))
+    assert new_crawl_id(start, "leads").startswith("20260115T020000123456Z-leads-")
+
+
+def test_two_crawls_of_one_instant_have_two_ids() -> None:
+    assert new_crawl_id(at(1), "leads") != new_crawl_id(at(1), "leads")
+
+
+def test_cursor_digests_survive_the_commit_record() -> None:
+    digests = {bytes(range(8)), bytes(8), b"12345678"}
+    assert unpack_digests(pack_digests(digests)) == digests
+
+
+def test_two_records_share_no_lists() -> None:
+    first, second = commit(), commit()
+    first.files.append(LandedFile("a", 1, 1))
+    assert second.files == []
+
+
+@pytest.mark.parametrize(
+    ("started_at", "proven"), [(at(5, 9), at(5, 9)), (at(6), at(6)), (at(9), at(6))]
+)
+def test_a_crawl_proves_nothing_later_than_its_own_start(
+    started_at: datetime, proven: datetime
+) -> None:
+    assert commit(started_at=started_at).proven_until == proven
+
+
+@pytest.mark.parametrize(
+    ("fields", "proven"),
+    [
+        ({}, at(5)),
+        ({"full": True, "is_full": True}, None),
+        ({"full": True, "is_full": False}, at(5)),
+        ({"full": False, "is_full": True}, at(5)),
+        ({"window": Window(None, at(6))}, None),
+    ],
+)
+def test_only_a_full_walk_asked_for_as_one_proves_what_was_before_its_window(
+    fields: dict[str, Any], proven: datetime | None
+) -> None:
+    assert commit(**fields).proven_from == proven
+
+
+def test_times_are_read_back_as_utc(tmp_path: Path) -> None:
+    save(tmp_path, commit(started_at=datetime(2026, 1, 5, 1, tzinfo=timezone(timedelta(hours=1)))))
+    loaded = load(tmp_path / "mega" / "_crawls" / "crawl.json")
+    assert loaded.started_at == datetime(2026, 1, 5, tzinfo=UTC)
