@@ -64,9 +64,17 @@ class Vorel:
         if stream == "stale_leads":
             parameters["stale_for_days"] = str(pull.stale_for_days)
             return Walk(LEADS_PATH, parameters, _read)
-        keep_from = None if pull.full else pull.window.start
+        keep_from = pull.since
+        has_overlap = keep_from is not None
         if pull.horizon_days is None or keep_from is None:
-            return Walk(LEADS_PATH, parameters, _read, keep_from=keep_from, is_full=True)
+            return Walk(
+                LEADS_PATH,
+                parameters,
+                _read,
+                keep_from=keep_from,
+                is_full=True,
+                has_overlap=has_overlap,
+            )
         return Walk(
             LEADS_PATH,
             parameters,
@@ -74,6 +82,7 @@ class Vorel:
             keep_from=keep_from,
             # Never above the window itself: leads created in it are always read.
             stop_created_before=min(keep_from, pull.now - timedelta(days=pull.horizon_days)),
+            has_overlap=has_overlap,
             note=(
                 f"Leads created more than {pull.horizon_days} days ago were not read "
                 "(LEAD_PIPELINE_HORIZON_DAYS); changes to them arrive with the next full crawl."
