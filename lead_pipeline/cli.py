@@ -22,6 +22,7 @@ from lead_pipeline.errors import ConfigurationError, LeadPipelineError
 if TYPE_CHECKING:
     from lead_pipeline.check import AccountCheck
     from lead_pipeline.landing.commits import CommitRecord
+    from lead_pipeline.partitions import UpdatedWindow
     from lead_pipeline.providers.base import Account
     from lead_pipeline.runner import RunOutcome
     from lead_pipeline.settings import Settings
@@ -367,7 +368,7 @@ def status() -> None:
         return
     show_table(
         "Streams",
-        ["account", "stream", "complete windows", "unfinished crawls", "rows landed", "last crawl"],
+        ["stream", "complete windows", "unfinished crawls", "rows landed", "last crawl"],
         [row for item in statuses for row in _stream_rows(item)],
     )
     show_table(
@@ -394,11 +395,10 @@ def status() -> None:
 def _stream_rows(item: AccountStatus) -> list[list[object]]:
     return [
         [
-            item.account,
-            stream.stream,
-            "\n".join(str(window) for window in stream.complete[-5:]) or None,
+            f"{item.account}/{stream.stream}",
+            "\n".join(_span(window) for window in stream.complete[-5:]) or None,
             "\n".join(
-                f"{commit.updated_window} {commit.state} at page {commit.pages:,}"
+                f"{_span(commit.updated_window)} {commit.state} at page {commit.pages:,}"
                 for commit in stream.unfinished
             )
             or None,
@@ -420,6 +420,16 @@ def _show_rejected(statuses: list[AccountStatus]) -> None:
             "Rejected records", ["account", "stream", "reason", "records", "last seen"], rows
         )
         say("After a fix, `lead-pipeline replay-rejected` files them.")
+
+
+def _span(window: UpdatedWindow) -> str:
+    """The half-open window, with dates only where it begins or ends at midnight."""
+    start = "…" if window.start is None else _short(window.start)
+    return f"[{start}, {_short(window.end)})"
+
+
+def _short(moment: datetime) -> str:
+    return _moment(moment).removesuffix(" 00:00Z")
 
 
 def _moment(moment: datetime | None) -> str:

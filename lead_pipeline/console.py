@@ -5,9 +5,11 @@ Belongs here: showing. Does not belong here: deciding what is shown (`cli.py`).
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -22,7 +24,16 @@ from rich.table import Table
 
 from lead_pipeline.landing.progress import LogListener, Progress, ProgressListener
 
-console = Console(highlight=False)
+PIPED_WIDTH = 120
+"""How wide tables are where nobody says: in a file, a pipe, a log of CI."""
+
+
+def _width(stream: TextIO) -> int | None:
+    """None lets the terminal, or COLUMNS, say."""
+    return None if stream.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+
+
+console = Console(highlight=False, width=_width(sys.stdout))
 error_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
