@@ -115,7 +115,13 @@ class CommitRecord(msgspec.Struct, kw_only=True):
 
     @property
     def proven_until(self) -> datetime:
-        """Through which time a complete crawl proves its window: never past its own start."""
+        """Through which time a complete crawl proves its window: never past its own start.
+
+        A walk that stopped at a horizon left out changes to older leads. It proves nothing: the
+        window ends where it starts.
+        """
+        if self.stop_created_before is not None and self.window.start is not None:
+            return self.window.start
         return min(self.window.end, self.started_at)
 
 

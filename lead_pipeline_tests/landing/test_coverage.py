@@ -112,3 +112,20 @@ def test_windows_of_a_stream_are_merged_without_those_of_others() -> None:
         UpdatedWindow(at(1), at(4)),
         UpdatedWindow(at(6), at(7)),
     ]
+
+
+def test_a_crawl_that_stopped_at_a_horizon_proves_no_window_but_leaves_its_note() -> None:
+    nightly = CommitRecord(
+        crawl_id="2",
+        account="vorel",
+        provider="vorel",
+        stream="leads",
+        window=Window(at(5), at(6)),
+        started_at=at(7),
+        complete=True,
+        state="complete",
+        note="older leads were not read",
+        stop_created_before=at(1),
+    )
+    coverage = coverage_of("vorel", "vorel", [leads(None, at(5)), *proven_windows([nightly])])
+    assert (coverage.complete_through, coverage.note) == (at(5), "older leads were not read")
