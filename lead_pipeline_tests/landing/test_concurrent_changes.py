@@ -171,7 +171,7 @@ def loaded(settings: Settings) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("provider", SLUGS)
-@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(script=_scripts, days_back=st.sampled_from((None, 5)))
 def test_no_lead_is_missed_or_loaded_twice_while_leads_appear_change_and_vanish(
     provider: str, script: list[Happening], days_back: int | None
@@ -191,7 +191,7 @@ def test_no_lead_is_missed_or_loaded_twice_while_leads_appear_change_and_vanish(
 
 
 @pytest.mark.parametrize("provider", SLUGS)
-@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(script=_scripts)
 def test_the_next_crawl_of_the_day_brings_what_the_first_could_not_see_yet(
     provider: str, script: list[Happening]
@@ -210,7 +210,7 @@ def test_the_next_crawl_of_the_day_brings_what_the_first_could_not_see_yet(
         assert {key: stages.get(key) for key in business.ids} == business.stages
 
 
-@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(script=_scripts)
 def test_only_a_lead_that_vanished_is_missing(script: list[Happening]) -> None:
     with (

@@ -401,7 +401,7 @@ def _plans(draw: st.DrawFn, number: int) -> CrawlPlan:
         )
     )
     pages = draw(st.lists(st.lists(records, max_size=3), min_size=1, max_size=2))
-    begins = draw(st.sampled_from((None, 1, 2)))
+    begins = draw(st.sampled_from((None, at(1), at(2))))
     return CrawlPlan(
         f"crawl-{number}",
         provider,
@@ -409,7 +409,7 @@ def _plans(draw: st.DrawFn, number: int) -> CrawlPlan:
         stream=stream,
         account=f"{provider}_{draw(st.sampled_from('ab'))}",
         at=POLL + timedelta(minutes=number),
-        window=Window(begins and at(begins), at(draw(st.sampled_from((3, 4, 20))))),
+        window=Window(begins, at(draw(st.sampled_from((3, 4, 20))))),
         complete=draw(st.booleans()),
         is_full=stream == "leads" and draw(st.booleans()),
         keep_from=draw(st.sampled_from((None, at(2)))) if stream == "leads" else None,

@@ -1,5 +1,7 @@
--- What every loading session needs. Times are UTC; an infinite time is no time.
+-- What every loading session needs. Times are UTC; an infinite time is no time, nor is one in a
+-- year of five digits, which most clients cannot read.
 create or replace temp macro usable_time(value) as
     case
-        when isfinite(try_cast(value as timestamptz)) then try_cast(value as timestamptz)
+        when try_cast(value as timestamptz) between '0001-01-01' and '9999-12-31'
+        then try_cast(value as timestamptz)
     end

@@ -18,6 +18,8 @@ join (
 ) as walks
     on walks.account = leads.account
     and walks.started_at > sightings.last_seen_at;
+-- A table of its own: DuckDB plans the update over a plain join ten times as fast.
+create or replace temp table missing as
 with last_met as (
     select leads.lead_key, leads.account, sightings.first_seen_at, sightings.last_seen_at
     from normalized.leads
@@ -36,18 +38,16 @@ walks as (
         ) as finished_at
     from normalized.crawls
     where is_complete and is_full
-),
-missing as (
-    select
-        last_met.lead_key,
-        last_met.first_seen_at,
-        last_met.last_seen_at,
-        walks.finished_at as missing_since
-    from last_met
-    asof left join walks
-        on walks.account = last_met.account
-        and walks.started_at > last_met.last_seen_at
 )
+select
+    last_met.lead_key,
+    last_met.first_seen_at,
+    last_met.last_seen_at,
+    walks.finished_at as missing_since
+from last_met
+asof left join walks
+    on walks.account = last_met.account
+    and walks.started_at > last_met.last_seen_at;
 update normalized.leads
 set
     first_seen_at = missing.first_seen_at,
