@@ -153,9 +153,7 @@ class Crawl:
         self._records += len(filed.filed)
         if kept.body is None:
             self._commit.missing_ids.append(kept.cursor or self._commit.record_ids[0])
-        self._done = page.next_cursor is None or (
-            filed.last is not None and self._walk.is_past(filed.last)
-        )
+        self._done = page.next_cursor is None or self._walk.is_past(filed.last)
         if not self._done and self._walk.is_led_by_server:
             self._guard.check(page, kept.number)
         self._cursor = page.next_cursor
@@ -183,6 +181,9 @@ class Crawl:
                 commit.overlap_records += self._count_overlap(page)
                 commit.rejected += len(page.rejected)
                 commit.foreign += sum(r.kind == "foreign_tenant" for r in page.rejected)
+            # Counted in now: should saving fail, the last flush must not count them again.
+            self._buffer = []
+            self._buffered_bytes = 0
         commit.pages = self._page
         commit.cursor = self._cursor
         commit.cursor_digests = pack_digests(self._guard.digests)
@@ -195,8 +196,6 @@ class Crawl:
         if commit.state != "running":
             commit.finished_at = datetime.now(UTC)
         save(self._landing, commit)
-        self._buffer = []
-        self._buffered_bytes = 0
         self._flushed_at = time.monotonic()
         if commit.state == "running":
             self._journal.drop_through(commit.pages)

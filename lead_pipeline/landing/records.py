@@ -46,8 +46,8 @@ class FiledPage(NamedTuple):
     rejected: Sequence[RejectedRecord]
     seen_ids: Sequence[str]
     """Ids of records that exist but are not landed: older than asked for, or rejected."""
-    last: Identity | None
-    """The last record that could be read, for telling whether the walk is done."""
+    last: Sequence[Identity]
+    """The last two records that could be read, for telling whether the walk is done."""
 
 
 def file_records(
@@ -64,7 +64,7 @@ def file_records(
     filed: list[FiledRecord] = []
     rejected: list[RejectedRecord] = []
     seen_ids: list[str] = []
-    last: Identity | None = None
+    read: list[Identity] = []
     for position, record in enumerate(records):
         payload = bytes(record)
         try:
@@ -75,7 +75,7 @@ def file_records(
             if error.record_id is not None:
                 seen_ids.append(error.record_id)
             continue
-        last = identity
+        read.append(identity)
         if _is_foreign(identity, tenant_id):
             reason = "the record belongs to another tenant than the key"
             rejected.append(RejectedRecord("foreign_tenant", reason, payload, position))
@@ -84,7 +84,7 @@ def file_records(
             filed.append(FiledRecord(identity, text))
         else:
             seen_ids.append(identity.record_id)
-    return FiledPage(number, fetched_at, filed, rejected, seen_ids, last)
+    return FiledPage(number, fetched_at, filed, rejected, seen_ids, read[-2:])
 
 
 def _text(payload: bytes, identity: Identity) -> str:

@@ -111,7 +111,7 @@ class Walk:
     - `keep_from`: records updated before it are seen (their ids count) but not landed,
       unless `keep_ids` names them.
     - `stop_at`: in a list sorted by ascending `updated_at`, the walk ends with the page
-      whose last record reaches it. All records of that page are kept.
+      whose last two records reach it. All records of that page are kept.
     - `stop_created_before`: the same for a list sorted by descending `created_at`.
     - `is_full`: the walk meets every lead that exists, so one it does not show is missing.
     - `has_overlap`: the walk asks by update time from before the window's start, so records
@@ -167,8 +167,14 @@ class Walk:
             or identity.record_id in self.keep_ids
         )
 
-    def is_past(self, last: Identity) -> bool:
-        """Whether the walk may end with the page whose last readable record is `last`."""
+    def is_past(self, last: Sequence[Identity]) -> bool:
+        """Whether the walk may end with the page whose last two readable records are `last`.
+
+        Both must be past the end: a single record with a wrong time would cost all after it.
+        """
+        return len(last) > 1 and all(self._is_past(identity) for identity in last)
+
+    def _is_past(self, last: Identity) -> bool:
         if self.stop_at is not None and last.updated_at >= self.stop_at:
             return True
         return (

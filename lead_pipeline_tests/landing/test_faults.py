@@ -223,6 +223,20 @@ def test_odd_record_does_not_keep_good_ones_from_the_tables(
     assert set(stored_leads(sandbox, provider)) < set(loaded_leads(settings))
 
 
+@pytest.mark.parametrize("provider", ["mega"], indirect=True)
+def test_one_record_dated_far_ahead_does_not_end_the_list_early(
+    provider: str, sandbox: Sandbox, settings: Settings, accounts: Mapping[str, Account]
+) -> None:
+    last = PAGE_SIZES[provider]
+    server_of(sandbox, provider).faults.add(
+        Fault("malformed_updated_at", value="2027-01-01T00:00:00.000Z", position=last)
+    )
+
+    pull(settings, accounts[provider], WINDOW, options=FAST)
+
+    assert stored_states(sandbox, provider).items() <= landed_states(settings, provider).items()
+
+
 @pytest.mark.parametrize("provider", ["mega", "expert_ai_labs"], indirect=True)
 def test_record_of_another_tenant_fails_the_run_after_all_others_landed(
     provider: str, sandbox: Sandbox, settings: Settings, accounts: Mapping[str, Account]
