@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import random
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from lead_pipeline.errors import RetryableError
+from lead_pipeline.landing.commits import CommitRecord, save
 from lead_pipeline.landing.crawl import FlushPolicy
 from lead_pipeline.landing.progress import Progress
 from lead_pipeline.landing.pull import PullOptions, pull_stream
@@ -362,3 +364,24 @@ def test_pages_in_the_journal_are_landed_by_whoever_goes_on(
     options = PullOptions(retry=QUICK_RETRY, flush=FlushPolicy(pages=100))
     pull(settings, accounts["mega"], EVERYTHING, options=options)
     assert (asked, pages_asked(server)) == (4, 6)
+
+
+def test_a_disk_that_is_full_while_the_place_is_saved_lists_no_file_twice(
+    sandbox: Sandbox,
+    settings: Settings,
+    accounts: Mapping[str, Account],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(sandbox, "mega", pages=3)
+    saves = itertools.count()
+
+    def save_or_fail(landing: Path, commit: CommitRecord) -> None:
+        if next(saves) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(landing, commit)
+
+    monkeypatch.setattr("lead_pipeline.landing.crawl.save", save_or_fail)
+    with pytest.raises(OSError, match="No space left"):
+        pull(settings, accounts["mega"], EVERYTHING, options=EACH_PAGE)
+    [commit] = commits(settings, "mega")
+    assert len({file.path for file in commit.files}) == len(commit.files)

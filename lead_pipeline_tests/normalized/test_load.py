@@ -426,7 +426,7 @@ def _stories(draw: st.DrawFn) -> tuple[list[CrawlPlan], list[int], set[int]]:
     return plans, list(order), loads
 
 
-@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(story=_stories())
 def test_any_order_of_landing_and_loading_ends_with_the_same_tables(
     story: tuple[list[CrawlPlan], list[int], set[int]],
