@@ -40,6 +40,10 @@ from lead_pipeline.providers.fields import (
 
 LEADS_PATH = "/api/v1/leads"
 PAGE_SIZE = 200
+WITHOUT_AUDIT_LOG = (
+    "The audit log is closed to this key or was not read for the window: the whole list was read "
+    "instead, and times of stage changes are not exact."
+)
 TIME_PRECISION = timedelta(milliseconds=1)
 """An `updated_at` less than this before its event still counts as the state after the event."""
 
@@ -121,19 +125,15 @@ class ExpertAiLabs:
 
     def _leads(self, pull: PullRequest, landed: Landed) -> Walk:
         since = _since(pull)
-        if pull.full or since is None:
-            return Walk(LEADS_PATH, {"limit": str(PAGE_SIZE)}, _read_list, is_full=True)
-        if not landed.is_complete("lead_events", pull.window):
+        is_closed = not landed.is_complete("lead_events", pull.window)
+        if pull.full or since is None or is_closed:
             return Walk(
                 LEADS_PATH,
                 {"limit": str(PAGE_SIZE)},
                 _read_list,
-                keep_from=since,
+                keep_from=None if pull.full else since,
                 is_full=True,
-                note=(
-                    "The audit log is closed to this key or was not read for the window: the "
-                    "whole list was read instead, and times of stage changes are not exact."
-                ),
+                note=WITHOUT_AUDIT_LOG if is_closed else None,
             )
         changed = _stale_leads(pull, landed, created_before=since)
         oldest = _cheaper_by_list(changed, landed, since, pull.detail_requests)
@@ -146,7 +146,6 @@ class ExpertAiLabs:
             _read_list,
             keep_from=since,
             keep_ids=frozenset(changed),
-            note=f"{len(changed):,} changed leads were read by list pages, not one by one.",
         )
 
     def _details(self, pull: PullRequest, landed: Landed) -> Walk:
