@@ -6,6 +6,7 @@ landing anything, printing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import ceil
@@ -63,12 +64,17 @@ class _Silent:
         """Nobody watches a check."""
 
 
-def check_account(settings: Settings, account: Account) -> AccountCheck:
-    """Ask the account's API for one record; never raises for what the API answers."""
+def check_account(
+    settings: Settings, account: Account, tell: Callable[[str], None]
+) -> AccountCheck:
+    """Ask the account's API for one record; never raises for what the API answers.
+
+    Waits while a run is asking the account's API, and says so through `tell`.
+    """
     provider = PROVIDERS[account.provider]
     facts: list[str] = []
     with (
-        held(settings.account_lock(account.name), f"checking {account.name}"),
+        held(settings.account_lock(account.name), f"checking {account.name}", tell),
         ApiClient(
             provider,
             account,

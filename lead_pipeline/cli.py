@@ -8,11 +8,12 @@ answers at once.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 import warnings
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from lead_pipeline.settings import Settings
     from lead_pipeline.status import AccountStatus
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C."""
+
+# click's UsageError, of which newer releases of typer bring a copy of their own.
+_UsageError: Any = typer.BadParameter.__bases__[0]
+
 app = typer.Typer(
     name="lead-pipeline",
     help=(
@@ -36,7 +43,6 @@ app = typer.Typer(
         "(.env.example), [bold]check[/bold] them, and [bold]run[/bold]. Everything written lies "
         "below LEAD_PIPELINE_HOME (./data); BI tools open bi/leads.duckdb there."
     ),
-    no_args_is_help=True,
     rich_markup_mode="rich",
     add_completion=False,
 )
@@ -46,14 +52,23 @@ def main() -> None:
     """Entry point: every failure ends with one line on standard error that says what to do."""
     warnings.filterwarnings("ignore", module="dagster")
     warnings.filterwarnings("ignore", message="sqlglotrs is deprecated")
+    # Who stops a service means the same as who presses Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        if status == INTERRUPTED:
+            # typer has caught the interrupt and made a status of it.
+            raise KeyboardInterrupt
+        sys.exit(status)
+    except _UsageError as error:
+        error.show()
+        sys.exit(error.exit_code)
     except LeadPipelineError as error:
         fail(f"lead-pipeline: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         fail("lead-pipeline: interrupted. What has landed is kept; run again to go on from there.")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if os.environ.get("LEAD_PIPELINE_DEBUG"):
             traceback.print_exc()
@@ -69,7 +84,7 @@ def run(
     first: Annotated[
         datetime | None,
         typer.Option(
-            "--from", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First day. [yesterday]"
+            "--from", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First day. [the last]"
         ),
     ] = None,
     last: Annotated[
@@ -103,7 +118,7 @@ def run(
     settings = load_settings()
     days = _days(first, last, settings)
     accounts = load_accounts(settings)
-    chosen = [accounts.named(account)] if account else list(accounts.usable)
+    chosen = list(accounts.usable) if account is None else [accounts.named(account)]
     if not chosen:
         raise ConfigurationError(
             "No account has credentials. `lead-pipeline check` says what to set; "
@@ -121,10 +136,17 @@ def _days(first: datetime | None, last: datetime | None, settings: Settings) -> 
     today = datetime.now(UTC).date()
     last_day = last.date() if last else today - ONE_DAY
     first_day = first.date() if first else last_day
-    if first_day > last_day:
-        raise ConfigurationError(f"--from {first_day} lies after --to {last_day}. Swap them.")
     if last_day > today:
-        raise ConfigurationError(f"--to {last_day} lies in the future; today is {today} (UTC).")
+        raise ConfigurationError(
+            f"--to {last_day} lies in the future. The last day can be today, {today} (UTC)."
+        )
+    if first_day > last_day:
+        remedy = (
+            "Swap them."
+            if last
+            else f"The last day is yesterday unless --to says so: --to {today}."
+        )
+        raise ConfigurationError(f"--from {first_day} lies after --to {last_day}. {remedy}")
     if first_day < settings.start_date:
         raise ConfigurationError(
             f"--from {first_day} lies before LEAD_PIPELINE_START_DATE ({settings.start_date}). The "
@@ -139,11 +161,18 @@ def _run_days(
 ) -> list[RunOutcome]:
     from lead_pipeline.definitions import defs
     from lead_pipeline.landing.progress import subscribed
-    from lead_pipeline.runner import PipelineRunner, end_dead_runs, open_instance
+    from lead_pipeline.runner import (
+        PipelineRunner,
+        end_dead_runs,
+        open_instance,
+        runs_under_way,
+    )
     from lead_pipeline.side_by_side import LandingJob, land_side_by_side
 
     with open_instance(settings) as instance:
         end_dead_runs(instance)
+        for other in runs_under_way(instance):
+            say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
         with shown_progress() as listener:
             if len(accounts) > 1:
                 outcomes = land_side_by_side(accounts, LandingJob(*days, full), listener)
@@ -267,9 +296,13 @@ def _show_next_steps(settings: Settings) -> None:
 
 @app.command()
 def sandbox(
-    mega_port: Annotated[int, typer.Option(help="Port of MEGA; 0 takes a free one.")] = 8701,
-    expert_ai_labs_port: Annotated[int, typer.Option(help="Port of Expert AI Labs.")] = 8702,
-    vorel_port: Annotated[int, typer.Option(help="Port of Vorel.")] = 8703,
+    mega_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of MEGA; 0 takes a free one.")
+    ] = 8701,
+    expert_ai_labs_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of Expert AI Labs.")
+    ] = 8702,
+    vorel_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Vorel.")] = 8703,
     at: Annotated[
         datetime | None,
         typer.Option(
@@ -316,13 +349,13 @@ def check(
     for missing in accounts.missing:
         if account in (None, missing.name):
             say(f"{missing.name}: left out; {missing.reason}")
-    chosen = [accounts.named(account)] if account else list(accounts.usable)
+    chosen = list(accounts.usable) if account is None else [accounts.named(account)]
     if not chosen:
         raise ConfigurationError(
             "No account has credentials. Set the variables named above "
             "(.env.example lists them all), or try `lead-pipeline demo`, which needs none."
         )
-    checks = [check_account(settings, item) for item in chosen]
+    checks = [check_account(settings, item, say) for item in chosen]
     for result in checks:
         _show_check(result)
     failed = [result for result in checks if result.failure]
@@ -454,7 +487,7 @@ def replay_rejected_command(
         raise ConfigurationError(f"Nothing of an account {account!r} has landed.")
     filed = 0
     still_rejected = 0
-    for name in [account] if account else names:
+    for name in names if account is None else [account]:
         result = replay_rejected(settings, name)
         filed += sum(result.filed.values())
         still_rejected += result.still_rejected
@@ -468,10 +501,16 @@ def replay_rejected_command(
 @app.command()
 def rebuild() -> None:
     """Build the normalized tables again from landing, then the marts, and publish."""
+    from lead_pipeline.landing.commits import accounts_with_landing
     from lead_pipeline.normalized.load import load_landing
     from lead_pipeline.settings import load_settings
 
     settings = load_settings()
+    if not accounts_with_landing(settings.landing_path):
+        raise ConfigurationError(
+            f"Nothing has landed in {settings.landing_path}, so there is nothing to build from. Is "
+            "LEAD_PIPELINE_HOME right?"
+        )
     result = load_landing(settings, rebuild=True, tell=say)
     show_table("Tables", ["table", "rows"], [[name, n] for name, n in result.table_rows.items()])
     _load_and_publish(settings)

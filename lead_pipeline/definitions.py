@@ -39,7 +39,7 @@ def _assembled() -> dg.Definitions:
     normalized = build_normalized_assets([key for a in accounts for key in landing_keys(a)])
     models = build_dbt_assets()
     published = build_published_asset(models.keys)
-    job = build_job(partitions)
+    job = build_job()
     downstream = [*KEYS, *models.keys, *published.keys]
     return dg.Definitions(
         assets=[*landing, normalized, models, published],

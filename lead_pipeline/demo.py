@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from lead_pipeline.accounts import load_accounts
 from lead_pipeline.definitions import defs
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.landing.commits import write_durably
+from lead_pipeline.locks import held
 from lead_pipeline.partitions import ONE_DAY, day_start
 from lead_pipeline.runner import PipelineRunner, RunOutcome, end_dead_runs, open_instance
 from lead_pipeline.sandbox import Sandbox
@@ -89,10 +90,14 @@ def live_through_nights(
     settings: Settings, nights: int, tell: Callable[[Night], None]
 ) -> list[RunOutcome]:
     """Live through `nights` more nights and publish; returns the outcomes of all runs."""
-    state = _load_state(settings.home)
-    first = FIRST_DAY if state.last_day is None else state.last_day + ONE_DAY
     outcomes: list[RunOutcome] = []
-    with Sandbox(time_scale=TIME_SCALE) as sandbox:
+    with (
+        held(settings.home / ".locks" / "demo", "living through nights"),
+        Sandbox(time_scale=TIME_SCALE) as sandbox,
+    ):
+        state = _load_state(settings.home)
+        first = FIRST_DAY if state.last_day is None else state.last_day + ONE_DAY
+        _refuse_the_future(first + ONE_DAY * (nights - 1))
         os.environ.update(sandbox.environment())
         _save_state(settings.home, state)
         accounts = load_accounts(settings).usable
@@ -110,6 +115,16 @@ def live_through_nights(
                 tell(Night(number, day, landed))
             outcomes.append(runner.load_and_publish())
     return outcomes
+
+
+def _refuse_the_future(last: date) -> None:
+    """There are no partitions for days that have not begun."""
+    today = datetime.now(UTC).date()
+    if last > today:
+        raise ConfigurationError(
+            f"The demo's nights would reach {last}, and today is {today} (UTC). Ask for fewer "
+            "with --nights, or remove the demo's folder to begin again."
+        )
 
 
 def _load_state(home: Path) -> DemoState:

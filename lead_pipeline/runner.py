@@ -8,24 +8,31 @@ belong here: what people see on a terminal (`cli.py`, `console.py`).
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
+import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
+from dagster_shared.error import SerializableErrorInfo
+from filelock import FileLock, Timeout
 
+from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.assets import landing_keys
 from lead_pipeline.landing.commits import write_durably
 from lead_pipeline.normalized.assets import KEYS as NORMALIZED_KEYS
@@ -34,7 +41,9 @@ from lead_pipeline.schedules import ACCOUNT_TAG, JOB, full_run_config
 from lead_pipeline.settings import Settings, load_settings
 
 PROCESS_TAG = "lead_pipeline/process"
-"""`<host>:<pid>` of the process that executes a run, so that a dead one's runs can be ended."""
+"""The process that executes a run: the name of a lock that it holds as long as it lives."""
+
+_UNFINISHED = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
 
 INSTANCE_CONFIG = b"""\
 # Written by lead-pipeline. One crawl per account at a time, one writer per file.
@@ -90,17 +99,15 @@ def open_instance(settings: Settings) -> DagsterInstance:
 
 
 def end_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Mark runs as failed whose process on this machine is gone, and free their pool slots.
+    """Mark runs as failed whose process is gone, and free their pool slots.
 
     A killed process can do neither; without this the next run of the account would wait for
     ever. Returns the ids of the runs.
     """
     ended = []
-    for run in instance.get_runs(
-        RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING])
-    ):
+    for run in _unfinished_runs(instance):
         process = run.tags.get(PROCESS_TAG)
-        if process is None or not _is_dead(process):
+        if process is None or _is_alive(instance, process):
             continue
         instance.report_run_failed(
             run, "The process that executed this run was killed. The next run goes on from there."
@@ -110,19 +117,48 @@ def end_dead_runs(instance: DagsterInstance) -> list[str]:
     return ended
 
 
-def _is_dead(process: str) -> bool:
-    host, _, pid = process.rpartition(":")
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    if int(pid) == os.getpid():
+def runs_under_way(instance: DagsterInstance) -> list[str]:
+    """What other processes are running at this moment, one phrase per run."""
+    return sorted(
+        f"{run.tags.get(ACCOUNT_TAG, 'load and publish')} (run {run.run_id[:8]})"
+        for run in _unfinished_runs(instance)
+        if run.status != DagsterRunStatus.NOT_STARTED
+    )
+
+
+def _unfinished_runs(instance: DagsterInstance) -> Sequence[DagsterRun]:
+    return instance.get_runs(RunsFilter(statuses=_UNFINISHED))
+
+
+@cache
+def _process_lock(folder: Path) -> FileLock:
+    """This process's own lock, held from now on until it ends, however it ends.
+
+    A lock tells the living from the dead also where process ids come again, as in containers.
+    """
+    path = folder / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, thread_local=False)
+    lock.acquire()
+    atexit.register(path.unlink, missing_ok=True)
+    return lock
+
+
+def _is_alive(instance: DagsterInstance, process: str) -> bool:
+    lock = _process_folder(instance) / process
+    if not lock.exists():
         return False
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+        with FileLock(lock, thread_local=False).acquire(timeout=0):
+            pass
+    except Timeout:
         return True
-    except PermissionError:
-        return False
+    lock.unlink(missing_ok=True)
     return False
+
+
+def _process_folder(instance: DagsterInstance) -> Path:
+    return Path(instance.root_directory) / "processes"
 
 
 class PipelineRunner:
@@ -171,11 +207,12 @@ class PipelineRunner:
         # People read the progress and the summary. The run's own log is in the instance, and
         # what dbt prints is in its log file beside the candidate.
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        process = Path(_process_lock(_process_folder(self._instance)).lock_file).name
         with redirect_stdout(io.StringIO()):
             result = job.execute_in_process(
                 instance=self._instance,
                 asset_selection=list(keys),
-                tags={PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}", **(tags or {})},
+                tags={PROCESS_TAG: process, **(tags or {})},
                 run_config=quiet | (run_config or {}),
                 raise_on_error=False,
             )
@@ -183,22 +220,39 @@ class PipelineRunner:
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:
-    """The first failed step in one sentence: its own message, without a stack trace."""
+    """The first failed step in one sentence: its own message, without a stack trace.
+
+    Raises `KeyboardInterrupt` where the run did not fail but was interrupted.
+    """
     for event in result.all_events:
         if not event.is_step_failure:
             continue
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:
             return str(data.user_failure_data.description)
-        error = data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        kind = error.cls_name if error is not None else "an error"
+        errors = list(_causes(data.error))
+        if any(error.cls_name == DagsterExecutionInterruptedError.__name__ for error in errors):
+            raise KeyboardInterrupt
+        for error in errors:
+            if error.cls_name in _error_names(LeadPipelineError):
+                return error.message.partition(": ")[2].strip()
+        kind = errors[-1].cls_name if errors else "an error"
         return (
             f"Step {event.step_key} failed with {kind}. The stack trace is in the Dagster run "
             f"{result.run_id}."
         )
     return f"The Dagster run {result.run_id} failed before any step."
+
+
+def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+    """The error and what caused it, outermost first."""
+    while error is not None:
+        yield error
+        error = error.cause
+
+
+def _error_names(error: type[Exception]) -> set[str]:
+    return {error.__name__}.union(*(_error_names(kind) for kind in error.__subclasses__()))
 
 
 if __name__ == "__main__":

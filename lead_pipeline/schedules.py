@@ -8,7 +8,7 @@ Belongs here: what runs when. Does not belong here: what a run does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -24,12 +24,11 @@ SETTLING_DELAY = timedelta(hours=2, minutes=30)
 ACCOUNT_TAG = "lead_pipeline/account"
 
 
-def build_job(partitions: dg.DailyPartitionsDefinition) -> dg.UnresolvedAssetJobDefinition:
-    """Landing, load, dbt and publish."""
+def build_job() -> dg.UnresolvedAssetJobDefinition:
+    """Landing, load, dbt and publish; partitioned as the landing assets are."""
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
-        partitions_def=partitions,
         description="Pull leads, load them, build and test the marts, publish the BI file.",
     )
 
@@ -51,17 +50,20 @@ def build_schedules(
         running: bool,
         full: bool = False,
     ) -> dg.ScheduleDefinition:
-        def requests(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        # A generator: Dagster takes a list returned here for one single request, and fails.
+        def requests(
+            context: dg.ScheduleEvaluationContext,
+        ) -> Iterator[dg.RunRequest | dg.SkipReason]:
             day = day_of(context.scheduled_execution_time.astimezone(UTC))
             if day < settings.start_date:
-                return dg.SkipReason(f"{day} lies before LEAD_PIPELINE_START_DATE.")
-            if not accounts:
-                return dg.SkipReason(
+                yield dg.SkipReason(f"{day} lies before LEAD_PIPELINE_START_DATE.")
+            elif not accounts:
+                yield dg.SkipReason(
                     "No account has credentials; `lead-pipeline check` says what to set."
                 )
-            return [
-                _run_request(name, context, account, day, downstream, full) for account in accounts
-            ]
+            else:
+                for account in accounts:
+                    yield _run_request(name, context, account, day, downstream, full)
 
         return dg.ScheduleDefinition(
             name=name,

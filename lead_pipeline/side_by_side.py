@@ -20,12 +20,15 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any
 
+from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.providers.base import Account
 from lead_pipeline.runner import PipelineRunner, RunOutcome, open_instance
 from lead_pipeline.settings import load_settings
 
 POLL_SECONDS = 0.2
+GOODBYE_SECONDS = 10.0
+"""How long an interrupted child may take to note in its run that it was interrupted."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def land_side_by_side(
     finally:
         for process in processes.values():
             process.terminate()
+        for process in processes.values():
+            process.join(timeout=GOODBYE_SECONDS)
         messages.close()
     return [outcomes[account.name] for account in accounts]
 
@@ -105,6 +110,17 @@ def _context() -> ForkServerContext | SpawnContext:
 def _land(name: str, job: LandingJob, messages: Any) -> None:
     """The child: land one account, report through the queue."""
     _end_with_parent()
+    try:
+        outcome = _landed(name, job, messages)
+    except LeadPipelineError as error:
+        outcome = RunOutcome(f"landing of {name}", "", str(error))
+    except KeyboardInterrupt:
+        # The parent was interrupted as well, and says so.
+        os._exit(1)
+    messages.put((name, outcome))
+
+
+def _landed(name: str, job: LandingJob, messages: Any) -> RunOutcome:
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.definitions import defs
 
@@ -115,8 +131,7 @@ def _land(name: str, job: LandingJob, messages: Any) -> None:
         subscribed(lambda progress: messages.put((name, progress))),
     ):
         runner = PipelineRunner(defs(), instance)
-        outcome = runner.land(account, job.first, job.last, full=job.full)
-    messages.put((name, outcome))
+        return runner.land(account, job.first, job.last, full=job.full)
 
 
 def _end_with_parent() -> None:

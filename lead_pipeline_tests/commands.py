@@ -1,0 +1,116 @@
+"""Running the real command as users do: a process of its own, against a sandbox.
+
+Here: starting it, and reading what it left behind. Not here: fixtures.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagster import DagsterInstance
+
+from lead_pipeline.runner import open_instance
+from lead_pipeline.sandbox import Sandbox
+from lead_pipeline_tests.pulling import settings_in
+
+COMMAND = Path(sys.executable).with_name("lead-pipeline")
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it wrote."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def last_line(self) -> str:
+        """The last line on standard error."""
+        return (self.errors.strip().splitlines() or [""])[-1]
+
+
+def environment(home: Path, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a command is started with: nothing of this machine's own settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {
+        **kept,
+        "LEAD_PIPELINE_HOME": str(home),
+        "PYTHONUTF8": "1",
+        **(variables or {}),
+    }
+
+
+def start(
+    folder: Path, variables: Mapping[str, str], arguments: Sequence[str]
+) -> subprocess.Popen[str]:
+    """Start `lead-pipeline` in `folder`, leader of a process group of its own."""
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [str(COMMAND), *arguments],
+        cwd=folder,
+        env=dict(variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> Ran:
+    """Wait until the command ends."""
+    output, errors = process.communicate(timeout=PATIENCE_SECONDS * 2)
+    return Ran(process.returncode, output, errors)
+
+
+def lead_pipeline(folder: Path, variables: Mapping[str, str], *arguments: str) -> Ran:
+    """Run `lead-pipeline` to its end."""
+    return finish(start(folder, variables, arguments))
+
+
+@contextmanager
+def instance_of(home: Path) -> Iterator[DagsterInstance]:
+    """The Dagster instance below `home`, as the pipeline opens it."""
+    with (
+        _without_dagster_home(),
+        open_instance(settings_in(home)) as instance,
+    ):
+        yield instance
+
+
+@contextmanager
+def _without_dagster_home() -> Iterator[None]:
+    before = os.environ.pop("DAGSTER_HOME", None)
+    try:
+        yield
+    finally:
+        os.environ.pop("DAGSTER_HOME", None)
+        if before is not None:
+            os.environ["DAGSTER_HOME"] = before
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once `condition` holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def personal_data(sandbox: Sandbox) -> set[bytes]:
+    """E-mail addresses, names and phone numbers of all leads that the sandbox serves."""
+    fields = ("name", "email", "phone", "contact_name", "contact_email", "contact_phone")
+    return {
+        str(record[field]).encode()
+        for server in (sandbox.mega, sandbox.expert_ai_labs, sandbox.vorel)
+        for record in server.store
+        for field in fields
+        if record.get(field) and len(str(record[field])) > 7
+    }

@@ -1,0 +1,263 @@
+"""The command `lead-pipeline` as users meet it: real processes against a real server."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from dagster import AssetKey, AssetRecordsFilter, DagsterRunStatus
+
+from lead_pipeline.sandbox import FOREVER, Fault, Sandbox, World
+from lead_pipeline_tests.commands import (
+    Ran,
+    environment,
+    finish,
+    instance_of,
+    lead_pipeline,
+    personal_data,
+    start,
+    wait_until,
+)
+from lead_pipeline_tests.pulling import at, commits, settings_in
+
+FIRST, LAST = "2026-01-01", "2026-01-03"
+WRONG_TOKEN = "mega_" + "0badcafe" * 8
+STALLED = Fault("slow_body", times=FOREVER, delay=0.2, chunk=50)
+
+
+@pytest.fixture(scope="module")
+def busy_sandbox() -> Iterator[Sandbox]:
+    """A small world in which it is 4 January."""
+    world = World(start=date(2026, 1, 1), leads_per_day=4, leads_at_start=10)
+    with Sandbox(world, limits=False) as sandbox:
+        sandbox.set_clock(at(4, 2, 30))
+        yield sandbox
+
+
+@dataclass(frozen=True)
+class TwoRuns:
+    """The same range pulled twice: first with a token that MEGA refuses, then with the right one."""
+
+    home: Path
+    refused: Ran
+    published_by_refused: list[tuple[str, int]]
+    mended: Ran
+
+
+@pytest.fixture(scope="module")
+def two_runs(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
+    folder = tmp_path_factory.mktemp("two_runs")
+    home = folder / "home"
+    variables = environment(home, busy_sandbox.environment())
+    arguments = ("run", "--from", FIRST, "--to", LAST)
+    refused = lead_pipeline(folder, variables | {"MEGA_TOKEN": WRONG_TOKEN}, *arguments)
+    published = leads_per_account(home)
+    mended = lead_pipeline(folder, variables, *arguments)
+    return TwoRuns(home, refused, published, mended)
+
+
+def leads_per_account(home: Path) -> list[tuple[str, int]]:
+    with duckdb.connect(str(home / "bi" / "leads.duckdb"), read_only=True) as connection:
+        return connection.execute(
+            "select account, count(*) from normalized.leads group by account order by account"
+        ).fetchall()
+
+
+def test_help_shows_every_command(tmp_path: Path) -> None:
+    ran = lead_pipeline(tmp_path, environment(tmp_path / "home"), "--help")
+    commands = ("run", "demo", "sandbox", "check", "status", "replay-rejected", "rebuild")
+    assert [name for name in commands if f" {name} " not in ran.output] == []
+    assert ran.status == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "remedy"),
+    [
+        pytest.param(("run",), {}, "lead-pipeline demo", id="no credentials"),
+        pytest.param(("run", "--from", LAST, "--to", FIRST), {}, "Swap", id="days swapped"),
+        pytest.param(("run", "--to", "2999-01-01"), {}, "can be today", id="future"),
+        pytest.param(("run", "--from", "2020-01-01"), {}, "START_DATE", id="before the start"),
+        pytest.param(("run", "--account", "nobody"), {}, "'nobody'", id="unknown account"),
+        pytest.param(("run", "--account", ""), {}, "no account ''", id="empty account"),
+        pytest.param(("run", "--nights", "2"), {}, "No such option", id="unknown option"),
+        pytest.param(
+            ("check",),
+            {"VOREL_BASE_URL": "http://vorel.example", "VOREL_API_KEY": "key"},
+            "VOREL_BASE_URL uses plain http",
+            id="plain http",
+        ),
+        pytest.param(
+            ("check",),
+            {"VOREL_BASE_URL": "http://127.0.0.1:9", "VOREL_API_KEY": "key"},
+            "127.0.0.1:9",
+            id="server down",
+        ),
+        pytest.param(("rebuild",), {}, "LEAD_PIPELINE_HOME", id="nothing to rebuild"),
+    ],
+)
+def test_refusal_says_what_to_do_in_its_last_line(
+    tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], remedy: str
+) -> None:
+    ran = lead_pipeline(tmp_path, environment(tmp_path / "home", variables), *arguments)
+    assert ran.status in (1, 2)
+    assert remedy in ran.last_line
+    assert not (tmp_path / "home" / "warehouse.duckdb").exists()
+
+
+def test_refused_token_is_named_with_its_variable(two_runs: TwoRuns) -> None:
+    assert two_runs.refused.status == 1
+    assert two_runs.refused.last_line.startswith("lead-pipeline: landing of mega failed: ")
+    assert "MEGA_TOKEN" in two_runs.refused.last_line
+
+
+def test_other_accounts_are_published_although_one_fails(two_runs: TwoRuns) -> None:
+    assert [account for account, _ in two_runs.published_by_refused] == ["expert_ai_labs", "vorel"]
+
+
+def test_all_accounts_are_published_once_all_work(two_runs: TwoRuns, busy_sandbox: Sandbox) -> None:
+    assert two_runs.mended.status == 0, two_runs.mended.errors
+    alive = {
+        "expert_ai_labs": len(busy_sandbox.expert_ai_labs.store),
+        "mega": len(busy_sandbox.mega.store),
+        "vorel": len(busy_sandbox.vorel.store),
+    }
+    assert dict(leads_per_account(two_runs.home)) == alive
+
+
+def test_success_leaves_standard_error_empty(two_runs: TwoRuns) -> None:
+    assert two_runs.mended.errors == ""
+
+
+def test_output_says_where_the_file_is(two_runs: TwoRuns) -> None:
+    assert f"Published {two_runs.home / 'bi' / 'leads.duckdb'}" in two_runs.mended.output
+
+
+@pytest.mark.parametrize("account", ["mega", "vorel"])
+def test_each_partition_of_the_range_has_its_own_row_count(two_runs: TwoRuns, account: str) -> None:
+    newest = commits(settings_in(two_runs.home), account)
+    leads = [commit for commit in newest if commit.stream == "leads" and commit.complete][-1]
+    days = [FIRST, "2026-01-02", LAST]
+    with instance_of(two_runs.home) as instance:
+        rows = {}
+        for day in days:
+            found = instance.fetch_materializations(
+                AssetRecordsFilter(AssetKey(["landing", account, "leads"]), asset_partitions=[day]),
+                limit=1,
+            )
+            materialization = found.records[0].asset_materialization
+            assert materialization is not None
+            rows[day] = materialization.metadata["rows"].value
+    assert rows == {day: leads.rows_by_date.get(day, 0) for day in days}
+
+
+def test_every_run_has_ended(two_runs: TwoRuns) -> None:
+    with instance_of(two_runs.home) as instance:
+        statuses = {run.status for run in instance.get_runs()}
+    assert statuses == {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
+
+
+def test_no_secret_is_written_anywhere(two_runs: TwoRuns, busy_sandbox: Sandbox) -> None:
+    variables = busy_sandbox.environment()
+    secrets = {variables[name].encode() for name in variables if "TOKEN" in name or "KEY" in name}
+    assert found_in_files(two_runs.home, secrets | {WRONG_TOKEN.encode()}, everywhere=True) == []
+    said = two_runs.refused.output + two_runs.refused.errors + two_runs.mended.output
+    assert [secret for secret in secrets if secret.decode() in said] == []
+
+
+def test_personal_data_is_in_landing_and_tables_only(
+    two_runs: TwoRuns, busy_sandbox: Sandbox
+) -> None:
+    people = personal_data(busy_sandbox)
+    assert len(people) > 50
+    assert found_in_files(two_runs.home, people, everywhere=False) == []
+
+
+def found_in_files(home: Path, needles: set[bytes], *, everywhere: bool) -> list[str]:
+    """Files below `home` that hold one of the needles, landing and tables left out or not."""
+    found = []
+    for path in sorted(home.rglob("*")):
+        name = path.relative_to(home).as_posix()
+        holds_leads = name.startswith("landing/") or name.endswith("leads.duckdb")
+        if not path.is_file() or (not everywhere and (holds_leads or name == "warehouse.duckdb")):
+            continue
+        content = path.read_bytes()
+        found += [name for needle in needles if needle in content]
+    return found
+
+
+@dataclass(frozen=True)
+class KilledRun:
+    """A run that was killed while it pulled, and the one after it."""
+
+    home: Path
+    after: Ran
+
+
+@pytest.fixture(scope="module")
+def killed_run(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> KilledRun:
+    folder = tmp_path_factory.mktemp("killed")
+    home = folder / "home"
+    variables = environment(home, busy_sandbox.environment())
+    arguments = ("run", "--from", FIRST, "--to", LAST, "--account", "vorel")
+    busy_sandbox.vorel.faults.add(STALLED)
+    process = start(folder, variables, arguments)
+    wait_until(lambda: is_pulling(home, "vorel"))
+    os.killpg(process.pid, signal.SIGKILL)
+    finish(process)
+    busy_sandbox.vorel.faults.clear()
+    return KilledRun(home, lead_pipeline(folder, variables, *arguments))
+
+
+def is_pulling(home: Path, account: str) -> bool:
+    return any((home / "landing" / account / "_crawls").glob("*.json"))
+
+
+def test_run_after_a_kill_succeeds(killed_run: KilledRun) -> None:
+    assert killed_run.after.status == 0, killed_run.after.errors
+
+
+def test_killed_run_is_ended_by_the_next(killed_run: KilledRun) -> None:
+    with instance_of(killed_run.home) as instance:
+        statuses = [run.status for run in reversed(instance.get_runs())]
+    assert statuses == [
+        DagsterRunStatus.FAILURE,
+        DagsterRunStatus.SUCCESS,
+        DagsterRunStatus.SUCCESS,
+    ]
+
+
+def test_killed_crawl_is_gone_on_with(killed_run: KilledRun) -> None:
+    crawls = commits(settings_in(killed_run.home), "vorel")
+    assert [crawl.state for crawl in crawls if crawl.stream == "leads"] == ["complete"]
+
+
+@pytest.mark.parametrize("accounts", ["one account", "all accounts"])
+def test_ctrl_c_ends_the_run_and_says_so(
+    busy_sandbox: Sandbox, tmp_path: Path, accounts: str
+) -> None:
+    home = tmp_path / "home"
+    chosen = ("--account", "vorel") if accounts == "one account" else ()
+    busy_sandbox.vorel.faults.add(STALLED)
+    try:
+        process = start(
+            tmp_path,
+            environment(home, busy_sandbox.environment()),
+            ("run", "--from", FIRST, "--to", LAST, *chosen),
+        )
+        wait_until(lambda: is_pulling(home, "vorel"))
+        os.killpg(process.pid, signal.SIGINT)
+        ran = finish(process)
+    finally:
+        busy_sandbox.vorel.faults.clear()
+    assert (ran.status, ran.last_line) == (
+        130,
+        "lead-pipeline: interrupted. What has landed is kept; run again to go on from there.",
+    )
+    with instance_of(home) as instance:
+        assert DagsterRunStatus.STARTED not in {run.status for run in instance.get_runs()}

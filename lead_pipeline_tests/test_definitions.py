@@ -1,0 +1,213 @@
+"""The code location, loaded exactly as production loads it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._serdes import serialize_value
+
+from lead_pipeline import definitions
+from lead_pipeline.sandbox import Sandbox, World, tenants
+from lead_pipeline_tests.commands import instance_of
+
+CREDENTIALS: Mapping[str, str] = {
+    "MEGA_TOKEN": tenants.MEGA_TOKEN,
+    "MEGA_CUSTOMER_ID": tenants.MEGA_CUSTOMER_ID,
+    "EXPERT_AI_LABS_API_KEY": tenants.EXPERT_AI_LABS_API_KEY,
+    "VOREL_API_KEY": tenants.VOREL_API_KEY,
+}
+SECRETS = [CREDENTIALS[name] for name in CREDENTIALS if name != "MEGA_CUSTOMER_ID"]
+LANDING = {
+    "landing/mega/leads",
+    "landing/expert_ai_labs/lead_events",
+    "landing/expert_ai_labs/leads",
+    "landing/expert_ai_labs/lead_details",
+    "landing/vorel/leads",
+    "landing/vorel/stale_leads",
+}
+NORMALIZED = {"normalized/lead_versions", "normalized/leads", "normalized/lead_stage_history"}
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return definitions.defs()
+
+
+def asset_keys(loaded: dg.Definitions) -> set[str]:
+    return {key.to_user_string() for key in loaded.resolve_asset_graph().get_all_asset_keys()}
+
+
+def evaluated(loaded: dg.Definitions, schedule: str, at: datetime) -> list[dg.RunRequest]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=at,
+            repository_def=loaded.get_repository_def(),
+        )
+        return list(loaded.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or [])
+
+
+def test_assets_have_the_promised_keys(loaded: dg.Definitions) -> None:
+    promised = LANDING | NORMALIZED | {"marts/leads", "marts/stage_funnel_daily", "bi/published"}
+    assert promised - asset_keys(loaded) == set()
+
+
+def test_assets_are_in_the_group_of_their_layer(loaded: dg.Definitions) -> None:
+    graph = loaded.resolve_asset_graph()
+    groups = {node.group_name for node in graph.asset_nodes if node.key.path[0] == "landing"}
+    assert groups == {"landing"}
+    assert {node.group_name for node in graph.asset_nodes} == {
+        "landing",
+        "normalized",
+        "marts",
+        "bi",
+    }
+
+
+def test_everything_leads_to_the_published_file(loaded: dg.Definitions) -> None:
+    graph = loaded.resolve_asset_graph()
+    selection = dg.AssetSelection.assets("bi/published").upstream()
+    assert selection.resolve(graph) == graph.get_all_asset_keys()
+
+
+def test_landing_of_an_account_shares_one_pool(loaded: dg.Definitions) -> None:
+    graph = loaded.resolve_asset_graph()
+    pools = {node.key.path[1]: node.pools for node in graph.asset_nodes if node.is_partitioned}
+    assert pools == {name: {name} for name in ("mega", "expert_ai_labs", "vorel")}
+
+
+def test_a_backfill_of_landing_is_one_run(loaded: dg.Definitions) -> None:
+    graph = loaded.resolve_asset_graph()
+    policies = {node.backfill_policy for node in graph.asset_nodes if node.is_partitioned}
+    assert policies == {dg.BackfillPolicy.single_run()}
+
+
+def test_job_and_schedules_have_the_promised_names(loaded: dg.Definitions) -> None:
+    assert loaded.resolve_job_def("daily_leads").name == "daily_leads"
+    names = {schedule.name for schedule in loaded.get_repository_def().schedule_defs}
+    assert {"daily_leads_schedule", "intraday_leads_schedule"} - names == set()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "status"),
+    [
+        ("daily_leads_schedule", dg.DefaultScheduleStatus.RUNNING),
+        ("intraday_leads_schedule", dg.DefaultScheduleStatus.STOPPED),
+        ("weekly_full_leads_schedule", dg.DefaultScheduleStatus.STOPPED),
+    ],
+)
+def test_only_the_nightly_schedule_is_on(
+    loaded: dg.Definitions, schedule: str, status: dg.DefaultScheduleStatus
+) -> None:
+    assert loaded.resolve_schedule_def(schedule).default_status == status
+
+
+def test_weekly_full_schedule_is_on_where_nights_stop_at_a_horizon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_HORIZON_DAYS", "90")
+    schedule = definitions.defs().resolve_schedule_def("weekly_full_leads_schedule")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+
+
+def test_night_asks_each_account_for_yesterday(loaded: dg.Definitions) -> None:
+    requests = evaluated(loaded, "daily_leads_schedule", datetime(2026, 1, 15, 2, 30, tzinfo=UTC))
+    assert [(r.tags["lead_pipeline/account"], r.partition_key) for r in requests] == [
+        ("mega", "2026-01-14"),
+        ("expert_ai_labs", "2026-01-14"),
+        ("vorel", "2026-01-14"),
+    ]
+
+
+def test_run_of_an_account_pulls_no_other(loaded: dg.Definitions) -> None:
+    requests = evaluated(loaded, "daily_leads_schedule", datetime(2026, 1, 15, 2, 30, tzinfo=UTC))
+    selected = {key.to_user_string() for key in requests[0].asset_selection or []}
+    assert selected & LANDING == {"landing/mega/leads"}
+    assert "bi/published" in selected
+
+
+def test_day_before_the_first_partition_is_skipped(loaded: dg.Definitions) -> None:
+    at = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)
+    assert evaluated(loaded, "daily_leads_schedule", at) == []
+
+
+def test_intraday_asks_for_today(loaded: dg.Definitions) -> None:
+    requests = evaluated(
+        loaded, "intraday_leads_schedule", datetime(2026, 1, 15, 12, 15, tzinfo=UTC)
+    )
+    assert {request.partition_key for request in requests} == {"2026-01-15"}
+
+
+def test_weekly_full_run_tells_landing_to_read_everything(loaded: dg.Definitions) -> None:
+    requests = evaluated(
+        loaded, "weekly_full_leads_schedule", datetime(2026, 1, 18, 4, 30, tzinfo=UTC)
+    )
+    assert requests[0].run_config == {"ops": {"landing__mega__leads": {"config": {"full": True}}}}
+
+
+def test_code_location_loads_without_credentials() -> None:
+    keys = asset_keys(definitions.defs())
+    assert NORMALIZED | {"bi/published"} <= keys
+    assert [key for key in keys if key.startswith("landing/")] == []
+
+
+def test_schedules_without_credentials_ask_for_nothing() -> None:
+    at = datetime(2026, 1, 15, 2, 30, tzinfo=UTC)
+    assert evaluated(definitions.defs(), "daily_leads_schedule", at) == []
+
+
+def test_two_accounts_of_a_provider_have_their_own_assets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("accounts") / "accounts.toml"
+    entry = '[[accounts]]\nname = "{}"\nprovider = "vorel"\napi_key = "a-key"\n'
+    path.write_text(entry.format("vorel_eu") + entry.format("vorel_us"))
+    monkeypatch.setenv("LEAD_PIPELINE_ACCOUNTS", str(path))
+    keys = asset_keys(definitions.defs())
+    assert {"landing/vorel_eu/leads", "landing/vorel_us/leads"} <= keys
+
+
+# Dagster's own snapshot reads a property that Dagster has deprecated.
+@pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`")
+def test_no_secret_is_in_what_the_code_location_tells_dagster(loaded: dg.Definitions) -> None:
+    snapshot = serialize_value(RepositorySnap.from_def(loaded.get_repository_def()))
+    assert "landing__mega__leads" in snapshot
+    assert [secret for secret in SECRETS if secret in snapshot] == []
+
+
+def test_loading_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        definitions.defs()
+
+
+def test_run_that_the_night_asks_for_pulls_and_publishes(
+    loaded: dg.Definitions, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox(World(leads_per_day=2, leads_at_start=5), limits=False) as sandbox:
+        sandbox.set_clock(datetime(2026, 1, 2, 2, 30, tzinfo=UTC))
+        for name, value in {**sandbox.environment(), "LEAD_PIPELINE_HOME": str(home)}.items():
+            monkeypatch.setenv(name, value)
+        at = datetime(2026, 1, 2, 2, 30, tzinfo=UTC)
+        request = evaluated(loaded, "daily_leads_schedule", at)[-1]
+        with instance_of(home) as instance:
+            result = loaded.resolve_job_def("daily_leads").execute_in_process(
+                instance=instance,
+                asset_selection=list(request.asset_selection or []),
+                partition_key=request.partition_key,
+                tags=dict(request.tags),
+            )
+    assert result.success
+    with duckdb.connect(str(home / "bi" / "leads.duckdb"), read_only=True) as connection:
+        assert connection.sql("select distinct account from marts.leads").fetchall() == [("vorel",)]
