@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 from dagster import AssetKey, AssetRecordsFilter, DagsterRunStatus
 
+from lead_pipeline.cli import main
 from lead_pipeline.sandbox import FOREVER, Fault, Sandbox, World
 from lead_pipeline_tests.commands import (
     Ran,
@@ -76,10 +78,18 @@ def test_help_shows_every_command(tmp_path: Path) -> None:
     assert ran.status == 0
 
 
+def test_run_without_credentials_says_what_to_do(tmp_path: Path) -> None:
+    ran = lead_pipeline(tmp_path, environment(tmp_path / "home"), "run")
+    assert (ran.status, ran.output) == (1, "")
+    assert ran.last_line == (
+        "lead-pipeline: No account has credentials. `lead-pipeline check` says what to set; "
+        "`lead-pipeline demo` needs none."
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "remedy"),
     [
-        pytest.param(("run",), {}, "lead-pipeline demo", id="no credentials"),
         pytest.param(("run", "--from", LAST, "--to", FIRST), {}, "Swap", id="days swapped"),
         pytest.param(("run", "--to", "2999-01-01"), {}, "can be today", id="future"),
         pytest.param(("run", "--from", "2020-01-01"), {}, "START_DATE", id="before the start"),
@@ -102,12 +112,23 @@ def test_help_shows_every_command(tmp_path: Path) -> None:
     ],
 )
 def test_refusal_says_what_to_do_in_its_last_line(
-    tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], remedy: str
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    remedy: str,
 ) -> None:
-    ran = lead_pipeline(tmp_path, environment(tmp_path / "home", variables), *arguments)
-    assert ran.status in (1, 2)
-    assert remedy in ran.last_line
-    assert not (tmp_path / "home" / "warehouse.duckdb").exists()
+    # In this process: nothing is imported anew for a refusal.
+    for name, value in {**variables, "LEAD_PIPELINE_HOME": str(home)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["lead-pipeline", *arguments])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as exited:
+        main()
+    assert exited.value.code in (1, 2)
+    assert remedy in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not (home / "warehouse.duckdb").exists()
 
 
 def test_refused_token_is_named_with_its_variable(two_runs: TwoRuns) -> None:
