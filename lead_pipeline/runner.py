@@ -8,7 +8,6 @@ belong here: what people see on a terminal (`cli.py`, `console.py`).
 
 from __future__ import annotations
 
-import atexit
 import io
 import os
 import secrets
@@ -19,6 +18,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,9 @@ from dagster._core.storage.tags import (
 from dagster_shared.error import SerializableErrorInfo
 from filelock import FileLock, Timeout
 
+from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.assets import landing_keys
-from lead_pipeline.landing.commits import write_durably
 from lead_pipeline.normalized.assets import KEYS as NORMALIZED_KEYS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.schedules import ACCOUNT_TAG, JOB, full_run_config
@@ -140,7 +140,8 @@ def _process_lock(folder: Path) -> FileLock:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False)
     lock.acquire()
-    atexit.register(path.unlink, missing_ok=True)
+    # Not atexit, which multiprocessing's children pass over.
+    Finalize(None, path.unlink, kwargs={"missing_ok": True}, exitpriority=0)
     return lock
 
 

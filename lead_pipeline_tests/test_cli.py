@@ -183,6 +183,10 @@ def test_every_run_has_ended(two_runs: TwoRuns) -> None:
     assert statuses == {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
 
 
+def test_no_process_leaves_its_lock_behind(two_runs: TwoRuns) -> None:
+    assert list((two_runs.home / "dagster" / "processes").iterdir()) == []
+
+
 def test_no_secret_is_written_anywhere(two_runs: TwoRuns, busy_sandbox: Sandbox) -> None:
     variables = busy_sandbox.environment()
     secrets = {variables[name].encode() for name in variables if "TOKEN" in name or "KEY" in name}
