@@ -18,8 +18,8 @@ import msgspec
 
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.definitions import defs
+from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.landing.commits import write_durably
 from lead_pipeline.locks import held
 from lead_pipeline.partitions import ONE_DAY, day_start
 from lead_pipeline.runner import PipelineRunner, RunOutcome, end_dead_runs, open_instance

@@ -11,7 +11,6 @@ The published file is never opened for writing. A reader that holds the old file
 until it closes it: the rename takes only the name away.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from dagster import (
 )
 
 from lead_pipeline.candidate import connect_utc, row_counts, sql, wal_of
+from lead_pipeline.durable import replace_durably
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.locks import held
@@ -205,18 +205,8 @@ def _replace(candidate: Path, published: Path) -> None:
             f"{wal_of(candidate)} is left although the build was closed: another program has "
             "it open. Close that program and run the dbt models again."
         )
-    _fsync(candidate)
     published.parent.mkdir(parents=True, exist_ok=True)
     # Nobody may write to the published file; if someone did, DuckDB would apply what is left
     # of it to the new file.
     wal_of(published).unlink(missing_ok=True)
-    candidate.replace(published)
-    _fsync(published.parent)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace_durably(candidate, published)

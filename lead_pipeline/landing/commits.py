@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import LoadError
 from lead_pipeline.partitions import UpdatedWindow
 
@@ -58,6 +59,8 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     """Asked for as a full crawl (`--full`)."""
     is_full: bool = False
     """Whether the walk, once complete, has met every lead that exists."""
+    proves_everything: bool = False
+    """Whether the walk, once complete, has landed the present state of every lead."""
     note: str | None = None
     state: State = "running"
     complete: bool = False
@@ -108,10 +111,9 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     def proven_from(self) -> datetime | None:
         """Since when a complete crawl proves its window; None is since ever.
 
-        A full crawl of a list has landed all that exists, whatever its window. Streams of
-        which a full crawl reads no more than usual (events, single records) prove the window.
+        A crawl that has landed all that exists proves all of time, whatever its window.
         """
-        return None if self.full and self.is_full else self.window.start
+        return None if self.proves_everything else self.window.start
 
     @property
     def proven_until(self) -> datetime:
@@ -133,17 +135,6 @@ def crawls_folder(landing: Path, account: str) -> Path:
 def new_crawl_id(started_at: datetime, stream: str) -> str:
     """An id that sorts by start time and is unique: `20260115T020000123456Z-leads-1a2b3c4d`."""
     return f"{started_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{stream}-{os.urandom(4).hex()}"
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file so that it is either there whole or not at all, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def save(landing: Path, record: CommitRecord) -> None:

@@ -81,6 +81,7 @@ class Crawl:
         """
         try:
             self._recover()
+            self._begin()
             while not self._done:
                 self._next_page()
         except PaginationStuck as error:
@@ -93,15 +94,27 @@ class Crawl:
             self._flush(complete=self._done)
         return self._commit
 
+    def take_up(self, *, close: bool) -> None:
+        """Land the pages in the journal without asking for more; `close`: the crawl ends here."""
+        try:
+            self._recover()
+        except PaginationStuck:
+            self._commit.state = "stuck"
+        if close:
+            self._commit.state = "restarted"
+            self._commit.note = "Began before its window had ended; a later crawl took its place."
+        self._flush(complete=False)
+
     def _recover(self) -> None:
         """Take up pages that a killed crawl left in its journal."""
         remove_uncommitted(self._landing, self._commit)
-        before = self._page
         for kept in self._journal.pages_after(self._page):
-            page = self._walk.page(kept.body, kept.cursor)
-            self._take(page, kept)
-        self._commit.resumed += int(before > 0 or self._page > 0)
+            self._take(self._walk.page(kept.body, kept.cursor), kept)
+
+    def _begin(self) -> None:
+        """Say where the crawl goes on, or write down that it has begun."""
         if self._page > 0:
+            self._commit.resumed += 1
             self._progress.resumed(self._page, self._records)
         else:
             save(self._landing, self._commit)

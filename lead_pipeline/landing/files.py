@@ -10,7 +10,6 @@ count (that is the commit record's to say).
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lead_pipeline.durable import replace_durably
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledPage
 
@@ -164,10 +164,7 @@ def _write(
     target = landing / path
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
-    with temporary.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
+    pq.write_table(table, temporary, compression="zstd")
     size = temporary.stat().st_size
-    temporary.replace(target)
+    replace_durably(temporary, target)
     return LandedFile(path.as_posix(), table.num_rows, size)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from lead_pipeline.landing.commits import CommitRecord, write_durably
+from lead_pipeline.durable import write_durably
+from lead_pipeline.landing.commits import CommitRecord
 
 
 class JournalPage(msgspec.Struct, frozen=True):
@@ -39,10 +40,18 @@ class Journal:
         write_durably(self._folder / f"{page.number:06d}.page", msgspec.msgpack.encode(page))
 
     def pages_after(self, number: int) -> Iterator[JournalPage]:
-        """The kept pages with numbers above `number`, in order, without gaps."""
+        """The kept pages that follow page `number`, in order.
+
+        They end at the first page that is not there, as after restoring a part of a backup:
+        what comes after it is asked for again.
+        """
         for path in sorted(self._folder.glob("*.page")):
-            if int(path.stem) > number:
-                yield msgspec.msgpack.decode(path.read_bytes(), type=JournalPage)
+            if int(path.stem) <= number:
+                continue
+            number += 1
+            if int(path.stem) != number:
+                return
+            yield msgspec.msgpack.decode(path.read_bytes(), type=JournalPage)
 
     def drop_through(self, number: int) -> None:
         """Forget the pages up to `number`: their Parquet files are durable."""

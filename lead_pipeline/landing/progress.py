@@ -15,7 +15,7 @@ from typing import Protocol
 
 from lead_pipeline.providers.quota import Pause
 
-NEWSWORTHY_SECONDS = 1.0
+NEWSWORTHY_SECONDS = 5.0
 """Waits shorter than this are told only when progress is due anyway."""
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import (
     AccessRefused,
     CursorRefused,
@@ -26,7 +27,6 @@ from lead_pipeline.landing.commits import (
     commit_records,
     new_crawl_id,
     save,
-    write_durably,
 )
 from lead_pipeline.landing.crawl import Crawl, FlushPolicy
 from lead_pipeline.landing.journal import Journal, remove_other_journals
@@ -126,6 +126,8 @@ class _Pull:
             timeouts=self._options.timeouts,
         ) as client:
             try:
+                others = [r for r in records if r.state == "running" and r is not commit]
+                self._take_up_others(client, reporter, others)
                 commit = self._crawl(client, reporter, walk, commit, _expected_pages(records, walk))
             finally:
                 write_durably(self._quota_path, msgspec.json.encode(client.quota))
@@ -138,10 +140,23 @@ class _Pull:
             for record in records
             if record.updated_window == self._window and record.full == self._full
         ]
-        if not same or same[-1].state != "running":
+        if not same or same[-1].state != "running" or _is_outlived(same[-1]):
             return None
         commit = same[-1]
         return commit, _walk_of(commit, self._plan())
+
+    def _take_up_others(
+        self, client: ApiClient, reporter: ProgressReporter, others: list[CommitRecord]
+    ) -> None:
+        """Land what other killed crawls of the stream have in their journals.
+
+        A state that was seen before a kill may be the only witness of it. Crawls of windows that
+        had not ended when they began are closed: gone on with, they would prove too little.
+        """
+        for commit in others:
+            walk = _walk_of(commit, self._plan())
+            crawl = Crawl(self._landing, self._provider, walk, client, commit, reporter)
+            crawl.take_up(close=_is_outlived(commit))
 
     def _planned(self) -> tuple[CommitRecord, Walk]:
         walk = self._plan()
@@ -154,6 +169,7 @@ class _Pull:
             window=Window(self._window.start, self._window.end),
             full=self._full,
             is_full=walk.is_full,
+            proves_everything=walk.proves_everything,
             note=walk.note,
             started_at=started_at,
             dagster_run_id=self._dagster_run_id,
@@ -295,6 +311,11 @@ class _Pull:
             return Quota()
 
 
+def _is_outlived(commit: CommitRecord) -> bool:
+    """Whether a crawl began before its window had ended, and now it has."""
+    return commit.started_at < commit.window.end <= datetime.now(UTC)
+
+
 def _walk_of(commit: CommitRecord, planned: Walk) -> Walk:
     """The walk that the killed crawl was on: a new plan may differ by what has landed since."""
     walk = dataclasses.replace(
@@ -305,6 +326,7 @@ def _walk_of(commit: CommitRecord, planned: Walk) -> Walk:
         stop_at=commit.stop_at,
         stop_created_before=commit.stop_created_before,
         is_full=commit.is_full,
+        proves_everything=commit.proves_everything,
         note=commit.note,
     )
     if isinstance(walk, RecordWalk):

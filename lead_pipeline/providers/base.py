@@ -114,6 +114,7 @@ class Walk:
       whose last two records reach it. All records of that page are kept.
     - `stop_created_before`: the same for a list sorted by descending `created_at`.
     - `is_full`: the walk meets every lead that exists, so one it does not show is missing.
+    - `proves_everything`: once complete, the present state of every lead has landed.
     - `has_overlap`: the walk asks by update time from before the window's start, so records
       before it arrived late or are known.
     - `note`: what is unusual about this walk, for people (a fallback, a horizon).
@@ -127,6 +128,7 @@ class Walk:
     stop_at: datetime | None = None
     stop_created_before: datetime | None = None
     is_full: bool = False
+    proves_everything: bool = False
     has_overlap: bool = False
     note: str | None = None
 

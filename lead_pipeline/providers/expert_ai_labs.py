@@ -133,6 +133,7 @@ class ExpertAiLabs:
                 _read_list,
                 keep_from=None if pull.full else since,
                 is_full=True,
+                proves_everything=pull.full or since is None,
                 note=WITHOUT_AUDIT_LOG if is_closed else None,
             )
         changed = _stale_leads(pull, landed, created_before=since)
@@ -153,7 +154,14 @@ class ExpertAiLabs:
         budget = max(0, pull.detail_requests - len(required))
         wanted = [lead for lead in landed.leads_without_details() if lead not in set(required)]
         record_ids = tuple(required + wanted[:budget])
-        return RecordWalk(LEADS_PATH + "/{id}", {}, _read_record, record_ids=record_ids)
+        return RecordWalk(
+            LEADS_PATH + "/{id}",
+            {},
+            _read_record,
+            # The list of a full crawl has landed every lead's state; nothing hangs on these.
+            proves_everything=pull.full,
+            record_ids=record_ids,
+        )
 
 
 def _since(pull: PullRequest) -> datetime | None:

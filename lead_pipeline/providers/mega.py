@@ -75,6 +75,7 @@ class Mega:
             read=_read,
             stop_at=None if pull.full else pull.window.end,
             is_full=pull.full,
+            proves_everything=pull.full,
             has_overlap=pull.since is not None,
         )
 

@@ -73,6 +73,7 @@ class Vorel:
                 _read,
                 keep_from=keep_from,
                 is_full=True,
+                proves_everything=keep_from is None,
                 has_overlap=has_overlap,
             )
         return Walk(

@@ -45,7 +45,9 @@ def serve(
         before = {number: signal.signal(number, on_signal) for number in signals}
         try:
             _print(sandbox)
-            stop.wait()
+            # With a timeout, since a signal may reach another thread than the one that waits.
+            while not stop.wait(timeout=0.5):
+                continue
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

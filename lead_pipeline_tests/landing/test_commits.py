@@ -135,13 +135,13 @@ def test_a_crawl_proves_nothing_later_than_its_own_start(
     ("fields", "proven"),
     [
         ({}, at(5)),
-        ({"full": True, "is_full": True}, None),
+        ({"proves_everything": True}, None),
         ({"full": True, "is_full": False}, at(5)),
         ({"full": False, "is_full": True}, at(5)),
         ({"window": Window(None, at(6))}, None),
     ],
 )
-def test_only_a_full_walk_asked_for_as_one_proves_what_was_before_its_window(
+def test_only_a_walk_that_landed_everything_proves_what_was_before_its_window(
     fields: dict[str, Any], proven: datetime | None
 ) -> None:
     assert commit(**fields).proven_from == proven

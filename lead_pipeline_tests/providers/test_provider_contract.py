@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from lead_pipeline.landing.coverage import coverage_of, proven_windows
 from lead_pipeline.partitions import window_of_days
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
@@ -30,6 +31,7 @@ from lead_pipeline_tests.pulling import (
     SLUGS,
     account_of,
     at,
+    commits,
     days,
     landed,
     landed_ids,
@@ -269,6 +271,17 @@ def test_full_crawl_meets_every_lead_whatever_the_window(
 
     assert commit.is_full
     assert landed_states(settings, provider) == stored_states(sandbox, provider)
+
+
+def test_full_crawl_closes_the_gap_that_a_missed_night_left(
+    provider: str, settings: Settings, accounts: Mapping[str, Account]
+) -> None:
+    for day in (days(1), days(3)):
+        pull_all(settings, accounts[provider], day)
+    pull_all(settings, accounts[provider], days(4), full=True)
+    records = commits(settings, provider)
+    coverage = coverage_of(provider, provider, proven_windows(records))
+    assert (coverage.complete_from, coverage.complete_through) == (None, days(4).end)
 
 
 def test_one_crawl_serves_a_whole_range_of_days(
