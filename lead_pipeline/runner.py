@@ -50,6 +50,9 @@ INSTANCE_CONFIG = b"""\
 concurrency:
   pools:
     default_limit: 1
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 300
 telemetry:
   enabled: false
 nux:
