@@ -17,10 +17,12 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.commits import commit_records
 from lead_pipeline.landing.coverage import coverage_of, proven_windows
 from lead_pipeline.landing.landed import LandedRecords
+from lead_pipeline.landing.saved_quota import load_quota, save_quota
 from lead_pipeline.locks import held
 from lead_pipeline.partitions import ONE_DAY, UpdatedWindow, window_of_days
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, Limit, Page, PullRequest, Request, Walk
+from lead_pipeline.providers.fields import decode_envelope
 from lead_pipeline.providers.http import ApiClient, RetryPolicy
 from lead_pipeline.providers.quota import Pause, Quota
 from lead_pipeline.settings import Settings
@@ -56,6 +58,9 @@ class _Key(msgspec.Struct):
     scopes: list[str] = []
 
 
+_key_decoder = msgspec.json.Decoder(_Key)
+
+
 class _Silent:
     def waiting(self, pause: Pause) -> None:
         """Nobody watches a check."""
@@ -78,7 +83,7 @@ def check_account(
         ApiClient(
             provider,
             account,
-            Quota(),
+            load_quota(settings.landing_path, account.name),
             _Silent(),
             max_wait_seconds=5,
             retry=RetryPolicy(attempts=2),
@@ -92,6 +97,8 @@ def check_account(
             page, walk = _first_page(settings, account, client, days)
         except LeadPipelineError as error:
             return AccountCheck(account, str(error), tuple(facts))
+        finally:
+            save_quota(settings.landing_path, account.name, client.quota)
         quota = _quota_now(client.quota)
     facts.append("may read leads")
     if page.total is not None and days is not None:
@@ -105,7 +112,7 @@ def check_account(
 def _key_facts(body: bytes | None) -> list[str]:
     if body is None:
         return []
-    key = msgspec.json.decode(body, type=_Key)
+    key = decode_envelope(body, _key_decoder)
     facts = [f"tenant {key.tenant_id}"] if key.tenant_id else []
     if key.environment:
         facts.append(f"environment {key.environment}")
@@ -148,16 +155,15 @@ def _list_walk(settings: Settings, account: Account, window: UpdatedWindow) -> W
 def _estimate(
     settings: Settings, account: Account, days: tuple[date, date], page: Page, walk: Walk
 ) -> Backfill:
-    requests: int | None = None
+    """The list's own count where it has one, else what each stream's last crawl took."""
+    earlier = {
+        record.stream: record.requests
+        for record in commit_records(settings.landing_path, account.name)
+        if record.complete and (record.stream != "leads" or record.is_full == walk.is_full)
+    }
     if page.total is not None:
-        requests = max(1, ceil(page.total / walk.page_size))
-    else:
-        earlier = [
-            record.requests
-            for record in commit_records(settings.landing_path, account.name)
-            if record.complete and record.stream == "leads" and record.is_full == walk.is_full
-        ]
-        requests = earlier[-1] if earlier else None
+        earlier["leads"] = max(1, ceil(page.total / walk.page_size))
+    requests = sum(earlier.values()) if "leads" in earlier else None
     limits = PROVIDERS[account.provider].documented_limits
     seconds = None if requests is None else seconds_for(requests, limits)
     return Backfill(days[0], days[1], requests, seconds)

@@ -382,7 +382,7 @@ def _show_check(result: AccountCheck) -> None:
         return
     cost = "requests unknown before the first whole crawl"
     if backfill.requests is not None and backfill.seconds is not None:
-        cost = f"about {backfill.requests:,} list requests, {backfill.seconds / 60:,.0f} min of waiting"
+        cost = f"about {backfill.requests:,} requests, {backfill.seconds / 60:,.0f} min of waiting"
     say(
         f"  next: run --from {backfill.first} --to {backfill.last} --account {account.name} ({cost})"
     )

@@ -12,9 +12,6 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 
-import msgspec
-
-from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import (
     AccessRefused,
     CursorRefused,
@@ -32,12 +29,12 @@ from lead_pipeline.landing.crawl import Crawl, FlushPolicy
 from lead_pipeline.landing.journal import Journal, remove_other_journals
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import Progress, ProgressListener, ProgressReporter
+from lead_pipeline.landing.saved_quota import load_quota, save_quota
 from lead_pipeline.locks import held
 from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
 from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy, Timeouts
-from lead_pipeline.providers.quota import Quota
 from lead_pipeline.settings import Settings
 
 
@@ -98,7 +95,6 @@ class _Pull:
         self._listener = listener
         self._options = options or PullOptions()
         self._landed = LandedRecords(self._landing, account.name)
-        self._quota_path = self._landing / account.name / "_quota.json"
 
     def tell(self, message: str) -> None:
         """Show a sentence that belongs to no page."""
@@ -118,7 +114,7 @@ class _Pull:
         with ApiClient(
             self._provider,
             self._account,
-            self._load_quota(),
+            load_quota(self._landing, self._account.name),
             reporter,
             purpose=f"/{self._stream}, window {self._window}",
             max_wait_seconds=self._settings.max_wait_seconds,
@@ -130,7 +126,7 @@ class _Pull:
                 self._take_up_others(client, reporter, others)
                 commit = self._crawl(client, reporter, walk, commit, _expected_pages(records, walk))
             finally:
-                write_durably(self._quota_path, msgspec.json.encode(client.quota))
+                save_quota(self._landing, self._account.name, client.quota)
         return self._concluded(commit)
 
     def _resumable(self, records: list[CommitRecord]) -> tuple[CommitRecord, Walk] | None:
@@ -302,13 +298,6 @@ class _Pull:
                 "the provider, and check that the account's credentials belong together."
             )
         return commit
-
-    def _load_quota(self) -> Quota:
-        """What was left of the quota after the account's last crawl that was not killed."""
-        try:
-            return msgspec.json.decode(self._quota_path.read_bytes(), type=Quota)
-        except (OSError, msgspec.DecodeError):
-            return Quota()
 
 
 def _is_outlived(commit: CommitRecord) -> bool:

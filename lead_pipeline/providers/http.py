@@ -188,7 +188,7 @@ class ApiClient:
             raise QuotaExhausted(
                 f"{self._account.name}{self._purpose}: {pause.reason}; requests come back in "
                 f"{pause.seconds:,.0f} s, longer than the longest single wait of "
-                f"{self._max_wait_seconds:,.0f} s. The place is saved; run again then.",
+                f"{self._max_wait_seconds:,.0f} s. The place is saved.",
                 seconds=pause.seconds,
             )
         self.counters.waits.append(pause)
