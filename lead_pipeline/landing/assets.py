@@ -16,6 +16,7 @@ import dagster as dg
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.errors import LeadPipelineError, QuotaExhausted, RetryableError
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import LogListener, Progress
 from lead_pipeline.landing.pull import pull_stream
 from lead_pipeline.partitions import window_of_days
@@ -159,6 +160,10 @@ def _metadata(commit: CommitRecord, seconds: float) -> dict[str, Any]:
     }
     if commit.note:
         metadata["note"] = commit.note
+    if commit.record_ids:
+        # What the budget left for later runs.
+        landed = LandedRecords(load_settings().landing_path, commit.account)
+        metadata["pending_details"] = len(landed.leads_without_details())
     return metadata
 
 

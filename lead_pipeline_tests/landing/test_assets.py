@@ -1,0 +1,58 @@
+"""Landing as Dagster sees it: partitions, metadata, and a run that comes back for its quota."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from lead_pipeline.definitions import defs
+from lead_pipeline.landing.assets import landing_key
+from lead_pipeline.landing.progress import Progress, subscribed
+from lead_pipeline.providers.base import Account
+from lead_pipeline.runner import PipelineRunner
+from lead_pipeline.sandbox import Sandbox, World
+from lead_pipeline.sandbox.limits import MegaLimits, Window
+from lead_pipeline_tests.commands import instance_of
+from lead_pipeline_tests.pulling import PAGE_SIZES, account_of, at, commits, put_leads, settings_in
+
+DAYS = (date(2026, 1, 1), date(2026, 1, 3))
+
+
+@pytest.fixture
+def limited(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Three pages of leads, of which MEGA gives two in 3 seconds; waits of a second at most."""
+    with Sandbox(World.empty()) as sandbox:
+        put_leads(sandbox, "mega", 2 * PAGE_SIZES["mega"] + 1, at(2))
+        sandbox.mega.limits = MegaLimits([Window(2, 3.0), Window(1_000, 3_600.0)])
+        for name, value in {
+            **sandbox.environment(),
+            "LEAD_PIPELINE_HOME": str(home),
+            "LEAD_PIPELINE_MAX_WAIT_SECONDS": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield sandbox
+
+
+def test_run_that_would_wait_too_long_comes_back_and_goes_on_from_its_place(
+    limited: Sandbox, home: Path
+) -> None:
+    account: Account = account_of(limited, "mega")
+    told: list[Progress] = []
+    with instance_of(home) as instance, subscribed(lambda progress: told.append(progress)):
+        outcome = PipelineRunner(defs(), instance).land(account, *DAYS)
+        rows = {
+            record.partition_key: record.asset_materialization.metadata["rows"].value
+            for record in instance.fetch_materializations(
+                landing_key("mega", "leads"), limit=10
+            ).records
+            if record.asset_materialization is not None
+        }
+    assert outcome.failure is None
+    [commit] = commits(settings_in(home), "mega")
+    assert (commit.state, commit.pages, commit.requests, commit.resumed) == ("complete", 3, 3, 1)
+    assert [request.status for request in limited.mega.requests] == [200, 200, 200]
+    assert any("comes back by itself" in progress.message for progress in told)
+    assert rows == {"2026-01-01": 0, "2026-01-02": 201, "2026-01-03": 0}
