@@ -6,6 +6,7 @@ Here: starting it, and reading what it left behind. Not here: fixtures.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -53,6 +54,9 @@ def start(
     folder: Path, variables: Mapping[str, str], arguments: Sequence[str]
 ) -> subprocess.Popen[str]:
     """Start `lead-pipeline` in `folder`, leader of a process group of its own."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that runs the tests in the background ignores Ctrl-C, which children inherit.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(  # noqa: S603 - our own command
         [str(COMMAND), *arguments],
         cwd=folder,
