@@ -84,6 +84,7 @@ class Crawl:
             self._begin()
             while not self._done:
                 self._next_page()
+            self._progress.finished()
         except PaginationStuck as error:
             self._commit.state = "stuck"
             raise PaginationStuck(

@@ -103,6 +103,11 @@ class ProgressReporter:
         self.pages, self.records, self.expected_pages = pages, records, expected_pages
         self._report(self._position())
 
+    def finished(self) -> None:
+        """The crawl has read all that it was asked for."""
+        self.expected_pages = self.pages
+        self._report(f"done, {self.pages:,} pages, {self.records:,} records", is_news=True)
+
     def waiting(self, pause: Pause) -> None:
         """The crawl waits for the quota."""
         self._report(
