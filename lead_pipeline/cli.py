@@ -229,9 +229,8 @@ def _conclude(settings: Settings, outcomes: list[RunOutcome]) -> None:
         say(f"Published {settings.published_path}")
     if not failures:
         return
-    for outcome in failures[:-1]:
-        fail(f"lead-pipeline: {outcome.name} failed: {outcome.failure}")
-    fail(f"lead-pipeline: {failures[-1].name} failed: {failures[-1].failure}")
+    # One line, however many failed: the last line is what schedulers keep.
+    fail("lead-pipeline: " + " ".join(f"{o.name} failed: {o.failure}" for o in failures))
     raise typer.Exit(1)
 
 

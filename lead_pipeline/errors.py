@@ -78,7 +78,14 @@ class PaginationStuck(CrawlError):
 
 
 class ForeignTenant(CrawlError):
-    """Records of another tenant came back; they were rejected, all others landed."""
+    """Records of another tenant came back; they were rejected, all others landed.
+
+    `crawl_id` names the crawl, which is complete for all other records.
+    """
+
+    def __init__(self, message: str, *, crawl_id: str) -> None:
+        super().__init__(message)
+        self.crawl_id = crawl_id
 
 
 class LoadError(LeadPipelineError):

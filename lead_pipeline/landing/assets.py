@@ -14,8 +14,18 @@ from typing import Any
 import dagster as dg
 
 from lead_pipeline.accounts import load_accounts
-from lead_pipeline.errors import LeadPipelineError, QuotaExhausted, RetryableError
-from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.errors import (
+    ForeignTenant,
+    LeadPipelineError,
+    QuotaExhausted,
+    RetryableError,
+)
+from lead_pipeline.landing.commits import (
+    CommitRecord,
+    commit_records,
+    crawls_folder,
+    load_commit,
+)
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import LogListener, Progress
 from lead_pipeline.landing.pull import pull_stream
@@ -84,6 +94,8 @@ def _landing_asset(
         started = time.monotonic()
         commit = _pull(context, config, account_name, stream.name)
         yield from _results(context, key, commit, time.monotonic() - started)
+        if _is_last_of_account(context, account_name, provider_slug, stream):
+            _refuse_foreign_tenants(context, account_name)
 
     return land
 
@@ -110,10 +122,43 @@ def _pull(
         message = f"{error} The run comes back by itself."
         listener(Progress(account_name, stream, 0, 0, None, None, message, is_news=True))
         raise dg.RetryRequested(MAX_QUOTA_RETRIES, error.seconds + 1) from None
+    except ForeignTenant as error:
+        # The rest of this stream has landed, and the account's other streams shall too.
+        listener(Progress(account_name, stream, 0, 0, None, None, str(error), is_news=True))
+        return load_commit(crawls_folder(settings.landing_path, account_name), error.crawl_id)
     except RetryableError as error:
         raise dg.Failure(str(error)) from None
     except LeadPipelineError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _is_last_of_account(
+    context: dg.AssetExecutionContext, account_name: str, provider_slug: str, stream: Stream
+) -> bool:
+    """Whether no other stream of the account is pulled after this one in the run."""
+    selected = context.run.asset_selection
+    pulled = [
+        other.name
+        for other in PROVIDERS[provider_slug].streams
+        if not selected or landing_key(account_name, other.name) in selected
+    ]
+    return not pulled or pulled[-1] == stream.name
+
+
+def _refuse_foreign_tenants(context: dg.AssetExecutionContext, account_name: str) -> None:
+    """Fail the run, now that all else of the account has landed, for another tenant's records."""
+    foreign = {
+        commit.stream: commit.foreign
+        for commit in commit_records(load_settings().landing_path, account_name)
+        if commit.dagster_run_id == context.run.run_id and commit.foreign
+    }
+    if foreign:
+        streams = ", ".join(f"{count:,} of {stream}" for stream, count in foreign.items())
+        raise dg.Failure(
+            f"{account_name}: records of another tenant were rejected ({streams}), all others "
+            "landed. Tell the provider, and check that the account's credentials belong together.",
+            allow_retries=False,
+        )
 
 
 def _results(

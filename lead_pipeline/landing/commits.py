@@ -154,6 +154,11 @@ def load(path: Path) -> CommitRecord:
         ) from None
 
 
+def load_commit(folder: Path, crawl_id: str) -> CommitRecord:
+    """The commit record of one crawl; `folder` is that of `crawls_folder`."""
+    return load(folder / f"{crawl_id}.json")
+
+
 def commit_records(
     landing: Path, account: str, leave_out: Container[str] = ()
 ) -> Iterator[CommitRecord]:

@@ -139,6 +139,8 @@ class _Pull:
         if not same or same[-1].state != "running" or _is_outlived(same[-1]):
             return None
         commit = same[-1]
+        # The run that ends a crawl is the one that people look for it in.
+        commit.dagster_run_id = self._dagster_run_id
         return commit, _walk_of(commit, self._plan())
 
     def _take_up_others(
@@ -295,7 +297,8 @@ class _Pull:
             raise ForeignTenant(
                 f"{self._account.name}/{self._stream}, window {self._window}: {commit.foreign:,} "
                 f"records of another tenant were rejected, {commit.records:,} others landed. Tell "
-                "the provider, and check that the account's credentials belong together."
+                "the provider, and check that the account's credentials belong together.",
+                crawl_id=commit.crawl_id,
             )
         return commit
 

@@ -13,7 +13,7 @@ from lead_pipeline.landing.assets import landing_key
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.providers.base import Account
 from lead_pipeline.runner import PipelineRunner
-from lead_pipeline.sandbox import Sandbox, World
+from lead_pipeline.sandbox import Fault, Sandbox, World
 from lead_pipeline.sandbox.limits import MegaLimits, Window
 from lead_pipeline_tests.commands import instance_of
 from lead_pipeline_tests.pulling import PAGE_SIZES, account_of, at, commits, put_leads, settings_in
@@ -56,3 +56,29 @@ def test_run_that_would_wait_too_long_comes_back_and_goes_on_from_its_place(
     assert [request.status for request in limited.mega.requests] == [200, 200, 200]
     assert any("comes back by itself" in progress.message for progress in told)
     assert rows == {"2026-01-01": 0, "2026-01-02": 201, "2026-01-03": 0}
+
+
+@pytest.fixture
+def foreign_event(sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Three leads that changed, and an event of another tenant in the audit log."""
+    put_leads(sandbox, "expert_ai_labs", 3, at(1, 12))
+    for lead in list(sandbox.expert_ai_labs.store):
+        sandbox.expert_ai_labs.store.update(lead["id"], {"pipeline_stage": "qualified"}, at(2, 12))
+    sandbox.expert_ai_labs.faults.add(Fault("foreign_tenant", at=1, path_contains="audit-log"))
+    for name, value in {**sandbox.environment(), "LEAD_PIPELINE_HOME": str(home)}.items():
+        monkeypatch.setenv(name, value)
+    return sandbox
+
+
+def test_event_of_another_tenant_fails_the_run_after_every_stream_of_the_account_has_landed(
+    foreign_event: Sandbox, home: Path
+) -> None:
+    account = account_of(foreign_event, "expert_ai_labs")
+    with instance_of(home) as instance:
+        outcome = PipelineRunner(defs(), instance).land(account, *DAYS)
+    assert outcome.failure is not None
+    assert outcome.failure.startswith(
+        "expert_ai_labs: records of another tenant were rejected (1 of lead_events)"
+    )
+    landed = {commit.stream: commit.records for commit in commits(settings_in(home), account.name)}
+    assert landed == {"lead_events": 3, "leads": 3, "lead_details": 3}
