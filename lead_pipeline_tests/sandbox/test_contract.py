@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-
 import httpx
 import pytest
 
@@ -12,31 +9,6 @@ from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.sandbox.limits import ExpertAiLabsLimits
 from lead_pipeline_tests.contracts import PROVIDERS, assert_answer_conforms, assert_conforms
 from lead_pipeline_tests.sandbox.clients import EVENTS, LEADS, LISTS, MEGA_LEADS, client_of
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(World(), limits=False) as running:
-        running.set_clock(datetime(2026, 1, 15, tzinfo=UTC))
-        yield running
-
-
-@pytest.fixture
-def mega(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with client_of(sandbox, "mega") as client:
-        yield client
-
-
-@pytest.fixture
-def expert_ai_labs(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with client_of(sandbox, "expert_ai_labs") as client:
-        yield client
-
-
-@pytest.fixture
-def vorel(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with client_of(sandbox, "vorel") as client:
-        yield client
 
 
 def all_pages(
