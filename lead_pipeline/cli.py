@@ -286,11 +286,13 @@ def _show_demo(settings: Settings, outcomes: list[RunOutcome], seconds: float) -
 
 def _show_next_steps(settings: Settings) -> None:
     home = settings.home
+    # As it was called, so that the lines work as pasted without the environment activated.
+    command = sys.argv[0]
     say("Try next:")
     say(f"  duckdb -readonly {settings.published_path}   or any BI tool")
-    say(f"  LEAD_PIPELINE_HOME={home} lead-pipeline status")
+    say(f"  LEAD_PIPELINE_HOME={home} {command} status")
     say("  make dev    for the asset graph at http://localhost:3000")
-    say("  lead-pipeline demo    again, for the nights after")
+    say(f"  {command} demo    again, for the nights after")
 
 
 @app.command()
