@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
 from lead_pipeline.errors import PublishError
+from lead_pipeline.sql import read_sql
 
 STORAGE_VERSION = "v1.0.0"
 """Storage format of candidate and published file; clients from DuckDB 1.0 on can read it."""
@@ -30,11 +30,6 @@ COPIED_TABLES = ("leads", "lead_stage_history", "coverage")
 
 `coverage` moves to `meta`: how far the copied tables reach, not what has landed since.
 """
-
-
-def sql(name: str) -> str:
-    """The text of `publish_sql/<name>.sql`."""
-    return files("lead_pipeline").joinpath("publish_sql", f"{name}.sql").read_text("utf-8")
 
 
 def connect_utc(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -75,10 +70,10 @@ def prepare_candidate(warehouse: Path, candidate: Path) -> None:
         connection.execute("create schema candidate.normalized")
         connection.execute("use candidate.normalized")
         for (statement,) in connection.execute(
-            sql("copy_statements"), {"tables": list(COPIED_TABLES)}
+            read_sql("bi", "copy_statements"), {"tables": list(COPIED_TABLES)}
         ).fetchall():
             connection.execute(statement)
-        connection.execute(sql("move_coverage"))
+        connection.execute(read_sql("bi", "move_coverage"))
 
 
 def discard_candidate(candidate: Path) -> None:
@@ -90,7 +85,7 @@ def discard_candidate(candidate: Path) -> None:
 def mark_tested(candidate: Path, *, run_id: str, tests_passed: int) -> None:
     """Note in the candidate that all of its tests passed; without it, it is never published."""
     with closing(connect_utc(candidate)) as connection:
-        connection.execute(sql("build"))
+        connection.execute(read_sql("bi", "build"))
         connection.execute(
             "insert into meta.build values (?, ?, ?)", [run_id, datetime.now(UTC), tests_passed]
         )

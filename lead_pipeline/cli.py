@@ -187,15 +187,7 @@ def _run_days(
 
 
 def _show_crawls(settings: Settings, run_ids: set[str]) -> None:
-    from lead_pipeline.landing.commits import accounts_with_landing, commit_records
-
-    landing = settings.landing_path
-    commits = [
-        commit
-        for name in accounts_with_landing(landing)
-        for commit in commit_records(landing, name)
-        if commit.dagster_run_id in run_ids
-    ]
+    commits = _commits_of(settings, run_ids)
     if not commits:
         return
     show_table(
@@ -205,6 +197,17 @@ def _show_crawls(settings: Settings, run_ids: set[str]) -> None:
     )
     for note in dict.fromkeys(commit.note for commit in commits if commit.note):
         say(f"Note: {note}")
+
+
+def _commits_of(settings: Settings, run_ids: set[str]) -> list[CommitRecord]:
+    from lead_pipeline.landing.commits import accounts_with_landing, commit_records
+
+    return [
+        commit
+        for name in accounts_with_landing(settings.landing_path)
+        for commit in commit_records(settings.landing_path, name)
+        if commit.dagster_run_id in run_ids
+    ]
 
 
 def _crawl_row(commit: CommitRecord) -> list[object]:
@@ -262,7 +265,6 @@ def demo(
 
 
 def _show_demo(settings: Settings, outcomes: list[RunOutcome], seconds: float) -> None:
-    from lead_pipeline.landing.commits import accounts_with_landing, commit_records
     from lead_pipeline.report import leads_by_stage, published_tables
 
     accounts, rows = leads_by_stage(settings.published_path)
@@ -270,13 +272,7 @@ def _show_demo(settings: Settings, outcomes: list[RunOutcome], seconds: float) -
     show_table(
         "Tables of the BI file", ["table", "rows"], published_tables(settings.published_path)
     )
-    run_ids = {outcome.run_id for outcome in outcomes}
-    commits = [
-        commit
-        for name in accounts_with_landing(settings.landing_path)
-        for commit in commit_records(settings.landing_path, name)
-        if commit.dagster_run_id in run_ids
-    ]
+    commits = _commits_of(settings, {outcome.run_id for outcome in outcomes})
     requests = sum(commit.requests for commit in commits)
     waits = sum(wait.seconds for commit in commits for wait in commit.quota_waits)
     say(

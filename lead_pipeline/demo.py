@@ -27,7 +27,6 @@ from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.settings import Settings, load_settings
 
 FIRST_DAY = date(2026, 1, 1)
-NIGHTS = 14
 HOUR_OF_NIGHT = timedelta(hours=2, minutes=30)
 TIME_SCALE = 60.0
 """A minute of the sandbox's request limits lasts a second."""

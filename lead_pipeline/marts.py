@@ -38,7 +38,6 @@ from lead_pipeline.candidate import (
     mark_tested,
     prepare_candidate,
     row_counts,
-    sql,
 )
 from lead_pipeline.dbt_project import (
     PROJECT_DIR,
@@ -51,6 +50,7 @@ from lead_pipeline.errors import PublishError
 from lead_pipeline.locks import held
 from lead_pipeline.publish import POOL
 from lead_pipeline.settings import load_settings
+from lead_pipeline.sql import read_sql
 
 FAILED = ("error", "fail", "runtime error")
 """What dbt says of a node that went wrong."""
@@ -166,7 +166,7 @@ def _model_metadata(candidate: Path) -> dict[str, dict[str, Any]]:
             name.replace(".", "__"): {"dagster/row_count": rows}
             for name, rows in row_counts(connection).items()
         }
-        rows = connection.execute(sql("leads_by_stage")).fetchall()
+        rows = connection.execute(read_sql("bi", "leads_by_stage")).fetchall()
     lines = ["| account | stage | leads |", "|---|---|---:|"]
     lines += [f"| {account} | {stage} | {leads:,} |" for account, stage, leads in rows]
     metadata["marts__leads"]["leads_by_stage"] = MetadataValue.md("\n".join(lines))

@@ -55,11 +55,6 @@ def window_of_days(first: date, last: date, start_date: date) -> UpdatedWindow:
     return UpdatedWindow(start, day_start(last) + ONE_DAY)
 
 
-def days_between(first: date, last: date) -> list[date]:
-    """The days from `first` to `last`, both included."""
-    return [first + ONE_DAY * number for number in range((last - first).days + 1)]
-
-
 def daily_partitions(start_date: date) -> dg.DailyPartitionsDefinition:
     """Daily UTC partitions from `start_date` through today (today's is provisional)."""
     return dg.DailyPartitionsDefinition(

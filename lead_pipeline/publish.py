@@ -28,12 +28,13 @@ from dagster import (
     asset,
 )
 
-from lead_pipeline.candidate import connect_utc, row_counts, sql, wal_of
+from lead_pipeline.candidate import connect_utc, row_counts, wal_of
 from lead_pipeline.durable import replace_durably
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.locks import held
 from lead_pipeline.settings import load_settings
+from lead_pipeline.sql import read_sql
 
 REQUIRED_TABLES = (
     "normalized.leads",
@@ -80,7 +81,7 @@ def publish(candidate: Path, published: Path, *, run_id: str) -> Publication:
     try:
         with closing(connect_utc(candidate)) as connection:
             _check(connection, candidate, published)
-            for (statement,) in connection.execute(sql("drop_statements")).fetchall():
+            for (statement,) in connection.execute(read_sql("bi", "drop_statements")).fetchall():
                 connection.execute(statement)
             row_counts = _describe(connection, published_at, run_id)
             coverage = _coverage(connection)
@@ -181,9 +182,9 @@ def _describe(
     connection: duckdb.DuckDBPyConnection, published_at: datetime, run_id: str
 ) -> dict[str, int]:
     """Write `meta.publish` and `meta.tables`; the rows of each table are returned."""
-    connection.execute(sql("meta"))
+    connection.execute(read_sql("bi", "meta"))
     connection.execute(
-        sql("insert_publish"),
+        read_sql("bi", "insert_publish"),
         {
             "published_at": published_at,
             "run_id": run_id,
@@ -193,7 +194,8 @@ def _describe(
     counts = row_counts(connection)
     counts["meta.tables"] = len(counts)
     connection.executemany(
-        sql("insert_tables"), [{"name": name, "row_count": rows} for name, rows in counts.items()]
+        read_sql("bi", "insert_tables"),
+        [{"name": name, "row_count": rows} for name, rows in counts.items()],
     )
     return counts
 

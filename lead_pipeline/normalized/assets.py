@@ -30,27 +30,9 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
     @dg.multi_asset(
         name="load_normalized",
         specs=[
-            dg.AssetSpec(
-                LEAD_VERSIONS,
-                deps=list(landing),
-                description="One row per distinct observed state of a lead.",
-                group_name=GROUP,
-                kinds={"duckdb"},
-            ),
-            dg.AssetSpec(
-                LEADS,
-                deps=[LEAD_VERSIONS],
-                description="One row per lead: its newest observed version.",
-                group_name=GROUP,
-                kinds={"duckdb"},
-            ),
-            dg.AssetSpec(
-                LEAD_STAGE_HISTORY,
-                deps=[LEAD_VERSIONS],
-                description="One row per stage interval of a lead.",
-                group_name=GROUP,
-                kinds={"duckdb"},
-            ),
+            _spec(LEAD_VERSIONS, landing, "One row per distinct observed state of a lead."),
+            _spec(LEADS, [LEAD_VERSIONS], "One row per lead: its newest observed version."),
+            _spec(LEAD_STAGE_HISTORY, [LEAD_VERSIONS], "One row per stage interval of a lead."),
         ],
         check_specs=[
             dg.AssetCheckSpec(
@@ -80,6 +62,12 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
         yield from _results(result, time.monotonic() - started)
 
     return load_normalized
+
+
+def _spec(key: dg.AssetKey, upstream: Sequence[dg.AssetKey], description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key, deps=list(upstream), description=description, group_name=GROUP, kinds={"duckdb"}
+    )
 
 
 def _results(result: LoadResult, seconds: float) -> Iterator[Any]:

@@ -30,7 +30,6 @@ class Credential:
 
     name: str
     description: str
-    is_secret: bool = True
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Mega:
     default_base_url = "https://app.gomega.ai"
     credentials = (
         Credential("token", "personal access token, mega_ and 64 hex digits"),
-        Credential("customer_id", "uuid of the customer the key is locked to", is_secret=False),
+        Credential("customer_id", "uuid of the customer the key is locked to"),
     )
     streams = (Stream("leads", "Leads by time of last update, with custom fields."),)
     required_streams = ("leads",)

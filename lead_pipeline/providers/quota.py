@@ -151,11 +151,6 @@ class Quota(msgspec.Struct):
         self.sent_at.append(at)
         del self.sent_at[:-keep]
 
-    def requests_per_minute(self, documented: Sequence[Limit]) -> float:
-        """How many requests a minute the quota allows in the long run, as far as is known."""
-        slowest = min(limit.requests / limit.seconds for limit in documented)
-        return 60.0 * slowest
-
     def _refill_at(self, bucket: Bucket, documented: Sequence[Limit]) -> float:
         if bucket.ends_at is not None:
             return bucket.ends_at + self.slack + MARGIN_SECONDS
