@@ -1,6 +1,6 @@
 """What people see on a terminal: progress bars, tables, the last word on an error.
 
-Belongs here: showing. Does not belong here: deciding what is shown (`cli.py`).
+Belongs here: showing. Does not belong here: deciding what is shown (`commands/`).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     days + account ──▶ landing run          all accounts ──▶ load, dbt, publish run
 
 Belongs here: making the instance, executing parts of the job, telling how they ended. Does not
-belong here: what people see on a terminal (`cli.py`, `console.py`).
+belong here: what people see on a terminal (`commands/`, `console.py`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,151 @@
+"""`lead-pipeline run`: pull a range of days, load, publish."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lead_pipeline.commands.outcome import commits_of, conclude
+from lead_pipeline.console import say, show_table, shown_progress
+from lead_pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from lead_pipeline.landing.commits import CommitRecord
+    from lead_pipeline.providers.base import Account
+    from lead_pipeline.runner import RunOutcome
+    from lead_pipeline.settings import Settings
+
+
+def run(
+    first: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First day. [the last]"
+        ),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option(
+            "--to",
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="Last day, included. [yesterday]",
+        ),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Only this account. [all with credentials]")
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Read everything that exists: shows which leads vanished."),
+    ] = False,
+) -> None:
+    """Pull a range of days, load, build and test the marts, publish the BI file.
+
+    One crawl serves the whole range. An interrupted run goes on where it stopped when it is
+    run again with the same range. Days are UTC.
+
+    Example: lead-pipeline run --from 2026-01-01 --to 2026-01-31
+    """
+    from lead_pipeline.accounts import load_accounts
+    from lead_pipeline.demo import refuse_demo_home
+    from lead_pipeline.settings import load_settings
+
+    settings = load_settings()
+    days = _days(first, last, settings)
+    accounts = load_accounts(settings)
+    chosen = list(accounts.usable) if account is None else [accounts.named(account)]
+    if not chosen:
+        raise ConfigurationError(
+            "No account has credentials. `lead-pipeline check` says what to set; "
+            "`lead-pipeline demo` needs none."
+        )
+    refuse_demo_home(settings)
+    outcomes = _run_days(settings, chosen, days, full=full)
+    _show_crawls(settings, {outcome.run_id for outcome in outcomes})
+    conclude(settings, outcomes)
+
+
+def _days(first: datetime | None, last: datetime | None, settings: Settings) -> tuple[date, date]:
+    from lead_pipeline.partitions import ONE_DAY
+
+    today = datetime.now(UTC).date()
+    last_day = last.date() if last else today - ONE_DAY
+    first_day = first.date() if first else last_day
+    if last_day > today:
+        raise ConfigurationError(
+            f"--to {last_day} lies in the future. The last day can be today, {today} (UTC)."
+        )
+    if first_day > last_day:
+        remedy = (
+            "Swap them."
+            if last
+            else f"The last day is yesterday unless --to says so: --to {today}."
+        )
+        raise ConfigurationError(f"--from {first_day} lies after --to {last_day}. {remedy}")
+    if first_day < settings.start_date:
+        raise ConfigurationError(
+            f"--from {first_day} lies before LEAD_PIPELINE_START_DATE ({settings.start_date}). The "
+            "first partition already takes every lead last updated before it; set an earlier "
+            "start date if you need the days apart."
+        )
+    return first_day, last_day
+
+
+def _run_days(
+    settings: Settings, accounts: list[Account], days: tuple[date, date], *, full: bool
+) -> list[RunOutcome]:
+    from lead_pipeline.definitions import defs
+    from lead_pipeline.landing.progress import subscribed
+    from lead_pipeline.runner import (
+        PipelineRunner,
+        end_dead_runs,
+        open_instance,
+        runs_under_way,
+    )
+    from lead_pipeline.side_by_side import LandingJob, land_side_by_side
+
+    with open_instance(settings) as instance:
+        end_dead_runs(instance)
+        for other in runs_under_way(instance):
+            say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
+        with shown_progress() as listener:
+            if len(accounts) > 1:
+                outcomes = land_side_by_side(accounts, LandingJob(*days, full), listener)
+                runner = PipelineRunner(defs(), instance)
+            else:
+                runner = PipelineRunner(defs(), instance)
+                with subscribed(listener):
+                    outcomes = [runner.land(accounts[0], *days, full=full)]
+        say("Loading, building the marts, publishing …")
+        outcomes.append(runner.load_and_publish())
+    return outcomes
+
+
+def _show_crawls(settings: Settings, run_ids: set[str]) -> None:
+    commits = commits_of(settings, run_ids)
+    if not commits:
+        return
+    show_table(
+        "Crawls",
+        ["account", "stream", "rows", "pages", "requests", "waited s", "rejected", "state"],
+        [_crawl_row(commit) for commit in commits],
+    )
+    for note in dict.fromkeys(commit.note for commit in commits if commit.note):
+        say(f"Note: {note}")
+
+
+def _crawl_row(commit: CommitRecord) -> list[object]:
+    waited = round(sum(wait.seconds for wait in commit.quota_waits))
+    return [
+        commit.account,
+        commit.stream,
+        commit.records,
+        commit.pages,
+        commit.requests,
+        waited,
+        commit.rejected,
+        commit.state,
+    ]

@@ -1,0 +1,92 @@
+"""`lead-pipeline status`: how far the data reaches, and what is open."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lead_pipeline.console import say, show_table
+
+if TYPE_CHECKING:
+    from lead_pipeline.partitions import UpdatedWindow
+    from lead_pipeline.status import AccountStatus
+
+
+def status() -> None:
+    """Show how far each account's data reaches, and what is open: crawls, details, rejected."""
+    from lead_pipeline.settings import load_settings
+    from lead_pipeline.status import account_statuses
+
+    settings = load_settings()
+    statuses = account_statuses(settings)
+    if not statuses:
+        say(f"Nothing has landed in {settings.landing_path} yet. Try `lead-pipeline run`.")
+        return
+    show_table(
+        "Streams",
+        ["stream", "complete windows", "unfinished crawls", "rows landed", "last crawl"],
+        [row for item in statuses for row in _stream_rows(item)],
+    )
+    show_table(
+        "Accounts",
+        ["account", "complete from", "complete through", "pending details", "rejected records"],
+        [
+            [
+                item.account,
+                _moment(item.complete_from) if item.complete_through else None,
+                _moment(item.complete_through) if item.complete_through else "nothing yet",
+                item.pending_details,
+                sum(group.records for group in item.rejected),
+            ]
+            for item in statuses
+        ],
+    )
+    _show_rejected(statuses)
+    for item in statuses:
+        for stream in item.streams:
+            if stream.note:
+                say(f"Note ({item.account}/{stream.stream}): {stream.note}")
+
+
+def _stream_rows(item: AccountStatus) -> list[list[object]]:
+    return [
+        [
+            f"{item.account}/{stream.stream}",
+            "\n".join(_span(window) for window in stream.complete[-5:]) or None,
+            "\n".join(
+                f"{_span(commit.updated_window)} {commit.state} at page {commit.pages:,}"
+                for commit in stream.unfinished
+            )
+            or None,
+            stream.records,
+            None if stream.last_crawl_at is None else _moment(stream.last_crawl_at),
+        ]
+        for stream in item.streams
+    ]
+
+
+def _show_rejected(statuses: list[AccountStatus]) -> None:
+    rows: list[list[object]] = [
+        [item.account, group.stream, group.reason, group.records, _moment(group.last_seen_at)]
+        for item in statuses
+        for group in item.rejected
+    ]
+    if rows:
+        show_table(
+            "Rejected records", ["account", "stream", "reason", "records", "last seen"], rows
+        )
+        say("After a fix, `lead-pipeline replay-rejected` files them.")
+
+
+def _span(window: UpdatedWindow) -> str:
+    """The half-open window, with dates only where it begins or ends at midnight."""
+    start = "…" if window.start is None else _short(window.start)
+    return f"[{start}, {_short(window.end)})"
+
+
+def _short(moment: datetime) -> str:
+    return _moment(moment).removesuffix(" 00:00Z")
+
+
+def _moment(moment: datetime | None) -> str:
+    return "the beginning" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
