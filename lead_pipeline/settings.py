@@ -52,16 +52,20 @@ class Settings(BaseSettings):
     """Vorel: nightly crawls stop at leads created before so many days; unset: never."""
     phone_region: str = "US"
     """The region of phone numbers written without a country code (ISO 3166, two letters)."""
+    stages: Path | None = None
+    """A CSV whose rows win over those of our `stages.csv`; unset: `stages.csv` in `home`, if any."""
+    memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|MiB|GiB)$")] = "2GB"
+    """What DuckDB may take while loading; what does not fit goes to a file beside the warehouse."""
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
 
-    @field_validator("accounts")
+    @field_validator("accounts", "stages")
     @classmethod
-    def _of_the_user(cls, accounts: Path | None) -> Path | None:
-        return None if accounts is None else accounts.expanduser()
+    def _of_the_user(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser()
 
     @field_validator("start_date")
     @classmethod
@@ -92,6 +96,19 @@ class Settings(BaseSettings):
     def warehouse_path(self) -> Path:
         """The DuckDB file that only the pipeline opens."""
         return self.home / "warehouse.duckdb"
+
+    @property
+    def scratch_warehouse_path(self) -> Path:
+        """Where a warehouse is built anew before it takes the place of the old one."""
+        return self.home / ".warehouse" / "warehouse.duckdb"
+
+    @property
+    def stages_path(self) -> Path | None:
+        """The users' stage mapping, if there is one."""
+        if self.stages is not None:
+            return self.stages
+        path = self.home / "stages.csv"
+        return path if path.exists() else None
 
     @property
     def published_path(self) -> Path:

@@ -1,38 +1,59 @@
 """Opening `warehouse.duckdb`: one process at a time, always closed again.
 
-Belongs here: the connection. Does not belong here: what is written through it.
+Belongs here: the connection, and the file as a whole. Does not belong here: what is written
+through it.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from lead_pipeline.locks import held
-from lead_pipeline.settings import Settings
-
-_logger = logging.getLogger(__name__)
+from lead_pipeline.durable import replace_durably
+from lead_pipeline.errors import LoadError
 
 
 @contextmanager
-def open_warehouse(
-    settings: Settings, purpose: str, tell: Callable[[str], None] = _logger.info
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, opened for the block under its lock; times of the session are UTC.
+def open_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse at `path`, made if missing, for the block; times of the session are UTC.
 
-    Waits for another holder, and says for whom through `tell`.
+    The caller holds the warehouse's lock. What needs more than `memory_limit` is put into files
+    beside `path`.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    resource = DuckDBResource(database=str(settings.warehouse_path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    resource = DuckDBResource(database=str(path), connection_config={"memory_limit": memory_limit})
     # The resource leaves its connection open when the block raises, so it is closed here.
-    with (
-        held(settings.warehouse_lock, purpose, tell),
-        resource.get_connection() as connection,
-        closing(connection),
-    ):
+    with resource.get_connection() as connection, closing(connection):
         connection.execute("set TimeZone = 'UTC'")
         yield connection
+
+
+def wal_of(path: Path) -> Path:
+    """The write-ahead log that DuckDB keeps beside the file at `path`."""
+    return path.with_name(path.name + ".wal")
+
+
+def remove_warehouse(path: Path) -> None:
+    """Remove a DuckDB file and its log, if they are there."""
+    path.unlink(missing_ok=True)
+    wal_of(path).unlink(missing_ok=True)
+
+
+def replace_warehouse(new: Path, path: Path) -> None:
+    """Put the closed file `new` in the place of `path`, in one step.
+
+    Raises `LoadError` when `new` is still open somewhere.
+    """
+    if wal_of(new).exists():
+        raise LoadError(
+            f"{wal_of(new)} is left although the new warehouse was closed: another program has it "
+            "open. Close that program and build again: lead-pipeline rebuild."
+        )
+    # A log beside the old file would be applied to the new one. If the power fails between the
+    # two steps, the old tables lack their last load, which the next load makes good.
+    wal_of(path).unlink(missing_ok=True)
+    replace_durably(new, path)

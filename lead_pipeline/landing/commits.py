@@ -76,6 +76,8 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     bytes: int = 0
     records: int = 0
     """Records landed (a Vorel crawl also sees records that it does not land)."""
+    total: int | None = None
+    """How many records matched when the first page came, where the provider says so (MEGA)."""
     seen: int = 0
     rejected: int = 0
     foreign: int = 0

@@ -165,6 +165,8 @@ class Crawl:
         self._buffered_bytes += len(kept.body or b"")
         self._page = kept.number
         self._records += len(filed.filed)
+        if kept.number == 1:
+            self._commit.total = page.total
         if kept.body is None:
             self._commit.missing_ids.append(kept.cursor or self._commit.record_ids[0])
         self._done = page.next_cursor is None or self._walk.is_past(filed.last)

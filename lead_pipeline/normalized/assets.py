@@ -3,7 +3,8 @@
     landing/* ──▶ normalized/lead_versions ──▶ normalized/leads
                                            └─▶ normalized/lead_stage_history
 
-Belongs here: keys, metadata and checks. Does not belong here: loading (`load.py`).
+Belongs here: keys, metadata, checks as Dagster knows them. Does not belong here: loading
+(`load.py`), what is checked (`checks.py`).
 """
 
 import time
@@ -13,6 +14,8 @@ from typing import Any
 import dagster as dg
 
 from lead_pipeline.errors import LeadPipelineError
+from lead_pipeline.normalized.checks import CHECKS, Check, CheckOutcome
+from lead_pipeline.normalized.columns import column_schema
 from lead_pipeline.normalized.load import LoadResult, load_landing
 from lead_pipeline.settings import load_settings
 
@@ -34,23 +37,7 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
             _spec(LEADS, [LEAD_VERSIONS], "One row per lead: its newest observed version."),
             _spec(LEAD_STAGE_HISTORY, [LEAD_VERSIONS], "One row per stage interval of a lead."),
         ],
-        check_specs=[
-            dg.AssetCheckSpec(
-                "stages_are_mapped",
-                asset=LEADS,
-                description="stages.csv knows every status and stage that leads have.",
-            ),
-            dg.AssetCheckSpec(
-                "newest_stage_agrees_with_leads",
-                asset=LEAD_STAGE_HISTORY,
-                description="The newest interval of each lead shows the lead's own stage.",
-            ),
-            dg.AssetCheckSpec(
-                "audit_log_agrees_with_versions",
-                asset=LEAD_STAGE_HISTORY,
-                description="No version shows a stage that the audit log does not know of.",
-            ),
-        ],
+        check_specs=[_check_spec(check) for check in CHECKS],
         pool=POOL,
     )
     def load_normalized(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -65,8 +52,26 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
 
 
 def _spec(key: dg.AssetKey, upstream: Sequence[dg.AssetKey], description: str) -> dg.AssetSpec:
+    columns = [
+        dg.TableColumn(name, data_type, description=text)
+        for name, data_type, text in column_schema(key.path[-1])
+    ]
     return dg.AssetSpec(
-        key, deps=list(upstream), description=description, group_name=GROUP, kinds={"duckdb"}
+        key,
+        deps=list(upstream),
+        description=description,
+        group_name=GROUP,
+        kinds={"duckdb"},
+        metadata={"dagster/column_schema": dg.TableSchema(columns)},
+    )
+
+
+def _check_spec(check: Check) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        check.name,
+        asset=dg.AssetKey([GROUP, check.table]),
+        description=check.holds,
+        blocking=check.is_blocking,
     )
 
 
@@ -87,42 +92,19 @@ def _results(result: LoadResult, seconds: float) -> Iterator[Any]:
         if key == LEADS:
             metadata["preview"] = _preview(result)
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
-    yield _check(
-        LEADS,
-        "stages_are_mapped",
-        len(result.unmapped),
-        dg.AssetCheckSeverity.WARN,
-        "Add these to lead_pipeline/normalized/stages.csv: "
-        + "; ".join(str(value) for value in result.unmapped),
-    )
-    yield _check(
-        LEAD_STAGE_HISTORY,
-        "newest_stage_agrees_with_leads",
-        result.disagreeing_newest,
-        dg.AssetCheckSeverity.ERROR,
-        f"{result.disagreeing_newest:,} leads have another stage than their newest interval. "
-        "This is a defect of the pipeline; please report it.",
-    )
-    yield _check(
-        LEAD_STAGE_HISTORY,
-        "audit_log_agrees_with_versions",
-        result.audit_disagreements,
-        dg.AssetCheckSeverity.WARN,
-        f"{result.audit_disagreements:,} intervals were observed that the audit log does not "
-        "show. Both are kept; evidence tells them apart.",
-    )
+    for outcome in result.checks:
+        yield _check_result(outcome)
 
 
-def _check(
-    key: dg.AssetKey, name: str, count: int, severity: dg.AssetCheckSeverity, failure: str
-) -> dg.AssetCheckResult:
+def _check_result(outcome: CheckOutcome) -> dg.AssetCheckResult:
+    check = outcome.check
     return dg.AssetCheckResult(
-        asset_key=key,
-        check_name=name,
-        passed=not count,
-        severity=severity,
-        metadata={"count": count},
-        description=failure if count else None,
+        asset_key=dg.AssetKey([GROUP, check.table]),
+        check_name=check.name,
+        passed=not outcome.failures,
+        severity=dg.AssetCheckSeverity.ERROR if check.is_blocking else dg.AssetCheckSeverity.WARN,
+        metadata={"count": outcome.failures, "examples": list(outcome.examples)},
+        description=outcome.message,
     )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from lead_pipeline.normalized.load import load_landing, read_stages, repair_json, to_e164
+from lead_pipeline.normalized.cleaning import repair_json, to_e164
+from lead_pipeline.normalized.load import load_landing
+from lead_pipeline.normalized.stages import read_stages
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
@@ -252,9 +254,8 @@ def test_a_stage_is_known_however_it_is_written(landing: Landing, written: str) 
 
 def test_a_stage_that_the_mapping_does_not_know_is_named_not_refused(landing: Landing) -> None:
     landing.leads("vorel", vorel_lead(1, status="hibernating"), vorel_lead(2))
-    assert [str(stage) for stage in load_landing(landing.settings).unmapped] == [
-        "vorel: hibernating (1 leads)"
-    ]
+    unmapped = load_landing(landing.settings).check("stages_are_mapped")
+    assert unmapped.examples == ("vorel: hibernating (1 leads)",)
 
 
 # Absent and null -----------------------------------------------------------------------------
@@ -513,14 +514,14 @@ def test_the_newest_payload_of_an_unchanged_state_is_kept(landing: Landing) -> N
 def test_a_line_of_stages_that_cannot_be_used_is_named(row: str, said: str) -> None:
     header = "provider,field,value,stage,stage_order,is_terminal"
     with pytest.raises(Exception, match=f"line 2: .*{said}"):
-        read_stages(f"{header}\n{row}\n")
+        read_stages(f"{header}\n{row}\n", "stages.csv")
 
 
 def test_a_stage_mapped_twice_is_named() -> None:
     header = "provider,field,value,stage,stage_order,is_terminal"
     line = "mega,stage,Won,won,5,true"
     with pytest.raises(Exception, match="line 3: 'won' is mapped twice"):
-        read_stages(f"{header}\n{line}\n{line.lower()}\n")
+        read_stages(f"{header}\n{line}\n{line.lower()}\n", "stages.csv")
 
 
 def test_every_lead_of_a_fortnight_in_the_sandbox_s_world_is_mapped(
@@ -532,5 +533,7 @@ def test_every_lead_of_a_fortnight_in_the_sandbox_s_world_is_mapped(
             pull_all(settings, account_of(sandbox, provider), days(1, 31))
         expected = sum(len(server_of(sandbox, provider).store) for provider in SLUGS)
     result = load_landing(settings)
-    unmapped = [stage for stage in result.unmapped if stage.provider_stage]
+    unmapped = [
+        value for value in result.check("stages_are_mapped").examples if "(no stage)" not in value
+    ]
     assert (result.table_rows["leads"], unmapped) == (expected, [])

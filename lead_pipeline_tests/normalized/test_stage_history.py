@@ -307,13 +307,13 @@ def test_where_log_and_versions_disagree_both_are_kept(landing: Landing) -> None
 def test_a_disagreement_with_a_log_that_covers_the_time_is_counted(landing: Landing) -> None:
     landing.leads("expert_ai_labs", event(1, at(3), "new", "contacted"), stream="lead_events")
     landing.leads("expert_ai_labs", expert_lead(1, "lost", at(5)))
-    assert load_landing(landing.settings).audit_disagreements == 1
+    assert load_landing(landing.settings).check("audit_log_agrees_with_versions").failures == 1
 
 
 def test_an_agreeing_log_counts_no_disagreement(landing: Landing) -> None:
     landing.leads("expert_ai_labs", event(1, at(3), "new", "contacted"), stream="lead_events")
     landing.leads("expert_ai_labs", expert_lead(1, "contacted", at(3)))
-    assert load_landing(landing.settings).audit_disagreements == 0
+    assert load_landing(landing.settings).check("audit_log_agrees_with_versions").failures == 0
 
 
 def test_events_newer_than_the_newest_version_wait_until_the_lead_shows_them(

@@ -1,6 +1,6 @@
--- The records of some landed files ($files). `payload` is for the mapping, which needs JSON that
--- DuckDB reads; `raw_payload` stays as it came.
-create or replace temp table landed as
+-- The records of some landed files ($files), as they came. `repaired_payload` is filled later, and
+-- only where DuckDB cannot read what came.
+create or replace temp table landed_records as
 select
     provider,
     account,
@@ -12,5 +12,5 @@ select
     crawl_id,
     page,
     payload as raw_payload,
-    payload
+    null::varchar as repaired_payload
 from read_parquet($files, hive_partitioning = false)

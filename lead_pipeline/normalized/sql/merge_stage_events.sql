@@ -20,3 +20,5 @@ delete from normalized.lead_stage_events
 where event_id in (select event_id from mapped_events);
 insert into normalized.lead_stage_events by name
 select * from merged_events;
+insert into touched
+select distinct lead_key from mapped_events;

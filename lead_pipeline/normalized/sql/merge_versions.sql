@@ -1,39 +1,67 @@
 -- Observed states and the versions already known of them, merged: one row per version.
 -- Minimum, maximum and "the last in a total order" do not depend on what came first, so any
 -- order of loads ends in the same table. Details count before their absence, then the youngest.
-create or replace temp table merged_versions as
-with candidates as (
-    select * exclude (fetched_at), fetched_at, fetched_at as first_seen_at, fetched_at as last_seen_at
-    from observed
-    union all by name
-    select * exclude (phone_e164)
-    from normalized.lead_versions
-    -- A version has one updated_at: joining by it too lets DuckDB leave out older row groups.
-    where (version_id, updated_at) in (select version_id, updated_at from observed)
-),
-spans as (
+
+-- A version has one updated_at: joining by it too lets DuckDB leave out rows of other times.
+create or replace temp table known_versions as
+select * exclude (phone_e164)
+from normalized.lead_versions
+where (version_id, updated_at) in (select version_id, updated_at from observed);
+delete from normalized.lead_versions
+where (version_id, updated_at) in (select version_id, updated_at from known_versions);
+-- Most states come once. Only the others are compared, since that takes sorting whole records.
+create or replace temp table repeated_versions as
+select version_id
+from (
+    select version_id from observed
+    union all
+    select version_id from known_versions
+)
+group by version_id
+having count(*) > 1;
+insert into normalized.lead_versions by name
+with single as (
     select
-        version_id,
-        min(first_seen_at) as first_seen_at,
-        max(last_seen_at) as last_seen_at
-    from candidates
-    group by version_id
+        *,
+        fetched_at as first_seen_at,
+        fetched_at as last_seen_at
+    from observed
+    anti join repeated_versions using (version_id)
 ),
-kept as (
+repeated as (
+    select
+        *,
+        fetched_at as first_seen_at,
+        fetched_at as last_seen_at
+    from observed
+    semi join repeated_versions using (version_id)
+    union all by name
     select *
-    from candidates
+    from known_versions
+),
+merged as (
+    select
+        * replace (
+            min(first_seen_at) over (partition by version_id) as first_seen_at,
+            max(last_seen_at) over (partition by version_id) as last_seen_at
+        )
+    from repeated
     qualify
         row_number() over (
             partition by version_id
             order by has_details desc, fetched_at desc, crawl_id desc, page desc, payload desc
         )
         = 1
+),
+versions as (
+    select * from single
+    union all by name
+    select * from merged
 )
-select
-    kept.* exclude (first_seen_at, last_seen_at),
-    spans.first_seen_at,
-    spans.last_seen_at,
-    phones.phone_e164
-from kept
-join spans using (version_id)
-left join phones on phones.phone = kept.phone
+select versions.*, phones.phone_e164
+from versions
+left join phones using (phone);
+insert into touched
+select distinct lead_key from observed;
+insert into sighted
+select lead_key, fetched_at as seen_at from observed;

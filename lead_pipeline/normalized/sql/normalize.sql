@@ -39,6 +39,6 @@ select
                 case when provider = 'vorel' then timeline end
             )
         )::varchar
-    ) as version_id,
+    )::uuid as version_id,
     *
 from keyed

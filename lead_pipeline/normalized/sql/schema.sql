@@ -2,11 +2,11 @@
 -- No primary keys: loads delete and insert inside one transaction, which plain tables (and a
 -- DuckLake catalog later) do without an index to keep.
 
-create schema if not exists normalized;
+create schema normalized;
 
 -- Ledgers -------------------------------------------------------------------------------------
 
-create table if not exists normalized.loaded_files (
+create table normalized.loaded_files (
     path varchar not null,
     crawl_id varchar not null,
     loaded_rows bigint not null,
@@ -15,7 +15,7 @@ create table if not exists normalized.loaded_files (
 comment on table normalized.loaded_files is
     'One row per landed file that the tables already hold. Loading skips these.';
 
-create table if not exists normalized.crawls (
+create table normalized.crawls (
     crawl_id varchar not null,
     account varchar not null,
     provider varchar not null,
@@ -26,12 +26,13 @@ create table if not exists normalized.crawls (
     finished_at timestamptz,
     is_complete boolean not null,
     is_full boolean not null,
+    total bigint,
     note varchar
 );
 comment on table normalized.crawls is
-    'One row per crawl of which files are loaded, as its commit record tells it. If complete, it proves all updates in [proven_from, proven_until). is_full: it walked the whole list, so a lead that it did not show is missing.';
+    'One row per crawl of which files are loaded, as its commit record tells it. If complete, it proves all updates in [proven_from, proven_until). is_full: it walked the whole list, so a lead that it did not show is missing. total: how many leads there were when it began, where the provider says so.';
 
-create table if not exists normalized.coverage (
+create table normalized.coverage (
     account varchar not null,
     provider varchar not null,
     complete_from timestamptz,
@@ -41,7 +42,7 @@ create table if not exists normalized.coverage (
 comment on table normalized.coverage is
     'One row per account: these tables hold every update of its leads in [complete_from, complete_through). A null start is since ever, a null end nothing yet.';
 
-create table if not exists normalized.audit_coverage (
+create table normalized.audit_coverage (
     account varchar not null,
     covered_from timestamptz not null,
     covered_until timestamptz not null
@@ -49,7 +50,7 @@ create table if not exists normalized.audit_coverage (
 comment on table normalized.audit_coverage is
     'One row per uninterrupted stretch for which an account''s audit log has landed whole.';
 
-create table if not exists normalized.stages (
+create table normalized.stages (
     provider varchar not null,
     field varchar not null,
     value varchar not null,
@@ -60,14 +61,14 @@ create table if not exists normalized.stages (
 comment on table normalized.stages is
     'What stages.csv says: the canonical stage of a provider''s status or stage. Statuses win.';
 
-create table if not exists normalized.settings (name varchar not null, value varchar);
+create table normalized.settings (name varchar not null, value varchar);
 comment on table normalized.settings is
     'What the tables were built with (schema version, digest of stages.csv, phone region): a change means building again.';
 
 -- What was observed ---------------------------------------------------------------------------
 
-create table if not exists normalized.lead_versions (
-    version_id varchar not null,
+create table normalized.lead_versions (
+    version_id uuid not null,
     lead_key varchar not null,
     provider varchar not null,
     account varchar not null,
@@ -117,7 +118,7 @@ create table if not exists normalized.lead_versions (
 comment on table normalized.lead_versions is
     'One row per distinct observed state of a lead. A state seen again only moves last_seen_at.';
 
-create table if not exists normalized.lead_sightings (
+create table normalized.lead_sightings (
     lead_key varchar not null,
     first_seen_at timestamptz not null,
     last_seen_at timestamptz not null
@@ -125,7 +126,33 @@ create table if not exists normalized.lead_sightings (
 comment on table normalized.lead_sightings is
     'One row per lead: when a crawl first and last met it, also where its state was not landed again.';
 
-create table if not exists normalized.lead_stage_events (
+create table normalized.provider_stale_leads (
+    lead_key varchar not null,
+    provider varchar not null,
+    account varchar not null,
+    lead_id varchar not null,
+    first_listed_at timestamptz not null,
+    last_listed_at timestamptz not null,
+    is_listed boolean not null
+);
+comment on table normalized.provider_stale_leads is
+    'One row per lead that the provider has listed in its own cohort of quiet leads (Vorel).';
+
+create table normalized.contract_drift (
+    account varchar not null,
+    provider varchar not null,
+    stream varchar not null,
+    kind varchar not null,
+    field varchar not null,
+    value varchar,
+    records bigint not null,
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null
+);
+comment on table normalized.contract_drift is
+    'One row per field, value or type that an API served and no mapping knows: nothing breaks by it, but nothing is made of it either.';
+
+create table normalized.lead_stage_events (
     lead_key varchar not null,
     event_id varchar not null,
     occurred_at timestamptz not null,
@@ -137,7 +164,7 @@ comment on table normalized.lead_stage_events is
 
 -- What follows from it ------------------------------------------------------------------------
 
-create table if not exists normalized.leads (
+create table normalized.leads (
     lead_key varchar not null,
     provider varchar not null,
     account varchar not null,
@@ -181,7 +208,7 @@ create table if not exists normalized.leads (
 );
 comment on table normalized.leads is 'One row per lead: its newest observed version.';
 
-create table if not exists normalized.lead_stage_history (
+create table normalized.lead_stage_history (
     lead_key varchar not null,
     provider varchar not null,
     account varchar not null,

@@ -5,7 +5,7 @@
 create or replace temp table doubtful as
 select lead_key from sighted
 union
-select lead_key from touched
+select lead_key from all_touched
 union
 select sightings.lead_key
 from normalized.leads

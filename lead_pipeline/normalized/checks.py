@@ -1,0 +1,147 @@
+"""What must hold of the normalized tables, looked at by every load.
+
+Each check is a statement `sql/check_<name>.sql` that returns the number of failures and some
+examples (keys and names, never a lead's personal data). A load looks at the leads it has touched:
+all others are as the load before left them; a rebuild touches all. Blocking are those whose
+failure would mislead readers: nothing downstream is built then.
+
+Belongs here: the list of checks and what to do about each. Does not belong here: Dagster
+(`assets.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.normalized.session import Session
+
+DEFECT = "This is a defect of the pipeline: `lead-pipeline rebuild`, and report it."
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold."""
+
+    table: str
+    name: str
+    holds: str
+    """What is true while it passes."""
+    fails: str
+    """What a failure is, in the plural, and what to do."""
+    is_blocking: bool = False
+    """Whether readers would be misled, so that nothing downstream is built."""
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What a check found: `failures` is 0 when it passed."""
+
+    check: Check
+    failures: int
+    examples: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str | None:
+        """What failed, with examples, and what to do; None when it passed."""
+        if not self.failures:
+            return None
+        return f"{self.failures:,} {self.check.fails} First: {'; '.join(self.examples)}."
+
+
+CHECKS = (
+    Check(
+        "lead_versions",
+        "version_key_is_unique",
+        "Each distinct observed state is one row.",
+        f"states stand in more than one row. {DEFECT}",
+        is_blocking=True,
+    ),
+    Check(
+        "lead_versions",
+        "every_landed_file_is_loaded",
+        "Every crawl that has ended is loaded, with all of its files and rows.",
+        f"crawls or files have landed and are not loaded as a whole. {DEFECT}",
+        is_blocking=True,
+    ),
+    Check(
+        "lead_versions",
+        "no_version_is_newer_than_its_fetch",
+        "No lead was changed after it was read (five minutes are left to differing clocks).",
+        "versions say that they were changed after they were read, so they stay the newest until "
+        "then. Tell the provider; `lead-pipeline explain` shows the records.",
+    ),
+    Check(
+        "lead_versions",
+        "contract_is_known",
+        "Every field, type and enumerated value that has landed is one that the mapping knows.",
+        "fields, types or values are served that no mapping knows (normalized.contract_drift). "
+        "They are kept in the payload; map them, or add them to normalized/contract.csv.",
+    ),
+    Check(
+        "leads",
+        "lead_key_is_unique",
+        "Each lead that has a version is one row.",
+        f"leads stand in no row or in more than one. {DEFECT}",
+        is_blocking=True,
+    ),
+    Check(
+        "leads",
+        "stages_are_mapped",
+        "The stage mapping knows every status and stage that leads have.",
+        "values have no canonical stage. Map them in stages.csv below LEAD_PIPELINE_HOME "
+        "(docs/operations.md).",
+    ),
+    Check(
+        "leads",
+        "count_agrees_with_total",
+        "There are as many leads as the provider counted when the last full crawl began (MEGA).",
+        "accounts have fewer leads than their provider counted. Leads deleted during the crawl "
+        "explain a few; pull again with `lead-pipeline run --full`.",
+    ),
+    Check(
+        "lead_stage_history",
+        "stage_key_is_unique",
+        "Each interval of a lead is one row.",
+        f"intervals stand in more than one row. {DEFECT}",
+        is_blocking=True,
+    ),
+    Check(
+        "lead_stage_history",
+        "newest_stage_agrees_with_leads",
+        "The newest interval of each lead shows the lead's own stage.",
+        f"leads have another stage than their newest interval. {DEFECT}",
+        is_blocking=True,
+    ),
+    Check(
+        "lead_stage_history",
+        "intervals_are_contiguous",
+        "The intervals of a lead are in order, touch each other, and the last one is open.",
+        f"intervals are out of order, overlap or leave a gap. {DEFECT}",
+        is_blocking=True,
+    ),
+    Check(
+        "lead_stage_history",
+        "audit_log_agrees_with_versions",
+        "No version shows a stage that the audit log, where it has landed whole, does not.",
+        "intervals were observed that the audit log does not show. Both are kept; evidence tells "
+        "them apart.",
+    ),
+)
+
+
+def run_checks(session: Session, records: Sequence[CommitRecord]) -> tuple[CheckOutcome, ...]:
+    """All checks, inside the load that has written the tables from the crawls of `records`."""
+    files = [file for record in records for file in (*record.files, *record.seen_files)]
+    session.execute("create or replace temp table wanted_files (path varchar, loaded_rows bigint)")
+    session.insert_columns(
+        "wanted_files",
+        {"path": [file.path for file in files], "loaded_rows": [file.rows for file in files]},
+    )
+    return tuple(_run(session, check) for check in CHECKS)
+
+
+def _run(session: Session, check: Check) -> CheckOutcome:
+    [(failures, examples)] = session.query(f"check_{check.name}")
+    return CheckOutcome(check, failures, tuple(examples or ()))

@@ -1,0 +1,37 @@
+"""Values that SQL alone cannot clean: phone numbers, and JSON that only lenient parsers take.
+
+Belongs here: one value in, one value out. Does not belong here: which columns need it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+import phonenumbers
+
+
+def to_e164(phone: str, region: str) -> str | None:
+    """The number in E.164 form, or None when it cannot be a phone number of any region."""
+    try:
+        number = phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def repair_json(payload: str) -> str:
+    """JSON that DuckDB reads, from a payload that only lenient parsers take.
+
+    Half of a cut-off emoji becomes the replacement character, a number beyond any range null.
+    """
+
+    def finite(text: str) -> float | None:
+        number = float(text)
+        return number if math.isfinite(number) else None
+
+    value = json.loads(payload, parse_float=finite, parse_constant=lambda _: None)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

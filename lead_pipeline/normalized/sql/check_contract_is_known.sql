@@ -1,0 +1,12 @@
+-- What no mapping knows.
+select
+    count(*) as failures,
+    (
+        array_agg(
+            account || '/' || stream || ' ' || field
+            || case kind when 'field' then '' else ' ' || kind || ' ' || coalesce(value, 'null') end
+            || format(' ({:,} records)', records)
+            order by account, stream, field, kind, value
+        )
+    )[:20] as examples
+from normalized.contract_drift

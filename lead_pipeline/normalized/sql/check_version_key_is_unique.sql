@@ -1,0 +1,10 @@
+-- States of the touched leads that stand in more than one row.
+with repeated as (
+    select any_value(lead_key) as lead_key
+    from normalized.lead_versions
+    where lead_key in (select lead_key from all_touched)
+    group by version_id
+    having count(*) > 1
+)
+select count(*) as failures, (array_agg(lead_key order by lead_key))[:5] as examples
+from repeated

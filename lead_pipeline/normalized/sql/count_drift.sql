@@ -1,0 +1,107 @@
+-- Fields, types and values of `shapes` that `known_fields` does not have, added to what is already
+-- counted. `paths`: one row with the names of what the lists in `shapes` stand for, in order.
+create or replace temp table found_drift as
+with keys as (
+    select
+        shapes.* exclude (object_keys, types, shown_values),
+        unnest(paths.objects) as parent,
+        unnest(object_keys) as member_names
+    from shapes, paths
+),
+members as (
+    select
+        * exclude (parent, member_names),
+        parent || case when parent = '' then '' else '.' end || unnest(member_names) as field
+    from keys
+),
+types as (
+    select
+        shapes.* exclude (object_keys, types, shown_values),
+        unnest(paths.typed) as field,
+        unnest(types) as json_type
+    from shapes, paths
+),
+named_types as (
+    select
+        * exclude (json_type),
+        case
+            when json_type = 'VARCHAR' then 'string'
+            when json_type in ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') then 'number'
+            else lower(json_type)
+        end as type
+    from types
+    where json_type <> 'NULL'
+),
+shown as (
+    select
+        shapes.* exclude (object_keys, types, shown_values),
+        unnest(paths.valued) as field,
+        unnest(shown_values) as value
+    from shapes, paths
+),
+drift as (
+    select 'field' as kind, members.*, null::varchar as value
+    from members
+    anti join known_fields as known
+        on known.provider = members.provider
+        and known.stream = members.stream
+        and known.field = members.field
+    union all by name
+    select 'type' as kind, named_types.* exclude (type), named_types.type as value
+    from named_types
+    anti join known_fields as known
+        on known.provider = named_types.provider
+        and known.stream = named_types.stream
+        and known.field = named_types.field
+        and known.type = named_types.type
+    union all by name
+    select 'value' as kind, shown.*
+    from shown
+    anti join known_fields as known
+        on known.provider = shown.provider
+        and known.stream = shown.stream
+        and known.field = shown.field
+        and list_contains(known.known_values, shown.value)
+    anti join (
+        select known.provider, known.stream, known.field, stages.value
+        from known_fields as known
+        join normalized.stages as stages
+            on stages.provider = known.provider
+            and stages.field = known.stage_field
+    ) as mapped
+        on mapped.provider = shown.provider
+        and mapped.stream = shown.stream
+        and mapped.field = shown.field
+        and mapped.value = lower(trim(shown.value))
+    where shown.value is not null
+)
+select
+    account,
+    provider,
+    stream,
+    kind,
+    field,
+    -- A value is told so that it can be mapped; what is longer is no enumerated value.
+    left(value, 60) as value,
+    sum(records)::bigint as records,
+    min(first_seen_at) as first_seen_at,
+    max(last_seen_at) as last_seen_at
+from drift
+group by all;
+insert into found_drift by name
+select *
+from normalized.contract_drift;
+delete from normalized.contract_drift;
+insert into normalized.contract_drift by name
+select
+    account,
+    provider,
+    stream,
+    kind,
+    field,
+    value,
+    sum(records)::bigint as records,
+    min(first_seen_at) as first_seen_at,
+    max(last_seen_at) as last_seen_at
+from found_drift
+group by all;

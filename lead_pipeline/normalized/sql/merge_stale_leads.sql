@@ -1,0 +1,29 @@
+-- Leads that a crawl of the provider's own cohort of quiet leads listed, merged with those known.
+create or replace temp table listed as
+select
+    lead_key,
+    any_value(provider) as provider,
+    any_value(account) as account,
+    any_value(lead_id) as lead_id,
+    min(fetched_at) as first_listed_at,
+    max(fetched_at) as last_listed_at
+from observed
+where stream = 'stale_leads'
+group by lead_key;
+insert into listed by name
+select * exclude (is_listed)
+from normalized.provider_stale_leads
+where lead_key in (select lead_key from listed);
+delete from normalized.provider_stale_leads
+where lead_key in (select lead_key from listed);
+insert into normalized.provider_stale_leads by name
+select
+    lead_key,
+    provider,
+    account,
+    lead_id,
+    min(first_listed_at) as first_listed_at,
+    max(last_listed_at) as last_listed_at,
+    false as is_listed
+from listed
+group by all;
