@@ -23,6 +23,7 @@ from lead_pipeline.commands import (
     run,
     sandbox,
     status,
+    verify,
 )
 from lead_pipeline.console import fail
 from lead_pipeline.errors import LeadPipelineError
@@ -52,6 +53,7 @@ app.command()(check.check)
 app.command()(status.status)
 app.command(name="replay-rejected")(replay_rejected.replay_rejected)
 app.command()(rebuild.rebuild)
+app.command()(verify.verify)
 
 
 def main() -> None:

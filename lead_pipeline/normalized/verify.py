@@ -1,0 +1,145 @@
+"""Whether the tables are what landing says: a rebuild in a scratch file, compared by digest.
+
+    landing ──▶ scratch warehouse ──digest of each table──┐
+                warehouse.duckdb  ──digest of each table──┴──▶ equal, or the first differing rows
+
+Belongs here: comparing two warehouses. Does not belong here: building one (`load.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from lead_pipeline.errors import LoadError
+from lead_pipeline.locks import held
+from lead_pipeline.normalized.ledger import all_records
+from lead_pipeline.normalized.load import Tell, build_anew, load_into
+from lead_pipeline.normalized.schema import Recipe, known_recipe
+from lead_pipeline.normalized.session import Session
+from lead_pipeline.settings import Settings
+from lead_pipeline.warehouse import open_warehouse, remove_warehouse
+
+KEYS = {
+    "lead_versions": ("version_id",),
+    "leads": ("lead_key",),
+    "lead_stage_history": ("lead_key", "stage_number"),
+    "lead_sightings": ("lead_key",),
+    "lead_stage_events": ("lead_key", "event_id"),
+    "provider_stale_leads": ("lead_key",),
+    "contract_drift": ("account", "stream", "kind", "field", "value"),
+    "crawls": ("crawl_id",),
+    "coverage": ("account",),
+    "audit_coverage": ("account", "covered_from"),
+}
+"""Tables that follow from landing, and what a row of each is known by."""
+SHOWN_ROWS = 5
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row that differs, by its key; `columns` says in what, or which side lacks it."""
+
+    key: str
+    columns: str
+
+
+@dataclass(frozen=True)
+class TableComparison:
+    """One table in both warehouses."""
+
+    table: str
+    live_rows: int
+    rebuilt_rows: int
+    live_digest: str
+    rebuilt_digest: str
+    first_differences: Sequence[Difference]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether both hold the same rows."""
+        return (self.live_rows, self.live_digest) == (self.rebuilt_rows, self.rebuilt_digest)
+
+
+def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableComparison]:
+    """Compare the live tables with tables built anew from the same landed files.
+
+    What has landed since the last load is loaded first, so that both are built of the same
+    files. Other loads wait meanwhile; readers do not. The scratch file is removed again. Raises
+    `LoadError` when there are no tables, or none that this version has built.
+    """
+    recipe = Recipe.of(settings)
+    with held(settings.warehouse_lock, "verifying", tell):
+        records = all_records(settings.landing_path)
+        with _open_live(settings, recipe) as live:
+            load_into(live, settings.landing_path, records, recipe, tell)
+        tell("Building a second set of tables from all landed files.")
+        scratch = settings.scratch_warehouse_path
+        try:
+            build_anew(settings, recipe, records, tell)
+            with _open_live(settings, recipe) as live:
+                live.execute(f"attach {_literal(scratch)} as rebuilt (read_only)")
+                return [_compare(live, table) for table in KEYS]
+        finally:
+            remove_warehouse(scratch)
+
+
+@contextmanager
+def _open_live(settings: Settings, recipe: Recipe) -> Iterator[Session]:
+    path = settings.warehouse_path
+    if not path.exists():
+        raise LoadError(
+            f"There is no warehouse at {path} to verify. Load leads: lead-pipeline run."
+        )
+    with open_warehouse(path, settings.memory_limit) as connection:
+        session = Session(connection)
+        if known_recipe(session) != recipe.noted():
+            raise LoadError(
+                f"{path} was built with another version, stage mapping or phone region, so it "
+                "will be built anew by the next load. Do it now: lead-pipeline rebuild."
+            )
+        yield session
+
+
+def _compare(session: Session, table: str) -> TableComparison:
+    # The order of columns is that of schema.sql in both, so rows can be compared as a whole.
+    live, rebuilt = f"normalized.{table}", f"rebuilt.normalized.{table}"
+    [(live_rows, live_digest)] = session.query("table_digest", {"name": live})
+    [(rebuilt_rows, rebuilt_digest)] = session.query("table_digest", {"name": rebuilt})
+    differs = (live_rows, live_digest) != (rebuilt_rows, rebuilt_digest)
+    rows = (
+        session.query(
+            "table_differences",
+            {"live": live, "rebuilt": rebuilt, "key": KEYS[table], "rows": SHOWN_ROWS},
+        )
+        if differs
+        else []
+    )
+    return TableComparison(
+        table,
+        live_rows,
+        rebuilt_rows,
+        live_digest,
+        rebuilt_digest,
+        [Difference(" / ".join(key), _describe(*contents)) for key, *contents in rows],
+    )
+
+
+def _describe(live: str | None, rebuilt: str | None) -> str:
+    """What differs, by name: values can be personal data."""
+    if live is None or rebuilt is None:
+        return "only in the rebuild" if live is None else "only in the live table"
+    before, after = msgspec.json.decode(live), msgspec.json.decode(rebuilt)
+    return ", ".join(name for name in before if before[name] != after[name])
+
+
+def _literal(path: Path) -> str:
+    """The path as an SQL string; ATTACH takes no parameters."""
+    return "'" + str(path).replace("'", "''") + "'"
