@@ -32,7 +32,7 @@ copy (
             $start::timestamptz
             + to_days((round * 10 + day)::integer)
             + to_seconds(lead % 86400) as updated_at
-        from range($first_lead, $last_lead) as leads(lead), range($first, $last) as rounds(round)
+        from range($first_lead, $last_lead, $step) as leads(lead), range($first, $last) as rounds(round)
     )
     select
         'mega' as provider,
@@ -88,6 +88,7 @@ def land_versions(landing: Path, leads: range, rounds: range, *, crawl: int = 1)
                 "start": START,
                 "first_lead": leads.start,
                 "last_lead": leads.stop,
+                "step": leads.step,
                 "first": rounds.start,
                 "last": rounds.stop,
                 "crawl_id": crawl_id,

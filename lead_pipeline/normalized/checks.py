@@ -139,6 +139,7 @@ def run_checks(session: Session, records: Sequence[CommitRecord]) -> tuple[Check
         "wanted_files",
         {"path": [file.path for file in files], "loaded_rows": [file.rows for file in files]},
     )
+    session.run("checked_rows")
     return tuple(_run(session, check) for check in CHECKS)
 
 

@@ -60,19 +60,17 @@ def fill_known_fields(session: Session) -> None:
         "create or replace temp table known_fields (provider varchar, stream varchar, "
         "field varchar, type varchar, known_values varchar[], stage_field varchar)"
     )
-    session.insert(
+    fields = known_fields()
+    session.insert_columns(
         "known_fields",
-        [
-            (
-                field.provider,
-                field.stream,
-                field.field,
-                field.type,
-                list(field.values),
-                field.stage_field,
-            )
-            for field in known_fields()
-        ],
+        {
+            "provider": [field.provider for field in fields],
+            "stream": [field.stream for field in fields],
+            "field": [field.field for field in fields],
+            "type": [field.type for field in fields],
+            "known_values": [list(field.values) for field in fields],
+            "stage_field": [field.stage_field for field in fields],
+        },
     )
 
 

@@ -89,7 +89,8 @@ def build_anew(
     remove_warehouse(path)
     with open_warehouse(path, settings.memory_limit) as connection:
         session = Session(connection)
-        create_tables(session, recipe)
+        with session.transaction():
+            create_tables(session, recipe)
         return load_into(session, settings.landing_path, records, recipe, tell)
 
 
@@ -97,14 +98,8 @@ def load_into(
     session: Session, landing: Path, records: Sequence[CommitRecord], recipe: Recipe, tell: Tell
 ) -> LoadResult:
     """Load, in one transaction, the files of `records` that the tables do not hold yet."""
-    session.execute("begin")
-    try:
-        result = _load(session, landing, records, recipe, tell)
-        session.execute("commit")
-    except BaseException:
-        session.execute("rollback")
-        raise
-    return result
+    with session.transaction():
+        return _load(session, landing, records, recipe, tell)
 
 
 def _load(
@@ -140,6 +135,7 @@ def _replace_touched(session: Session, tell: Tell) -> int:
             "select lead_key from all_touched where hash(lead_key) % ? = ?",
             [chunks, chunk],
         )
+        session.run("touched_versions")
         session.run("replace_leads")
         session.run("replace_stage_history")
         if chunks > 1:

@@ -5,7 +5,8 @@ Belongs here: executing the statements of `sql/`. Does not belong here: which, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,17 @@ class Session:
     """A connection in which the names of statements are those of the files below `sql/`."""
 
     connection: duckdb.DuckDBPyConnection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that the block writes, or nothing of it."""
+        self.execute("begin")
+        try:
+            yield
+            self.execute("commit")
+        except BaseException:
+            self.execute("rollback")
+            raise
 
     def run(self, name: str, parameters: Any = None) -> None:
         """Execute the statements of `sql/<name>.sql`."""

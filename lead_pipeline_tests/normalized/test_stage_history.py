@@ -473,7 +473,9 @@ def check_intervals(intervals: Sequence[Row], lead: Row) -> None:
         )
         assert row["is_current"] == (row is intervals[-1])
     for before, after in itertools.pairwise(intervals):
-        assert before["provider_stage"] != after["provider_stage"]
+        assert pick([before], "provider_status", "provider_stage") != pick(
+            [after], "provider_status", "provider_stage"
+        )
         assert before["entered_at"] <= after["entered_at"]
     for column in ("stage", "provider_stage", "provider_status"):
         assert intervals[-1][column] == lead[column]

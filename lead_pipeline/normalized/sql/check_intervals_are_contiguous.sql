@@ -4,8 +4,7 @@ with neighbours as (
         *,
         row_number() over interval_order as expected_number,
         lead(entered_at) over interval_order as next_entered_at
-    from normalized.lead_stage_history
-    where lead_key in (select lead_key from all_touched)
+    from checked_history
     window interval_order as (partition by lead_key order by stage_number)
 ),
 wrong as (

@@ -1,13 +1,11 @@
 -- Touched leads with versions that stand in no row or in several.
 with wanted as (
     select distinct lead_key
-    from normalized.lead_versions
-    where lead_key in (select lead_key from all_touched)
+    from checked_versions
 ),
 found as (
     select lead_key, count(*) as row_count
-    from normalized.leads
-    where lead_key in (select lead_key from all_touched)
+    from checked_leads
     group by lead_key
 ),
 wrong as (

@@ -1,8 +1,7 @@
 -- Intervals of the touched leads that share lead and number.
 with repeated as (
     select lead_key
-    from normalized.lead_stage_history
-    where lead_key in (select lead_key from all_touched)
+    from checked_history
     group by lead_key, stage_number
     having count(*) > 1
 )

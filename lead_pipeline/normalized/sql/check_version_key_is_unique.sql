@@ -1,8 +1,7 @@
 -- States of the touched leads that stand in more than one row.
 with repeated as (
     select any_value(lead_key) as lead_key
-    from normalized.lead_versions
-    where lead_key in (select lead_key from all_touched)
+    from checked_versions
     group by version_id
     having count(*) > 1
 )

@@ -27,8 +27,7 @@ with versions as (
             partition by lead_key order by updated_at desc, last_seen_at desc, version_id desc
         )
         = 1 as is_newest
-    from normalized.lead_versions
-    where lead_key in (select lead_key from touched)
+    from touched_versions
     window version_order as (partition by lead_key order by updated_at, last_seen_at, version_id)
 ),
 newest as (
