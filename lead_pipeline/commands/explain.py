@@ -70,6 +70,10 @@ def _show(found: Answer, *, every: bool) -> None:
         show_table("Stage intervals", tables.INTERVAL_COLUMNS, tables.interval_rows(lead))
     shown = tables.folded(lead.timeline, every=every)
     show_table("Timeline, as it came", tables.ENTRY_COLUMNS, tables.entry_rows(shown))
-    show_table("Where it lies, below landing/", tables.PLACE_COLUMNS, tables.place_rows(shown))
+    show_table(
+        f"Where it lies, below landing/{lead.account}/",
+        tables.PLACE_COLUMNS,
+        tables.place_rows(shown),
+    )
     for text in lead.notes:
         say(f"Note: {text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.explain.catalog import AccountFiles, read_catalog
@@ -24,10 +24,12 @@ def answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answer
     refs = find_leads(catalog, text) if text else []
     if not refs:
         raise ConfigurationError(_nothing_found(settings, catalog))
-    lead = (
-        explain_lead(settings, catalog[refs[0].account], refs[0], tell) if len(refs) == 1 else None
-    )
-    return Answer(text, tuple(_matches(catalog, refs)), lead)
+    records = _records(catalog, refs)
+    lead = None
+    if len(refs) == 1:
+        lead = explain_lead(settings, catalog[refs[0].account], refs[0], records[refs[0]], tell)
+    matches = (_match(catalog[ref.account].provider, ref, own) for ref, own in records.items())
+    return Answer(text, tuple(matches), lead)
 
 
 def _nothing_found(settings: Settings, catalog: Mapping[str, AccountFiles]) -> str:
@@ -44,17 +46,17 @@ def _nothing_found(settings: Settings, catalog: Mapping[str, AccountFiles]) -> s
     )
 
 
-def _matches(catalog: Mapping[str, AccountFiles], refs: Sequence[LeadRef]) -> Iterator[LeadMatch]:
-    by_account: dict[str, list[str]] = {}
-    for ref in refs:
-        by_account.setdefault(ref.account, []).append(ref.lead_id)
-    for account, lead_ids in by_account.items():
+def _records(
+    catalog: Mapping[str, AccountFiles], refs: Sequence[LeadRef]
+) -> dict[LeadRef, list[MappedRecord]]:
+    """The landed records of the leads, in the order of `refs`; empty where only ids are known."""
+    found: dict[LeadRef, list[MappedRecord]] = {ref: [] for ref in refs}
+    for account in sorted({ref.account for ref in refs}):
         files = catalog[account]
-        records: dict[str, list[MappedRecord]] = {lead_id: [] for lead_id in lead_ids}
+        lead_ids = [ref.lead_id for ref in refs if ref.account == account]
         for record in mapped_records(files.provider, files.records, lead_ids):
-            records[record.lead_id].append(record)
-        for lead_id, own in records.items():
-            yield _match(files.provider, LeadRef(account, lead_id), own)
+            found[LeadRef(account, record.lead_id)].append(record)
+    return found
 
 
 def _match(provider: str, ref: LeadRef, records: Sequence[MappedRecord]) -> LeadMatch:

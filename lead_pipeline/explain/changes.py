@@ -35,6 +35,8 @@ class Compared:
     """The number of an earlier record that the provider had updated later than this one."""
     same_time_as: int | None
     """The number of the record before it that has other content at the same `updated_at`."""
+    is_touched_only: bool
+    """Nothing but `updated_at` differs."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,10 @@ def _compare(provider: str, known: _Known, number: int, record: MappedRecord) ->
     newest_at, newest = known.newest_at, known.newest_number
     older_than = newest if newest_at is not None and record.updated_at < newest_at else None
     same_time_as = newest if changes and record.updated_at == newest_at else None
+    is_touched_only = not changes and older_than is None and record.updated_at != newest_at
     if older_than is None:
         _learn(known, number, record, served, changes)
-    return Compared(changes, older_than, same_time_as)
+    return Compared(changes, older_than, same_time_as, is_touched_only)
 
 
 def _counting(record: MappedRecord) -> dict[str, Any]:

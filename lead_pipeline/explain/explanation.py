@@ -9,6 +9,7 @@ reading files or tables.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,7 @@ from lead_pipeline.explain.document import CurrentValue, Entry, Explanation, Sta
 from lead_pipeline.explain.evidence import other_evidence
 from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.explain.loaded import ChosenRecord, LoadedLead, read_loaded
-from lead_pipeline.explain.mapped import JSON_COLUMNS, MappedRecord, mapped_records
+from lead_pipeline.explain.mapped import JSON_COLUMNS, MappedRecord
 from lead_pipeline.explain.payload import leaf_text, leaves
 from lead_pipeline.settings import Settings
 
@@ -32,14 +33,17 @@ Records = Mapping[int, MappedRecord]
 
 
 def explain_lead(
-    settings: Settings, files: AccountFiles, ref: LeadRef, tell: Callable[[str], None]
+    settings: Settings,
+    files: AccountFiles,
+    ref: LeadRef,
+    records: Sequence[MappedRecord],
+    tell: Callable[[str], None],
 ) -> Explanation:
-    """Everything that was observed of the lead.
+    """Everything that was observed of the lead, of which these are the landed records.
 
     `tell` is told for whom the warehouse is waited for. Raises `LoadError` naming a landed file
     that cannot be read.
     """
-    records = mapped_records(files.provider, files.records, [ref.lead_id])
     met = [(record.fetched_at, record.crawl_id) for record in records]
     others = other_evidence(files, ref.lead_id, met)
     loaded = read_loaded(settings, ref.account, ref.lead_key, tell)
@@ -124,6 +128,8 @@ def _with_changes(entry: Entry, compared: Compared | None) -> Entry:
         note = f"an older state than #{compared.older_than}, which stays the newest"
     elif compared.same_time_as is not None:
         note = f"the same updated_at as #{compared.same_time_as}, other content"
+    elif compared.is_touched_only:
+        note = "only updated_at has moved"
     return replace(entry, changes=compared.changes, note=note)
 
 
@@ -183,20 +189,21 @@ def _intervals(
     loaded: LoadedLead, timeline: Sequence[Entry], records: Records
 ) -> Iterator[StageInterval]:
     for row in loaded.intervals:
-        shown_by = (
-            entry.number
-            for entry in timeline
-            if entry.provider_at == row["entered_at"] and _shows(entry, row, records)
-        )
-        yield StageInterval(**row, entry=next(shown_by, None))
+        at_that_time = [entry for entry in timeline if entry.provider_at == row["entered_at"]]
+        events = (e.number for e in at_that_time if _logs(e, row["provider_stage"]))
+        showing = (e.number for e in at_that_time if _shows(records.get(e.number), row))
+        either = itertools.chain(events, showing)
+        yield StageInterval(**row, entry=next(either, None))
 
 
-def _shows(entry: Entry, interval: Mapping[str, Any], records: Records) -> bool:
-    """Whether the event or record shows the stage of the interval."""
-    if interval["evidence"] == "audit_log":
-        stage = leaf_text(interval["provider_stage"])
-        return entry.kind == "event" and stage in [change.after for change in entry.changes]
-    record = records.get(entry.number)
+def _logs(entry: Entry, provider_stage: str | None) -> bool:
+    """Whether it is an event that changed something to the stage."""
+    after = [change.after for change in entry.changes]
+    return entry.kind == "event" and leaf_text(provider_stage) in after
+
+
+def _shows(record: MappedRecord | None, interval: Mapping[str, Any]) -> bool:
+    """Whether it is a record with the stage and status of the interval."""
     words = ("provider_status", "provider_stage")
     return record is not None and all(record.columns[word] == interval[word] for word in words)
 

@@ -17,8 +17,8 @@ from lead_pipeline.explain.document import Change, Entry, Explanation, LeadMatch
 
 LONGEST_VALUE = 60
 """Characters of a value; the rest is in `--json`."""
-FOLDED_FROM = 4
-"""Repetitions in a row from which on only the first and the last are shown."""
+FOLDED_FROM = 3
+"""Repetitions in a row from which on they share a row."""
 
 MATCH_COLUMNS = ("lead_key", "name", "email", "newest updated_at", "records")
 VALUE_COLUMNS = ("column", "value", "from", "since")
@@ -54,9 +54,9 @@ class Shown:
 
     @property
     def numbers(self) -> str:
-        """`7`, or `7–30`."""
+        """`7`, or `7-30`."""
         first, last = self.first.number, self.last.number
-        return str(first) if first == last else f"{first}–{last}"
+        return str(first) if first == last else f"{first}-{last}"
 
 
 def headline(lead: Explanation, match: LeadMatch) -> str:
@@ -111,18 +111,14 @@ def interval_rows(lead: Explanation) -> list[list[object]]:
 
 
 def folded(timeline: Sequence[Entry], *, every: bool) -> list[Shown]:
-    """The rows of the timeline; long runs of repetitions become their first, the rest, their last."""
+    """The rows of the timeline; repetitions in a row share one, unless `every` one is wanted."""
     rows: list[Shown] = []
     for repeats, group in itertools.groupby(timeline, key=_repetition):
         entries = list(group)
         if every or repeats is None or len(entries) < FOLDED_FROM:
             rows += [Shown(entry, entry) for entry in entries]
         else:
-            rows += [
-                Shown(entries[0], entries[0]),
-                Shown(entries[1], entries[-2]),
-                Shown(entries[-1], entries[-1]),
-            ]
+            rows.append(Shown(entries[0], entries[-1]))
     return rows
 
 
@@ -139,15 +135,15 @@ def entry_rows(rows: Sequence[Shown]) -> list[list[object]]:
 
 
 def place_rows(rows: Sequence[Shown]) -> list[list[object]]:
-    """Where the entries of the timeline lie."""
+    """Where the entries of the timeline lie below the account's folder; of a fold, its ends."""
+    entries = {entry.number: entry for row in rows for entry in (row.first, row.last)}
     return [
         [
-            str(row.first.number),
-            None if row.first.page is None else str(row.first.page),
-            printable(row.first.file),
+            str(entry.number),
+            None if entry.page is None else f"{entry.page:,}",
+            printable(entry.file.partition("/")[2]),
         ]
-        for row in rows
-        if row.first is row.last
+        for entry in entries.values()
     ]
 
 
@@ -169,12 +165,11 @@ def _what(row: Shown) -> str:
 def _told(row: Shown) -> Iterator[str]:
     entry = row.first
     if entry is not row.last:
-        yield f"… {row.last.number - entry.number + 1:,} more of the same"
-        return
+        yield f"{row.last.number - entry.number + 1:,} times, the first and the last below"
+    elif entry.kind == "record" and not entry.changes and not entry.note:
+        yield "unchanged"
     if entry.note:
         yield f"({printable(entry.note)})"
-    if entry.kind == "record" and not entry.changes:
-        yield "unchanged"
     for change in entry.changes:
         yield _change(change)
 
