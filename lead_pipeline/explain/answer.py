@@ -10,6 +10,7 @@ from lead_pipeline.explain.document import Answer, LeadMatch
 from lead_pipeline.explain.explanation import explain_lead
 from lead_pipeline.explain.find import LeadRef, find_leads
 from lead_pipeline.explain.mapped import MappedRecord, mapped_records
+from lead_pipeline.normalized.stages import StageMapping, load_stages
 from lead_pipeline.settings import Settings
 
 
@@ -17,14 +18,15 @@ def answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answer
     """Find what `text` means, and explain it when it means one lead.
 
     `tell` receives what is waited for, one sentence each. Raises `ConfigurationError` when
-    nothing is found, `LoadError` when landed files cannot be read.
+    nothing is found, `LoadError` when landed files or the stage mapping cannot be read.
     """
     text = text.strip()
     catalog = read_catalog(settings.landing_path)
     refs = find_leads(catalog, text) if text else []
     if not refs:
         raise ConfigurationError(_nothing_found(settings, catalog))
-    records = _records(catalog, refs)
+    stages = load_stages(settings.stages_path)
+    records = _records(catalog, refs, stages)
     lead = None
     if len(refs) == 1:
         lead = explain_lead(settings, catalog[refs[0].account], refs[0], records[refs[0]], tell)
@@ -47,14 +49,14 @@ def _nothing_found(settings: Settings, catalog: Mapping[str, AccountFiles]) -> s
 
 
 def _records(
-    catalog: Mapping[str, AccountFiles], refs: Sequence[LeadRef]
+    catalog: Mapping[str, AccountFiles], refs: Sequence[LeadRef], stages: Sequence[StageMapping]
 ) -> dict[LeadRef, list[MappedRecord]]:
     """The landed records of the leads, in the order of `refs`; empty where only ids are known."""
     found: dict[LeadRef, list[MappedRecord]] = {ref: [] for ref in refs}
     for account in sorted({ref.account for ref in refs}):
         files = catalog[account]
         lead_ids = [ref.lead_id for ref in refs if ref.account == account]
-        for record in mapped_records(files.provider, files.records, lead_ids):
+        for record in mapped_records(files.provider, files.records, lead_ids, stages):
             found[LeadRef(account, record.lead_id)].append(record)
     return found
 

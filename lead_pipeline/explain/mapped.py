@@ -129,6 +129,7 @@ def _observed(
         session.insert("normalized.stages", [astuple(row) for row in stages])
         read_landed(connection, selection, **parameters)
         _repair(session)
+        session.execute(read_sql("explain", "landed"))
         mapping = read_sql("normalized", f"map_{provider}")
         session.execute(f"create or replace temp view mapped as {mapping}")
         session.run("normalize")

@@ -14,7 +14,4 @@ select
     payload as raw_payload,
     null::varchar as repaired_payload
 from read_parquet($files, hive_partitioning = false)
-where lower(payload) like $pattern;
-create or replace temp view landed as
-select * exclude (repaired_payload), coalesce(repaired_payload, raw_payload) as payload
-from landed_records;
+where lower(payload) like $pattern

@@ -16,7 +16,4 @@ select
     payload as raw_payload,
     null::varchar as repaired_payload
 from read_parquet($files, hive_partitioning = false, filename = true, file_row_number = true)
-where list_contains($lead_ids, record_id);
-create or replace temp view landed as
-select * exclude (repaired_payload), coalesce(repaired_payload, raw_payload) as payload
-from landed_records;
+where list_contains($lead_ids, record_id)
