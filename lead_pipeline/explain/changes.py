@@ -54,6 +54,7 @@ class _Known:
 
     newest_at: datetime | None = None
     newest_number: int = 0
+    newest_stream: str | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     leaves: dict[str, str] = field(default_factory=dict)
     paths_by_stream: dict[str, set[str]] = field(default_factory=dict)
@@ -92,11 +93,18 @@ def _compare(provider: str, known: _Known, number: int, record: MappedRecord) ->
     changes = (*columns, *_changed_parts(provider, known, record.stream, served, hidden))
     newest_at, newest = known.newest_at, known.newest_number
     older_than = newest if newest_at is not None and record.updated_at < newest_at else None
-    same_time_as = newest if changes and record.updated_at == newest_at else None
+    is_other = any(_is_conflict(change, record.stream == known.newest_stream) for change in changes)
+    same_time_as = newest if is_other and record.updated_at == newest_at else None
     is_touched_only = not changes and older_than is None and record.updated_at != newest_at
     if older_than is None:
         _learn(known, number, record, served, changes)
     return Compared(changes, older_than, same_time_as, is_touched_only)
+
+
+def _is_conflict(change: Change, is_same_stream: bool) -> bool:
+    """Whether two records of one `updated_at` cannot both be right; others may just tell more."""
+    tells_more = change.field in DETAILS or (change.path is not None and change.before is None)
+    return is_same_stream or not tells_more
 
 
 def _counting(record: MappedRecord) -> dict[str, Any]:
@@ -135,6 +143,7 @@ def _learn(
     changes: Iterable[Change],
 ) -> None:
     known.newest_at, known.newest_number = record.updated_at, number
+    known.newest_stream = record.stream
     known.since.update({change.field: number for change in changes})
     known.columns.update(_counting(record))
     for path in known.paths_by_stream.get(record.stream, set()) - set(served):

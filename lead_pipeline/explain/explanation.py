@@ -215,6 +215,6 @@ def _notes(loaded: LoadedLead, records: Records, waiting: int) -> Iterator[str]:
         yield "No record of this lead has landed, so the tables do not have it."
     if waiting:
         yield (
-            f"{waiting:,} observations of this lead are not loaded yet, so the tables do not show "
-            "them. The next run loads them; `lead-pipeline rebuild` does it without pulling."
+            f"Not loaded yet: {waiting:,} of these observations, so the tables do not show them. The "
+            "next run loads them; `lead-pipeline rebuild` does it without pulling."
         )

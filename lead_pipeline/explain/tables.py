@@ -62,9 +62,10 @@ class Shown:
 def headline(lead: Explanation, match: LeadMatch) -> str:
     """Which lead this is, and how much is known of it."""
     counted = [(name, sum(e.kind == kind for e in lead.timeline)) for kind, name in _COUNTED]
-    counts = ", ".join(f"{count:,} {name}" for name, count in counted if count)
+    counts = ", ".join(f"{name}: {count:,}" for name, count in counted if count)
     name = f" ({printable(match.full_name)})" if match.full_name else ""
-    return f"{printable(lead.lead_key)}{name}, {lead.provider}: {counts}. Times are UTC."
+    provider = "" if lead.provider == lead.account else f" of {lead.provider}"
+    return f"{printable(lead.lead_key)}{name}{provider}. Observed: {counts}. Times are UTC."
 
 
 def match_rows(matches: Sequence[LeadMatch]) -> list[list[object]]:
@@ -148,13 +149,18 @@ def place_rows(rows: Sequence[Shown]) -> list[list[object]]:
 
 
 def _times(row: Shown) -> str:
+    times = _second(row.first.observed_at)
     if row.first is not row.last:
-        return f"{short(row.first.observed_at)}\nto {short(row.last.observed_at)}"
-    times = short(row.first.observed_at)
+        return f"{times}\nto {_second(row.last.observed_at)}"
     if row.first.provider_at is not None:
         word = "logged" if row.first.kind == "event" else "updated"
         times += f"\n{word} {short(row.first.provider_at)}"
     return times
+
+
+def _second(moment: datetime) -> str:
+    """Our own times need no fractions here: nothing is compared with them."""
+    return printable(moment.replace(microsecond=0))
 
 
 def _what(row: Shown) -> str:

@@ -180,6 +180,7 @@ def test_details_come_from_the_single_record_and_the_rest_from_the_newest_versio
     timeline, score = value_of(lead, "timeline"), value_of(lead, "score")
     assert (timeline["value"], timeline["entry"], timeline["since"]) == ("this_month", 2, 2)
     assert (score["value"], score["entry"], score["since"]) == (80, 3, 3)
+    assert [entry["note"] for entry in lead["timeline"]] == [None, None, None]
     assert [changes(entry) for entry in lead["timeline"][1:]] == [
         [("timeline", None, "this_month"), ("payload.notes", None, '"call"')],
         [("score", 50, 80)],
@@ -296,7 +297,7 @@ def test_what_has_landed_but_is_not_loaded_is_said(landing: Landing, explained: 
     lead = explained(ONE)
     assert [entry["is_loaded"] for entry in lead["timeline"]] == [True, False]
     assert lead["not_loaded"] == 1
-    assert lead["notes"][0].startswith("1 observations of this lead are not loaded yet")
+    assert lead["notes"][0].startswith("Not loaded yet: 1 of these observations")
     score = value_of(lead, "score")
     assert (score["value"], score["entry"], score["since"]) == (50, 1, 1)
 

@@ -22,7 +22,7 @@ def test_the_story_of_a_lead_is_readable(landing: Landing, explain: Explain) -> 
     load_landing(landing.settings)
     ran = explain(ONE)
     assert (ran.status, ran.errors) == (0, "")
-    assert ran.output.startswith(f"mega:{ONE} (Jane Buyer 1), mega: 2 landed records.")
+    assert ran.output.startswith(f"mega:{ONE} (Jane Buyer 1). Observed: landed records: 2.")
     for told in ("score: 50 → 62.5", "updated 2026-01-03 00:00:00Z", f"{commit.crawl_id}-000001"):
         assert told in ran.output
 
