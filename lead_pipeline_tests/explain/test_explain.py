@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lead_pipeline.explain.document import (
+    Answer,
+    Change,
+    CurrentValue,
+    Entry,
+    Explanation,
+    LeadMatch,
+    StageInterval,
+)
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
 from lead_pipeline.sandbox.mega_business import STAGES
@@ -319,3 +330,27 @@ def test_landing_is_explained_beside_a_damaged_warehouse(
     lead = explained(ONE)
     assert kinds(lead) == ["record"]
     assert "lead-pipeline rebuild" in lead["notes"][0]
+
+
+# The document --------------------------------------------------------------------------------
+
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "operations.md"
+OF_THE_TABLE = {field.name for field in fields(StageInterval)} - {"entry"}
+
+
+@pytest.mark.parametrize("part", [Answer, LeadMatch, Explanation, Entry, Change, CurrentValue])
+def test_every_field_of_the_document_is_described(part: type[Any]) -> None:
+    section = DOCUMENTED.read_text().partition("`--json` prints one document")[2]
+    described = section.partition("\n## ")[0]
+    assert [field.name for field in fields(part) if f"`{field.name}`" not in described] == []
+
+
+def test_stage_intervals_have_columns_of_the_table(landing: Landing) -> None:
+    load_landing(landing.settings)
+    columns = query(
+        landing.settings,
+        "select column_name from information_schema.columns "
+        "where table_name = 'lead_stage_history'",
+    )
+    assert OF_THE_TABLE - {row["column_name"] for row in columns} == set()
