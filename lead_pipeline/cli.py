@@ -18,6 +18,7 @@ import typer
 from lead_pipeline.commands import (
     check,
     demo,
+    explain,
     rebuild,
     replay_rejected,
     run,
@@ -51,6 +52,7 @@ app.command()(demo.demo)
 app.command()(sandbox.sandbox)
 app.command()(check.check)
 app.command()(status.status)
+app.command()(explain.explain)
 app.command(name="replay-rejected")(replay_rejected.replay_rejected)
 app.command()(rebuild.rebuild)
 app.command()(verify.verify)

@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from lead_pipeline.landing.progress import LogListener, Progress, ProgressListener
 
@@ -46,6 +47,11 @@ def fail(message: str) -> None:
     """The last line on standard error: what failed, and what to do."""
     sys.stdout.flush()
     error_console.print(" ".join(message.split()), markup=False)
+
+
+def note(message: str) -> None:
+    """One line on standard error that is no failure, where standard output is for a machine."""
+    error_console.print(message, markup=False)
 
 
 @contextmanager
@@ -105,9 +111,10 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     console.print(table)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Text:
+    # As text, for rich would take brackets and colons in it for markup and emoji.
     if value is None:
-        return "-"
+        return Text("-")
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return str(value)
+        return Text(f"{value:,}")
+    return Text(str(value))

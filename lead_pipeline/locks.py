@@ -33,11 +33,17 @@ def holder_of(path: Path) -> str:
 
 
 @contextmanager
-def held(path: Path, purpose: str, tell: Callable[[str], None] = _logger.info) -> Iterator[None]:
+def held(
+    path: Path,
+    purpose: str,
+    tell: Callable[[str], None] = _logger.info,
+    patience: float | None = None,
+) -> Iterator[None]:
     """Hold the lock at `path` for the block; wait for it as long as it takes.
 
     `purpose` is what others are told while they wait; `tell` receives one sentence when this
-    call itself has to wait. The operating system frees the lock of a process that dies.
+    call itself has to wait. The operating system frees the lock of a process that dies. With
+    `patience`, in seconds, raises `TimeoutError` that names the holder once they have passed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not a singleton and not thread-local: two threads of a process exclude each other too.
@@ -46,7 +52,10 @@ def held(path: Path, purpose: str, tell: Callable[[str], None] = _logger.info) -
         lock.acquire(timeout=FIRST_WAIT_SECONDS)
     except Timeout:
         tell(f"Waiting for {holder_of(path)} before {purpose}.")
-        lock.acquire()
+        try:
+            lock.acquire(timeout=-1 if patience is None else patience)
+        except Timeout:
+            raise TimeoutError(holder_of(path)) from None
     try:
         holder = {
             "pid": os.getpid(),

@@ -32,6 +32,17 @@ def open_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyCon
         yield connection
 
 
+@contextmanager
+def read_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse at `path`, which exists, opened read-only; times of the session are UTC.
+
+    The caller holds the warehouse's lock, and keeps the block short.
+    """
+    with closing(duckdb.connect(str(path), read_only=True)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+
+
 def wal_of(path: Path) -> Path:
     """The write-ahead log that DuckDB keeps beside the file at `path`."""
     return path.with_name(path.name + ".wal")

@@ -73,7 +73,9 @@ def leads_per_account(home: Path) -> list[tuple[str, int]]:
 
 def test_help_shows_every_command(tmp_path: Path) -> None:
     ran = lead_pipeline(tmp_path, environment(tmp_path / "home"), "--help")
-    commands = ("run", "demo", "sandbox", "check", "status", "replay-rejected", "rebuild")
+    commands = (
+        "run", "demo", "sandbox", "check", "status", "explain", "replay-rejected", "rebuild",
+    )  # fmt: skip
     assert [name for name in commands if f" {name} " not in ran.output] == []
     assert ran.status == 0
 

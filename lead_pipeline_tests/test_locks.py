@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,22 @@ def test_damaged_note_of_the_holder_is_another_process(path: Path, content: str)
     path.with_suffix(".holder").write_text(content)
 
     assert holder_of(path) == "another process"
+
+
+def test_patience_ends_with_the_name_of_the_holder(path: Path) -> None:
+    with (
+        held(path, "loading landed files"),
+        pytest.raises(TimeoutError, match=r"process \d+ \(loading landed files, since "),
+        held(path, "explaining a lead", patience=0.01),
+    ):
+        raise AssertionError("two are inside")
+
+
+def test_who_lost_patience_holds_nothing(path: Path) -> None:
+    with held(path, "loading"), suppress(TimeoutError), held(path, "explaining", patience=0.01):
+        raise AssertionError("two are inside")
+    with held(path, "loading again", patience=0.01):
+        assert "loading again" in holder_of(path)
 
 
 def test_two_threads_are_never_inside_together(path: Path) -> None:

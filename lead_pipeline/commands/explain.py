@@ -1,0 +1,79 @@
+"""`lead-pipeline explain`: why a lead shows what it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lead_pipeline.console import error_console, fail, note, say, show_table
+
+if TYPE_CHECKING:
+    from lead_pipeline.explain.document import Answer
+
+
+def explain(
+    lead: Annotated[
+        str,
+        typer.Argument(help="A lead_key (account:id), a lead id, or an email, also a former one."),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document: everything, nothing shortened.")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Each observation, also those that repeat the one before.")
+    ] = False,
+) -> None:
+    """Show why a lead shows what it shows: each observation of it, and what each changed.
+
+    Where every current value comes from, the stage intervals with their evidence, and in which
+    landed file each record lies. Asks no API; reads landing, and the warehouse for a moment.
+    What it prints is personal data.
+
+    Example: lead-pipeline explain mega:0b9c…
+    """
+    from lead_pipeline.explain.answer import answer
+    from lead_pipeline.settings import load_settings
+
+    settings = load_settings()
+    with error_console.status("Reading landed files …"):
+        found = answer(settings, lead, note)
+    if as_json:
+        _print_json(found)
+    else:
+        _show(found, every=every)
+    if found.lead is None:
+        fail(
+            f"lead-pipeline: {len(found.matches):,} leads match. Explain one by its lead_key: "
+            f"lead-pipeline explain {found.matches[0].lead_key}"
+        )
+        raise typer.Exit(1)
+
+
+def _print_json(found: Answer) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+
+
+def _show(found: Answer, *, every: bool) -> None:
+    from lead_pipeline.explain import tables
+
+    if found.lead is None:
+        show_table("Leads", tables.MATCH_COLUMNS, tables.match_rows(found.matches))
+        return
+    lead, match = found.lead, found.matches[0]
+    say(tables.headline(lead, match))
+    if lead.current_values:
+        show_table("Current values", tables.VALUE_COLUMNS, tables.value_rows(lead))
+    if lead.stage_intervals:
+        show_table("Stage intervals", tables.INTERVAL_COLUMNS, tables.interval_rows(lead))
+    shown = tables.folded(lead.timeline, every=every)
+    show_table("Timeline, as it came", tables.ENTRY_COLUMNS, tables.entry_rows(shown))
+    show_table(
+        f"Where it lies, below landing/{lead.account}/",
+        tables.PLACE_COLUMNS,
+        tables.place_rows(shown),
+    )
+    for text in lead.notes:
+        say(f"Note: {text}")

@@ -1,0 +1,73 @@
+"""Answering `explain`: one lead explained, or the leads that can be meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.explain.catalog import AccountFiles, read_catalog
+from lead_pipeline.explain.document import Answer, LeadMatch
+from lead_pipeline.explain.explanation import explain_lead
+from lead_pipeline.explain.find import LeadRef, find_leads
+from lead_pipeline.explain.mapped import MappedRecord, mapped_records
+from lead_pipeline.normalized.stages import StageMapping, load_stages
+from lead_pipeline.settings import Settings
+
+
+def answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answer:
+    """Find what `text` means, and explain it when it means one lead.
+
+    `tell` receives what is waited for, one sentence each. Raises `ConfigurationError` when
+    nothing is found, `LoadError` when landed files or the stage mapping cannot be read.
+    """
+    text = text.strip()
+    catalog = read_catalog(settings.landing_path)
+    refs = find_leads(catalog, text) if text else []
+    if not refs:
+        raise ConfigurationError(_nothing_found(settings, catalog))
+    stages = load_stages(settings.stages_path)
+    records = _records(catalog, refs, stages)
+    lead = None
+    if len(refs) == 1:
+        lead = explain_lead(settings, catalog[refs[0].account], refs[0], records[refs[0]], tell)
+    matches = (_match(catalog[ref.account].provider, ref, own) for ref, own in records.items())
+    return Answer(text, tuple(matches), lead)
+
+
+def _nothing_found(settings: Settings, catalog: Mapping[str, AccountFiles]) -> str:
+    # The argument may be somebody's email: it is not repeated.
+    if not catalog:
+        return (
+            f"Nothing has landed in {settings.landing_path}, so there is nothing to explain. Is "
+            "LEAD_PIPELINE_HOME right?"
+        )
+    return (
+        f"No such lead in what has landed of {', '.join(catalog)}: searched as a lead_key "
+        "(account:id), as a lead id, and as an email, also a former one. Try the lead_key that "
+        "marts.leads shows; `lead-pipeline status` says how far the data reaches."
+    )
+
+
+def _records(
+    catalog: Mapping[str, AccountFiles], refs: Sequence[LeadRef], stages: Sequence[StageMapping]
+) -> dict[LeadRef, list[MappedRecord]]:
+    """The landed records of the leads, in the order of `refs`; empty where only ids are known."""
+    found: dict[LeadRef, list[MappedRecord]] = {ref: [] for ref in refs}
+    for account in sorted({ref.account for ref in refs}):
+        files = catalog[account]
+        lead_ids = [ref.lead_id for ref in refs if ref.account == account]
+        for record in mapped_records(files.provider, files.records, lead_ids, stages):
+            found[LeadRef(account, record.lead_id)].append(record)
+    return found
+
+
+def _match(provider: str, ref: LeadRef, records: Sequence[MappedRecord]) -> LeadMatch:
+    newest = max(records, key=lambda record: (record.updated_at, record.fetched_at), default=None)
+    return LeadMatch(
+        lead_key=ref.lead_key,
+        provider=provider,
+        full_name=newest.columns["full_name"] if newest else None,
+        email=newest.columns["email"] if newest else None,
+        updated_at=newest.updated_at if newest else None,
+        records=len(records),
+    )

@@ -1,0 +1,75 @@
+"""Which landed files there are, by account and kind, as the commit records list them.
+
+Belongs here: lists of paths. Does not belong here: what the files hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from lead_pipeline.landing.commits import (
+    CommitRecord,
+    LandedFile,
+    accounts_with_landing,
+    commit_records,
+)
+
+EVENT_STREAM = "lead_events"
+
+
+@dataclass(frozen=True)
+class AccountFiles:
+    """The crawls of one account, oldest first, and the files that they list."""
+
+    landing: Path
+    account: str
+    crawls: Sequence[CommitRecord]
+
+    @property
+    def provider(self) -> str:
+        """The provider's slug."""
+        return self.crawls[0].provider
+
+    @cached_property
+    def records(self) -> list[str]:
+        """Files of leads: lists, single records, cohorts."""
+        return self._paths(lambda crawl: [] if crawl.stream == EVENT_STREAM else crawl.files)
+
+    @cached_property
+    def events(self) -> list[str]:
+        """Files of the audit log."""
+        return self._paths(lambda crawl: crawl.files if crawl.stream == EVENT_STREAM else [])
+
+    @cached_property
+    def seen(self) -> list[str]:
+        """Files of ids that were met but not landed."""
+        return self._paths(lambda crawl: crawl.seen_files)
+
+    @cached_property
+    def rejected(self) -> list[str]:
+        """Files of rejected records."""
+        return self._paths(lambda crawl: crawl.rejected_files)
+
+    def _paths(self, files_of: Callable[[CommitRecord], Sequence[LandedFile]]) -> list[str]:
+        return [str(self.landing / file.path) for crawl in self.crawls for file in files_of(crawl)]
+
+
+def read_catalog(landing: Path) -> Mapping[str, AccountFiles]:
+    """The files of every account that has landed anything, by name.
+
+    Raises `LoadError` naming a commit record that cannot be read.
+    """
+    catalog = {}
+    for account in accounts_with_landing(landing):
+        crawls = list(commit_records(landing, account))
+        if crawls:
+            catalog[account] = AccountFiles(landing, account, crawls)
+    return catalog
+
+
+def relative(landing: Path, file: str) -> str:
+    """The path of a landed file below the landing folder, as commit records write it."""
+    return Path(file).relative_to(landing).as_posix()

@@ -1,0 +1,164 @@
+"""Landed records with the columns that loading makes of them, in a database of their own.
+
+    landed files ──select──▶ landed ──map_<provider>, normalize──▶ observed ──▶ MappedRecord
+
+Belongs here: running the mapping of `lead_pipeline.normalized` over a few records. Does not
+belong here: the mapping itself, and what changed between records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import duckdb
+
+from lead_pipeline.errors import LoadError
+from lead_pipeline.normalized.cleaning import repair_json
+from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.stages import StageMapping
+from lead_pipeline.sql import read_sql
+
+JSON_COLUMNS = frozenset({"custom_fields"})
+"""Columns that hold a part of the payload as JSON."""
+_BOOKKEEPING = frozenset(
+    {
+        "observation", "file", "version_id", "lead_key", "provider", "account", "lead_id", "stream",
+        "fetched_at", "crawl_id", "page", "payload", "updated_at", "has_details",
+        # Follows from `email`, always.
+        "email_normalized",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MappedRecord:
+    """One landed record, where it lies, and its lead columns; times are UTC."""
+
+    account: str
+    lead_id: str
+    stream: str
+    file: str
+    crawl_id: str
+    page: int
+    fetched_at: datetime
+    updated_at: datetime
+    payload: str
+    has_details: bool
+    columns: Mapping[str, Any]
+    """By name; none of the keys, of `updated_at`, or of what only loading adds."""
+
+
+def mapped_records(
+    provider: str, files: Sequence[str], lead_ids: Sequence[str], stages: Sequence[StageMapping]
+) -> list[MappedRecord]:
+    """The records of these leads of one provider, in the order in which they came."""
+    if not files:
+        return []
+    with _observed(
+        provider, stages, "records_of_leads", files=list(files), lead_ids=list(lead_ids)
+    ) as connection:
+        cursor = connection.execute("select * from observed order by observation")
+        names = [column[0] for column in cursor.description or []]
+        rows = [
+            {name: in_utc(value) for name, value in zip(names, row, strict=True)}
+            for row in cursor.fetchall()
+        ]
+    return [_record(row) for row in rows]
+
+
+def leads_with_email(provider: str, files: Sequence[str], email: str) -> list[tuple[str, str]]:
+    """(account, lead id) of the provider's leads that have or had the email."""
+    if not files:
+        return []
+    pattern = f"%{re.sub('[^a-z0-9]+', '%', email.lower())}%"
+    with _observed(
+        provider, (), "records_naming_email", files=list(files), pattern=pattern
+    ) as connection:
+        return connection.execute(
+            read_sql("explain", "leads_with_email"), {"email": email}
+        ).fetchall()
+
+
+@cache
+def mapped_paths(provider: str) -> Mapping[str, str]:
+    """Which column takes which part of a payload: dotted path to column.
+
+    Read from the provider's mapping, so that there is one place that says so.
+    """
+    found = re.findall(r"\blead\.([\w.]+) as (\w+)", read_sql("normalized", f"map_{provider}"))
+    return {**dict(found), "created_at": "created_at"}
+
+
+def read_landed(
+    connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any
+) -> duckdb.DuckDBPyConnection:
+    """Execute `explain/sql/<name>.sql`, which reads landed files.
+
+    Raises `LoadError` naming the file that cannot be read.
+    """
+    try:
+        return connection.execute(read_sql("explain", name), parameters)
+    except duckdb.Error as error:
+        raise LoadError(
+            f"Landed files cannot be read ({type(error).__name__}: "
+            f"{str(error).splitlines()[0]}). Restore the file from a backup."
+        ) from None
+
+
+def in_utc(value: Any) -> Any:
+    """A time in UTC; anything else as it is."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+@contextmanager
+def _observed(
+    provider: str, stages: Sequence[StageMapping], selection: str, **parameters: Any
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with `observed`: what loading makes of the selected records."""
+    with closing(duckdb.connect()) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        session = Session(connection)
+        session.run("schema")
+        session.run("session")
+        session.insert("normalized.stages", [astuple(row) for row in stages])
+        read_landed(connection, selection, **parameters)
+        _repair(session)
+        session.execute(read_sql("explain", "landed"))
+        mapping = read_sql("normalized", f"map_{provider}")
+        session.execute(f"create or replace temp view mapped as {mapping}")
+        session.run("normalize")
+        yield connection
+
+
+def _repair(session: Session) -> None:
+    """Give records that DuckDB cannot read the JSON that loading maps in their place."""
+    broken = session.fetch(
+        "select rowid, raw_payload from landed_records where not json_valid(raw_payload)"
+    )
+    for rowid, payload in broken:
+        session.execute(
+            "update landed_records set repaired_payload = ? where rowid = ?",
+            [repair_json(payload), rowid],
+        )
+
+
+def _record(row: Mapping[str, Any]) -> MappedRecord:
+    return MappedRecord(
+        account=row["account"],
+        lead_id=row["lead_id"],
+        stream=row["stream"],
+        file=row["file"],
+        crawl_id=row["crawl_id"],
+        page=row["page"],
+        fetched_at=row["fetched_at"],
+        updated_at=row["updated_at"],
+        payload=row["payload"],
+        has_details=row["has_details"],
+        columns={name: value for name, value in row.items() if name not in _BOOKKEEPING},
+    )

@@ -1,0 +1,5 @@
+-- Leads of which some record has the email, also one from before a change.
+select distinct account, lead_id
+from observed
+where email_normalized = lower($email)
+order by all
