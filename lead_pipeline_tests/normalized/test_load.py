@@ -394,6 +394,7 @@ def _plans(draw: st.DrawFn, number: int) -> CrawlPlan:
             (
                 ("mega", "leads", _mega_records()),
                 ("vorel", "leads", _vorel_records()),
+                ("vorel", "stale_leads", _vorel_records()),
                 ("expert_ai_labs", "leads", _expert_records().map(listed)),
                 ("expert_ai_labs", "lead_details", _expert_records()),
                 ("expert_ai_labs", "lead_events", _events()),
