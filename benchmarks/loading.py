@@ -1,105 +1,110 @@
-"""Whether loading grows with the change and not with the history.
+"""How long a rebuild takes, and whether loading grows with the change and not with the history.
 
-The same number of changed leads is loaded on top of a small and of a large history, and the
-large history once more from scratch.
+A million landed versions of 200,000 leads are built from scratch; then the same number of new
+versions is loaded on top of a small and of a large history (five versions a lead in both).
+Each measurement is a process of its own, so that its peak of memory is its own too.
 """
 
 from __future__ import annotations
 
-import os
+import resource
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
-from lead_pipeline.console import show_table
-from lead_pipeline.landing.commits import CommitRecord, Window, new_crawl_id, save
-from lead_pipeline.landing.files import write_flush
-from lead_pipeline.landing.records import FiledPage, FiledRecord
+from benchmarks.landings import land_versions
+from lead_pipeline.console import say, show_table
 from lead_pipeline.normalized.load import load_landing
-from lead_pipeline.providers.base import Identity
-from lead_pipeline.sandbox.examples import mega_lead
-from lead_pipeline.settings import Settings, load_settings
+from lead_pipeline.settings import Settings
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-SMALL, LARGE, CHANGED = 20_000, 200_000, 1_000
-PAGE = 10_000
+VERSIONS_PER_LEAD = 5
+REBUILT_LEADS = 200_000
+SMALL_LEADS, LARGE_LEADS = 100_000, 1_000_000
+CHANGED = 10_000
+REPEATS = 3
+"""Changes are loaded so often, one after the other; the median is told."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One load: its seconds, and the peak of the process's memory in GB."""
+
+    seconds: float
+    memory: float
 
 
 def main() -> None:
-    """Print the table."""
-    small_full, small_change = _measure(SMALL)
-    large_full, large_change = _measure(LARGE)
+    """Print the tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        _rebuild(Path(folder) / "rebuilt")
+        small = _changes(Path(folder) / "small", SMALL_LEADS)
+        large = _changes(Path(folder) / "large", LARGE_LEADS)
     show_table(
-        f"Loading MEGA leads: from scratch, then {CHANGED:,} changed ones",
-        ["history", "from scratch s", "leads a second", "change s", "change / scratch"],
+        f"Load of {CHANGED:,} new versions, median of {REPEATS}",
+        ["history", "seconds", "GB"],
         [
-            _row(SMALL, small_full, small_change),
-            _row(LARGE, large_full, large_change),
-            [
-                "ratio",
-                round(large_full / small_full, 2),
-                None,
-                round(large_change / small_change, 2),
-                None,
-            ],
+            [f"{SMALL_LEADS * VERSIONS_PER_LEAD:,} versions", _round(small.seconds), small.memory],
+            [f"{LARGE_LEADS * VERSIONS_PER_LEAD:,} versions", _round(large.seconds), large.memory],
+            ["ratio", _round(large.seconds / small.seconds), None],
         ],
     )
 
 
-def _row(leads: int, full: float, change: float) -> list[object]:
-    return [
-        f"{leads:,}",
-        round(full, 2),
-        round(leads / full),
-        round(change, 2),
-        round(change / full, 3),
-    ]
-
-
-def _measure(leads: int) -> tuple[float, float]:
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["LEAD_PIPELINE_HOME"] = home
-        settings = load_settings()
-        _land(settings, 0, leads, START)
-        full = _timed_load(settings)
-        _land(settings, 0, CHANGED, START + timedelta(days=1))
-        return full, _timed_load(settings)
-
-
-def _timed_load(settings: Settings) -> float:
-    started = time.perf_counter()
-    load_landing(settings)
-    return time.perf_counter() - started
-
-
-def _land(settings: Settings, first: int, last: int, updated_at: datetime) -> None:
-    """Land leads as a crawl would have."""
-    now = datetime.now(UTC)
-    commit = CommitRecord(
-        crawl_id=new_crawl_id(now, "leads"),
-        account="mega",
-        provider="mega",
-        stream="leads",
-        window=Window(None, updated_at + timedelta(days=1)),
-        started_at=now,
+def _rebuild(home: Path) -> None:
+    rows = land_versions(home / "landing", range(REBUILT_LEADS), range(VERSIONS_PER_LEAD))
+    measured = _measure(home)
+    show_table(
+        "Rebuild from landing",
+        ["versions", "leads", "seconds", "versions a second", "GB"],
+        [
+            [
+                rows,
+                REBUILT_LEADS,
+                _round(measured.seconds),
+                round(rows / measured.seconds),
+                measured.memory,
+            ]
+        ],
     )
-    for page in _pages(first, last, updated_at, now):
-        flushed = write_flush(settings.landing_path, commit, [page])
-        commit.files += flushed.records
-    commit.complete, commit.state, commit.finished_at = True, "complete", now
-    save(settings.landing_path, commit)
 
 
-def _pages(first: int, last: int, updated_at: datetime, now: datetime) -> Iterator[FiledPage]:
-    for number, start in enumerate(range(first, last, PAGE), start=1):
-        records = [
-            FiledRecord(
-                Identity(str(lead), updated_at, START),
-                msgspec.json.encode(mega_lead(lead, START, updated_at, id=str(lead))).decode(),
-            )
-            for lead in range(start, min(start + PAGE, last))
-        ]
-        yield FiledPage(number, now, records, [], [], None)
+def _changes(home: Path, leads: int) -> Measured:
+    """Loads of `CHANGED` leads, spread over all, on top of a history of `leads`."""
+    say(f"Building a history of {leads * VERSIONS_PER_LEAD:,} versions …")
+    land_versions(home / "landing", range(leads), range(VERSIONS_PER_LEAD))
+    _measure(home)
+    loads = []
+    for repeat in range(REPEATS):
+        changed = range(repeat, leads, leads // CHANGED)
+        rounds = range(VERSIONS_PER_LEAD + repeat, VERSIONS_PER_LEAD + repeat + 1)
+        land_versions(home / "landing", changed, rounds, crawl=2 + repeat)
+        loads.append(_measure(home))
+    return sorted(loads, key=lambda load: load.seconds)[REPEATS // 2]
+
+
+def _measure(home: Path) -> Measured:
+    """Load what has landed below `home`, in a new process."""
+    command = [sys.executable, "-m", "benchmarks.loading", str(home)]
+    output = subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603
+    return msgspec.json.decode(output.splitlines()[-1], type=Measured)
+
+
+def _load_and_tell(home: Path) -> None:
+    started = time.perf_counter()
+    load_landing(Settings(home=home), tell=lambda message: None)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(msgspec.json.encode(Measured(seconds, round(peak / 1e6, 2))).decode())
+
+
+def _round(number: float) -> float:
+    return round(number, 2)
+
+
+if __name__ == "__main__":
+    _load_and_tell(Path(sys.argv[1]))

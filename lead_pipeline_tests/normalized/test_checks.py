@@ -157,7 +157,7 @@ def test_leads_that_vanished_before_the_last_full_crawl_do_not_make_up_for_lost_
     assert result.check("count_agrees_with_total").failures == 1
 
 
-def test_leads_created_after_the_crawl_began_do_not_make_up_for_lost_ones(
+def test_leads_first_met_after_the_crawl_do_not_make_up_for_lost_ones(
     landing: Landing,
 ) -> None:
     full_walk(landing, 3, 1, 2)

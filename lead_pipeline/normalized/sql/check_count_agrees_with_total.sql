@@ -1,7 +1,11 @@
 -- Accounts with fewer leads than the provider counted when its newest full crawl began. Counted
--- are leads that existed then and were met since, by that crawl or later.
+-- are leads that were known when it ended and have been met since it began, all by our clock.
 with newest_walks as (
-    select account, arg_max(started_at, started_at) as started_at, arg_max(total, started_at) as total
+    select
+        account,
+        max(started_at) as started_at,
+        arg_max(finished_at, started_at) as finished_at,
+        arg_max(total, started_at) as total
     from normalized.crawls
     where is_complete and is_full and total is not null
     group by account
@@ -15,8 +19,7 @@ counted as (
     left join normalized.leads as leads
         on leads.account = newest_walks.account
         and leads.last_seen_at >= newest_walks.started_at
-        -- Without a time of creation it may have existed.
-        and (leads.created_at <= newest_walks.started_at or leads.created_at is null)
+        and leads.first_seen_at <= newest_walks.finished_at
     group by all
 ),
 fewer as (
