@@ -31,6 +31,9 @@ COPIED_TABLES = ("leads", "lead_stage_history", "coverage")
 `coverage` moves to `meta`: how far the copied tables reach, not what has landed since.
 """
 
+INTERNAL_TABLES = ("lead_versions", "provider_stale_leads")
+"""Tables of which some columns go into the candidate's schema `internal`, for the models only."""
+
 
 def connect_utc(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """A connection whose session is in UTC; the caller closes it."""
@@ -47,6 +50,8 @@ def wal_of(path: Path) -> Path:
 def prepare_candidate(warehouse: Path, candidate: Path) -> None:
     """Make a new file at `candidate` with the warehouse's `COPIED_TABLES`, replacing any other.
 
+    Beside them, what models need of `INTERNAL_TABLES`; publishing drops it.
+
     Columns, types, NOT NULLs and comments stay as they are. The warehouse is opened
     read-only and closed again whatever happens; the caller holds its lock. Raises
     `PublishError` when the warehouse cannot be read or lacks a table.
@@ -60,13 +65,11 @@ def prepare_candidate(warehouse: Path, candidate: Path) -> None:
     discard_candidate(candidate)
     with closing(connect_utc(":memory:")) as connection:
         try:
-            connection.execute(f"attach {_literal(warehouse)} as warehouse (read_only)")
+            attach(connection, warehouse, "warehouse", options="read_only")
         except duckdb.Error as error:
             raise PublishError(f"The warehouse {warehouse} cannot be opened: {error}") from error
         _check_tables(connection, warehouse)
-        connection.execute(
-            f"attach {_literal(candidate)} as candidate (storage_version '{STORAGE_VERSION}')"
-        )
+        attach(connection, candidate, "candidate", options=f"storage_version '{STORAGE_VERSION}'")
         connection.execute("create schema candidate.normalized")
         connection.execute("use candidate.normalized")
         for (statement,) in connection.execute(
@@ -74,6 +77,16 @@ def prepare_candidate(warehouse: Path, candidate: Path) -> None:
         ).fetchall():
             connection.execute(statement)
         connection.execute(read_sql("bi", "move_coverage"))
+        connection.execute(read_sql("bi", "copy_internal"))
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, options: str = ""
+) -> None:
+    """Attach the DuckDB file at `path` as the database `name`, with ATTACH's `options`."""
+    # ATTACH takes no parameters.
+    literal = "'" + str(path).replace("'", "''") + "'"
+    connection.execute(f"attach {literal} as {name} {f'({options})' if options else ''}")
 
 
 def discard_candidate(candidate: Path) -> None:
@@ -111,13 +124,8 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> Non
             " where database_name = 'warehouse' and schema_name = 'normalized'"
         ).fetchall()
     }
-    if missing := [table for table in COPIED_TABLES if table not in found]:
+    if missing := [table for table in (*COPIED_TABLES, *INTERNAL_TABLES) if table not in found]:
         raise PublishError(
             f"The warehouse {warehouse} lacks normalized.{', normalized.'.join(missing)}. "
             "Build it again from landing: lead-pipeline rebuild."
         )
-
-
-def _literal(path: Path) -> str:
-    """The path as an SQL string; ATTACH takes no parameters."""
-    return "'" + str(path).replace("'", "''") + "'"

@@ -20,9 +20,17 @@ from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.locks import held
 
 PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
-TARGET_DIR = PROJECT_DIR / "target"
+TARGET_DIR = PROJECT_DIR / "target" / "pipeline"
+"""The pipeline's own artifacts; people's dbt writes beside them, at any time."""
 
-SOURCE_FILES = ("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "tests/**/*")
+SOURCE_FILES = (
+    "dbt_project.yml",
+    "profiles.yml",
+    "models/**/*",
+    "seeds/**/*",
+    "macros/**/*",
+    "tests/**/*",
+)
 
 CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
 """Names the file that dbt builds in; read by `profiles.yml`."""

@@ -39,6 +39,7 @@ from lead_pipeline.candidate import (
     prepare_candidate,
     row_counts,
 )
+from lead_pipeline.daily_history import seed_daily_history
 from lead_pipeline.dbt_project import (
     PROJECT_DIR,
     dbt_command,
@@ -50,7 +51,18 @@ from lead_pipeline.errors import PublishError
 from lead_pipeline.locks import held
 from lead_pipeline.publish import POOL
 from lead_pipeline.settings import load_settings
+from lead_pipeline.snapshot import keep_snapshot
 from lead_pipeline.sql import read_sql
+
+SOURCE_ASSETS = {
+    "leads": "leads",
+    "lead_stage_history": "lead_stage_history",
+    "lead_versions": "lead_versions",
+    # Two by-products of the load, in the same transaction as the leads.
+    "coverage": "leads",
+    "provider_stale_leads": "leads",
+}
+"""The asset that makes a source's table, below `normalized`."""
 
 FAILED = ("error", "fail", "runtime error")
 """What dbt says of a node that went wrong."""
@@ -60,10 +72,16 @@ class LeadPipelineTranslator(DagsterDbtTranslator):
     """Asset keys `<schema>/<name>` for sources and models alike, all in group `marts`."""
 
     def __init__(self) -> None:
-        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+        super().__init__(
+            DagsterDbtTranslatorSettings(
+                enable_source_tests_as_checks=True, enable_duplicate_source_asset_keys=True
+            )
+        )
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
-        """The schema and the name, as they stand in the file."""
+        """The schema and the name, as they stand in the file; a source's as in the warehouse."""
+        if dbt_resource_props["resource_type"] == "source":
+            return AssetKey(["normalized", SOURCE_ASSETS[dbt_resource_props["name"]]])
         return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
@@ -84,6 +102,13 @@ def build_dbt_assets() -> AssetsDefinition:
         with held(settings.publish_lock, "building the marts", context.log.info):
             with held(settings.warehouse_lock, "copying leads", context.log.info):
                 prepare_candidate(settings.warehouse_path, candidate)
+            keep_snapshot(candidate, settings.snapshot_path)
+            is_seeded = seed_daily_history(settings.published_path, candidate, manifest)
+            context.log.info(
+                "lead_daily_history goes on from the published file."
+                if is_seeded
+                else "lead_daily_history is computed from the beginning."
+            )
             yield from build_marts(context, candidate, manifest, translator)
 
     return dbt_models
@@ -104,7 +129,8 @@ def build_marts(
     target_path = candidate.parent / "dbt"
     target_path.joinpath("run_results.json").unlink(missing_ok=True)
     invocation = DbtCliInvocation.run(
-        args=dbt_command("build"),
+        # Unit tests are about the models, not about these leads: development and CI run them.
+        args=dbt_command("build", "--exclude-resource-type", "unit_test"),
         env=dbt_environment(target_path, candidate) | {"DBT_LOG_FORMAT": "json"},
         manifest=manifest,
         dagster_dbt_translator=translator,

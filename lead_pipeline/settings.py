@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.snapshot import snapshot_path
 
 PREFIX = "LEAD_PIPELINE_"
 
@@ -119,6 +120,11 @@ class Settings(BaseSettings):
     def candidate_path(self) -> Path:
         """Where a build is made and tested. Its file name, and so its catalog, is the same."""
         return self.home / "bi" / ".candidate" / "leads.duckdb"
+
+    @property
+    def snapshot_path(self) -> Path:
+        """A copy of what the last build read, for dbt's target `dev`."""
+        return snapshot_path(self.home)
 
     @property
     def dagster_home(self) -> Path:

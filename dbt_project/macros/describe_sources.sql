@@ -1,9 +1,10 @@
 {#- Writes the descriptions of the sources' tables and columns into the file as comments, as
     persist_docs does for models: BI users see the same words in `normalized` as in the YAML.
-    Target dev reads the sources from a file that it must not write. -#}
+    Target dev reads the sources from a file that it must not write; what is not in
+    `normalized` is not promised to readers, or describes itself. -#}
 {% macro describe_sources() %}
     {% if execute and target.name != "dev" and flags.WHICH in ["build", "run"] %}
-        {% for source in graph.sources.values() %}
+        {% for source in graph.sources.values() if source.schema == "normalized" %}
             {% set relation = source.relation_name %}
             {% do run_query(
                 "comment on table "

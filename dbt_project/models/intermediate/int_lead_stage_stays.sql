@@ -17,6 +17,7 @@ with
             evidence,
             row_number() over lead_stays as stay_number,
             lead(entered_at) over lead_stays as exited_at,
+            lead(entered_after) over lead_stays as exited_after,
             lead(entered_at) over lead_stays is null as is_current
         from stage_history
         where stage is distinct from previous_stage

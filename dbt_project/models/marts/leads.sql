@@ -1,15 +1,8 @@
 with
 
-    leads as (
-        select
-            *,
-            -- An account is read as a whole: a lead that a later crawl did not show again had
-            -- not changed. A missing lead is known up to when it was last seen.
-            case
-                when is_missing then last_seen_at else max(last_seen_at) over (partition by account)
-            end as stage_known_until
-        from {{ ref("stg_leads") }}
-    ),
+    leads as (select * from {{ ref("int_dated_leads") }}),
+
+    lead_persons as (select * from {{ ref("int_lead_persons") }}),
 
     current_stays as (select * from {{ ref("int_lead_stage_stays") }} where is_current),
 
@@ -21,6 +14,7 @@ with
             leads.provider,
             leads.account,
             leads.lead_id,
+            lead_persons.person_key,
             leads.tenant_id,
 
             leads.full_name,
@@ -47,9 +41,8 @@ with
             current_stays.entered_after as stage_entered_after,
             current_stays.evidence as stage_evidence,
             leads.stage_known_until,
-            greatest(
-                date_sub('day', current_stays.entered_at, leads.stage_known_until), 0
-            ) as days_in_stage,
+            {{ whole_days(seconds_between("current_stays.entered_at", "leads.stage_known_until")) }}
+            as days_in_stage,
             milestones.stage_changes,
             milestones.first_engaged_at,
             milestones.first_qualified_at,
@@ -78,6 +71,7 @@ with
         from leads
         left join current_stays using (lead_key)
         left join milestones using (lead_key)
+        left join lead_persons using (lead_key)
     )
 
 select *

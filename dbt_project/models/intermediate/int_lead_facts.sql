@@ -1,0 +1,63 @@
+-- What the marts that count leads have in common, once per lead. Leads without a source or an
+-- owner are counted under a name of their own, so that parts add up to the whole.
+with
+
+    leads as (select * from {{ ref("int_dated_leads") }}),
+
+    milestones as (select * from {{ ref("int_lead_milestones") }}),
+
+    quiet_leads as (select * from {{ ref("int_quiet_leads") }}),
+
+    breaches as (
+        select lead_key, count(*) filter (where is_open) as open_breaches
+        from {{ ref("int_stage_limit_breaches") }}
+        group by lead_key
+    ),
+
+    final as (
+        select
+            leads.lead_key,
+            leads.provider,
+            leads.account,
+            coalesce(nullif(trim(leads.source), ''), 'unknown') as source,
+            leads.account || ':' || coalesce(leads.owner_id, 'unassigned') as owner_key,
+            leads.owner_id,
+            case
+                when leads.owner_id is null then 'unassigned' else leads.owner_name
+            end as owner_name,
+            leads.owner_role,
+            leads.score,
+            leads.created_at,
+            leads.updated_at,
+            leads.data_until,
+            cast(date_trunc('week', leads.created_at at time zone 'UTC') as date) as cohort_week,
+            {{ seconds_between("leads.created_at", "leads.data_until") }} as observed_seconds,
+
+            leads.is_missing,
+            leads.stage not in ('won', 'lost', 'archived') as is_open,
+            leads.stage = 'won' as is_won,
+            leads.stage = 'lost' as is_lost,
+            leads.stage = 'unmapped' as is_unmapped,
+            milestones.furthest_rank >= 2 as has_reached_engaged,
+            milestones.furthest_rank >= 3 as has_reached_qualified,
+            milestones.furthest_rank >= 4 as has_reached_booked,
+            milestones.furthest_rank >= 5 as has_reached_won,
+            milestones.first_lost_at is not null as has_reached_lost,
+
+            milestones.first_response_at is not null as has_response,
+            {{ seconds_between("leads.created_at", "milestones.first_response_at") }}
+            as response_seconds,
+            {{ seconds_between("leads.created_at", "milestones.first_response_after") }}
+            as min_response_seconds,
+            {{ seconds_between("leads.created_at", "milestones.first_won_at") }} as seconds_to_win,
+
+            quiet_leads.is_stale,
+            coalesce(breaches.open_breaches, 0) > 0 as has_open_breach
+        from leads
+        left join milestones using (lead_key)
+        left join quiet_leads using (lead_key)
+        left join breaches using (lead_key)
+    )
+
+select *
+from final
