@@ -1,3 +1,4 @@
+{{ config(materialized="table") }}
 -- What the marts that count leads have in common, once per lead. Leads without a source or an
 -- owner are counted under a name of their own, so that parts add up to the whole.
 with

@@ -46,9 +46,13 @@ with
             provider_stage,
             provider_status,
             stage_number,
-            date_sub(
-                'day', stage_entered_at, cast(date_day + 1 as timestamp) at time zone 'UTC'
-            ) as days_in_stage,
+            {{
+                whole_days(
+                    seconds_between(
+                        "stage_entered_at", "(cast(date_day + 1 as timestamp) at time zone 'UTC')"
+                    )
+                )
+            }} as days_in_stage,
             evidence,
             score,
             owner_id,

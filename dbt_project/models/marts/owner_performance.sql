@@ -9,8 +9,8 @@ with
             any_value(account) as account,
             any_value(owner_id) as owner_id,
             -- An owner can have been renamed; the newest lead has the present name.
-            arg_max_null(owner_name, (updated_at, lead_key)) as owner_name,
-            arg_max_null(owner_role, (updated_at, lead_key)) as owner_role,
+            arg_max(owner_name, (updated_at, lead_key)) as owner_name,
+            arg_max(owner_role, (updated_at, lead_key)) as owner_role,
             count(*) as leads,
             count(*) filter (where is_missing) as leads_missing,
             count(*) filter (where is_open) as leads_open,

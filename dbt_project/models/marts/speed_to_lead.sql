@@ -16,7 +16,7 @@ with
             source,
             owner_key,
             -- An owner can have been renamed; the newest lead has the present name.
-            arg_max_null(owner_name, (updated_at, lead_key)) as owner_name,
+            arg_max(owner_name, (updated_at, lead_key)) as owner_name,
             count(*) as leads,
             count(*) filter (where has_response) as leads_responded,
             count(*) filter (

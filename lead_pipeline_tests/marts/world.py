@@ -1,0 +1,386 @@
+"""Invented histories of several hundred leads, as loading would have written them.
+
+Belongs here: leads of four accounts with everything that makes marts go wrong (stages that come
+back, leads that vanish, unknown creations, several records of one person, switchboards), and
+how such a world changes from one night to the next. Does not belong here: landed files, and
+what the marts should make of it (`reference`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pandas as pd
+
+from lead_pipeline.candidate import connect_utc
+from lead_pipeline_tests.sample_warehouse import SCHEMA
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+ACCOUNTS = {
+    "mega": "mega",
+    "expert_ai_labs": "expert_ai_labs",
+    "vorel": "vorel",
+    "vorel_eu": "vorel",
+}
+STAGES = {
+    "new": ("new",),
+    "engaged": ("contacted", "follow_up"),
+    "qualified": ("qualified", "proposal"),
+    "booked": ("appointment",),
+    "won": ("won",),
+    "lost": ("lost",),
+    "nurture": ("nurture",),
+    "archived": ("archived",),
+    "unmapped": ("???",),
+}
+SOURCES = ("facebook", "website", "referral", None, "  ")
+SWITCHBOARD = "+15550000000"
+
+Change = Callable[["InventedLead", datetime], "InventedLead"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage that a lead was in, from one of several possible moments on."""
+
+    stage: str
+    provider_stage: str
+    entered_at: datetime
+    entered_after: datetime | None
+    evidence: str
+    provider_status: str | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A state in which a lead was observed."""
+
+    updated_at: datetime
+    last_seen_at: datetime
+    score: float | None
+    owner: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class InventedLead:
+    """A lead with all that is known of it."""
+
+    account: str
+    lead_id: str
+    created_at: datetime | None
+    steps: tuple[Step, ...]
+    versions: tuple[Version, ...]
+    source: str | None = None
+    full_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    last_interaction_at: datetime | None = None
+    missing_since: datetime | None = None
+    is_listed: bool | None = None
+    """Whether Vorel's newest list of stale leads has it; None: it was never listed."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.account}:{self.lead_id}"
+
+    @property
+    def updated_at(self) -> datetime:
+        return max(version.updated_at for version in self.versions)
+
+    @property
+    def last_seen_at(self) -> datetime:
+        return max(version.last_seen_at for version in self.versions)
+
+
+@dataclass
+class World:
+    """All leads of all accounts, at one night's end."""
+
+    random: Random
+    leads: dict[str, InventedLead] = field(default_factory=dict)
+    complete_through: dict[str, datetime | None] = field(default_factory=dict)
+    count: int = 0
+
+    @classmethod
+    def invent(cls, leads: int, days: int, seed: int) -> World:
+        """A world of `leads` leads after its first `days` days."""
+        world = cls(Random(seed))  # noqa: S311 - not a secret
+        night = BEGIN + timedelta(days=days)
+        for _ in range(leads):
+            world._add_lead(BEGIN, night)
+        world._tell_coverage(night)
+        return world
+
+    def live_on(self, days: int) -> None:
+        """Let `days` days pass: new leads, new stages, late evidence, erasures, corrections."""
+        first = max(lead.updated_at for lead in self.leads.values())
+        night = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
+        for key in self.random.sample(sorted(self.leads), len(self.leads) // 6):
+            lead = self.leads[key]
+            changes: list[Change] = [
+                self._move_on,
+                self._learn_of_an_earlier_stage,
+                self._observe,
+                self._vanish,
+                self._remap,
+            ]
+            change = self.random.choice(changes)
+            self.leads[key] = change(lead, night)
+        for key in self.random.sample(sorted(self.leads), 2):
+            del self.leads[key]
+        for _ in range(len(self.leads) // 20):
+            self._add_lead(night - timedelta(days=3), night)
+        self._tell_coverage(night)
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The warehouse's tables, by name."""
+        return {
+            "leads": pd.DataFrame([self._lead_row(lead) for lead in self.leads.values()]),
+            "lead_stage_history": pd.DataFrame(
+                [row for lead in self.leads.values() for row in self._history_rows(lead)]
+            ),
+            "lead_versions": pd.DataFrame(
+                [row for lead in self.leads.values() for row in self._version_rows(lead)]
+            ),
+            "coverage": pd.DataFrame(
+                [
+                    {"account": account, "provider": ACCOUNTS[account], "complete_through": through}
+                    for account, through in self.complete_through.items()
+                ]
+            ),
+            "provider_stale_leads": pd.DataFrame(
+                [
+                    {
+                        "lead_key": lead.key,
+                        "account": lead.account,
+                        "provider": "vorel",
+                        "lead_id": lead.lead_id,
+                        "first_listed_at": lead.last_seen_at - timedelta(days=2),
+                        "last_listed_at": lead.last_seen_at,
+                        "is_listed": lead.is_listed,
+                    }
+                    for lead in self.leads.values()
+                    if lead.is_listed is not None
+                ]
+            ),
+        }
+
+    def write_warehouse(self, path: Path) -> Path:
+        """Write a new warehouse file that holds this world."""
+        path.unlink(missing_ok=True)
+        with closing(connect_utc(path)) as connection:
+            connection.execute(SCHEMA)
+            for name, frame in self.frames().items():
+                if len(frame):
+                    connection.register("frame", frame)
+                    connection.execute(f"insert into normalized.{name} by name from frame")
+                    connection.unregister("frame")
+        return path
+
+    def _add_lead(self, after: datetime, before: datetime) -> None:
+        random = self.random
+        self.count += 1
+        account = random.choice(sorted(ACCOUNTS))
+        created_at = self._moment(after, before)
+        person = random.randrange(self.count // 2 + 3)
+        is_created_known = random.random() > 0.06
+        exact = account == "expert_ai_labs"
+        steps = [
+            Step(
+                "new",
+                "new",
+                created_at,
+                created_at if is_created_known else None,
+                "created" if is_created_known else "observed",
+            )
+        ]
+        lead = InventedLead(
+            account=account,
+            lead_id=f"{self.count:05}",
+            created_at=created_at if is_created_known else None,
+            steps=tuple(steps),
+            versions=(self._version(created_at, None, account),),
+            source=random.choice(SOURCES),
+            full_name=random.choice([f"Ada  {person}", f"ADA {person}", None]),
+            email=random.choice(
+                [f"ada{person}@example.com", "info@example.com", f"ada{person}+x@example.org", None]
+            ),
+            phone=random.choice([f"+1555{person:07}", SWITCHBOARD, None, None]),
+        )
+        for _ in range(random.randrange(6)):
+            lead = self._move_on(lead, before, exact=exact)
+        if random.random() < 0.08:
+            lead = self._vanish(lead, before)
+        if lead.account == "vorel" and random.random() < 0.3:
+            lead = replace(lead, is_listed=random.random() < 0.7)
+        if lead.account == "mega" and random.random() < 0.4:
+            lead = replace(lead, last_interaction_at=self._moment(created_at, before))
+        self.leads[lead.key] = lead
+
+    def _move_on(
+        self, lead: InventedLead, before: datetime, *, exact: bool | None = None
+    ) -> InventedLead:
+        last = lead.steps[-1].entered_at
+        if last >= before:
+            return lead
+        entered_at = self._moment(last, before)
+        is_exact = self.random.random() < 0.5 if exact is None else exact
+        step = self._step(entered_at, self._moment(last, entered_at), is_exact=is_exact)
+        version = self._version(entered_at, lead.versions[-1], lead.account)
+        return replace(lead, steps=(*lead.steps, step), versions=(*lead.versions, version))
+
+    def _learn_of_an_earlier_stage(self, lead: InventedLead, before: datetime) -> InventedLead:
+        """Late evidence: an interval between two others, so that the later ones are renumbered."""
+        if len(lead.steps) < 2:
+            return self._observe(lead, before)
+        place = self.random.randrange(1, len(lead.steps))
+        entered_at = self._moment(lead.steps[place - 1].entered_at, lead.steps[place].entered_at)
+        step = self._step(entered_at, entered_at, is_exact=True)
+        later = lead.steps[place]
+        if later.entered_after is not None and later.evidence == "observed":
+            later = replace(later, entered_after=max(later.entered_after, entered_at))
+        return replace(lead, steps=(*lead.steps[:place], step, later, *lead.steps[place + 1 :]))
+
+    def _observe(self, lead: InventedLead, before: datetime) -> InventedLead:
+        """A new version in the same stage, with another score and perhaps another owner."""
+        moment = self._moment(lead.updated_at, before)
+        return replace(
+            lead,
+            versions=(*lead.versions, self._version(moment, lead.versions[-1], lead.account)),
+        )
+
+    def _vanish(self, lead: InventedLead, before: datetime) -> InventedLead:
+        return replace(
+            lead,
+            missing_since=None
+            if lead.missing_since
+            else self._moment(lead.last_seen_at, before + timedelta(days=1)),
+        )
+
+    def _remap(self, lead: InventedLead, before: datetime) -> InventedLead:
+        """As after an edit of stages.csv: the same provider stage is another stage."""
+        place = self.random.randrange(len(lead.steps))
+        step = replace(lead.steps[place], stage=self.random.choice(sorted(STAGES)))
+        return replace(lead, steps=(*lead.steps[:place], step, *lead.steps[place + 1 :]))
+
+    def _step(self, entered_at: datetime, after: datetime, *, is_exact: bool) -> Step:
+        stage = self.random.choice(["engaged", "engaged", "qualified", "booked", *STAGES])
+        status = self.random.choice([None, None, "active"])
+        return Step(
+            stage,
+            self.random.choice(STAGES[stage]),
+            entered_at,
+            entered_at if is_exact else after,
+            "audit_log" if is_exact else "observed",
+            status,
+        )
+
+    def _version(self, moment: datetime, last: Version | None, account: str) -> Version:
+        owner = last.owner if last else None
+        if account == "mega" and self.random.random() < 0.5:
+            number = self.random.randrange(4)
+            owner = self.random.choice([None, (f"o{number}", f"Owner {number}")])
+        return Version(
+            moment,
+            moment + timedelta(hours=self.random.randrange(1, 30)),
+            self.random.choice([None, 10.0, 55.5, 90.0]),
+            owner,
+        )
+
+    def _moment(self, after: datetime, before: datetime) -> datetime:
+        """A moment in [after, before], often a midnight, often the start itself."""
+        if before <= after:
+            return after
+        kind = self.random.random()
+        if kind < 0.1:
+            return after
+        moment = after + (before - after) * (self.random.random() ** 3)
+        if kind < 0.3:
+            midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+            return max(midnight, after)
+        return moment
+
+    def _tell_coverage(self, night: datetime) -> None:
+        self.complete_through = {
+            "mega": night,
+            "expert_ai_labs": night - timedelta(days=30),
+            "vorel": None,
+        }
+
+    def _lead_row(self, lead: InventedLead) -> dict[str, object]:
+        current, newest = lead.steps[-1], lead.versions[-1]
+        return {
+            "lead_key": lead.key,
+            "provider": ACCOUNTS[lead.account],
+            "account": lead.account,
+            "lead_id": lead.lead_id,
+            "full_name": lead.full_name,
+            "email": lead.email,
+            "email_normalized": lead.email,
+            "phone": lead.phone,
+            "phone_e164": lead.phone,
+            "source": lead.source,
+            "provider_status": current.provider_status,
+            "provider_stage": current.provider_stage,
+            "stage": current.stage,
+            "score": newest.score,
+            "owner_id": newest.owner[0] if newest.owner else None,
+            "owner_name": newest.owner[1] if newest.owner else None,
+            "owner_role": "Closer" if newest.owner and newest.owner[0] == "o1" else None,
+            "last_interaction_at": lead.last_interaction_at,
+            "created_at": lead.created_at,
+            "updated_at": lead.updated_at,
+            "first_seen_at": lead.versions[0].last_seen_at,
+            "last_seen_at": lead.last_seen_at,
+            "missing_since": lead.missing_since,
+        }
+
+    def _history_rows(self, lead: InventedLead) -> list[dict[str, object]]:
+        ends = [step.entered_at for step in lead.steps[1:]]
+        return [
+            {
+                "lead_key": lead.key,
+                "provider": ACCOUNTS[lead.account],
+                "account": lead.account,
+                "lead_id": lead.lead_id,
+                "stage_number": number,
+                "stage": step.stage,
+                "provider_status": step.provider_status,
+                "provider_stage": step.provider_stage,
+                "entered_at": step.entered_at,
+                "entered_after": step.entered_after,
+                "exited_at": end,
+                "is_current": end is None,
+                "evidence": step.evidence,
+            }
+            for number, (step, end) in enumerate(zip(lead.steps, [*ends, None], strict=True), 1)
+        ]
+
+    def _version_rows(self, lead: InventedLead) -> list[dict[str, object]]:
+        return [
+            {
+                "version_id": f"{lead.key}/{number:03}",
+                "lead_key": lead.key,
+                "provider": ACCOUNTS[lead.account],
+                "account": lead.account,
+                "lead_id": lead.lead_id,
+                "score": version.score,
+                "owner_id": version.owner[0] if version.owner else None,
+                "owner_name": version.owner[1] if version.owner else None,
+                "updated_at": version.updated_at,
+                "first_seen_at": version.last_seen_at,
+                "last_seen_at": version.last_seen_at,
+                "has_details": False,
+                "stream": "leads",
+                "crawl_id": "crawl",
+                "page": 1,
+                "fetched_at": version.last_seen_at,
+                "payload": "{}",
+            }
+            for number, version in enumerate(lead.versions, 1)
+        ]
