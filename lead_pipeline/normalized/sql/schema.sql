@@ -227,15 +227,3 @@ create table normalized.lead_stage_history (
 );
 comment on table normalized.lead_stage_history is
     'One row per stage interval of a lead; the intervals of a lead are contiguous and the newest is open.';
-
-create table if not exists normalized.provider_stale_leads (
-    lead_key varchar not null,
-    account varchar not null,
-    provider varchar not null,
-    lead_id varchar not null,
-    first_listed_at timestamptz not null,
-    last_listed_at timestamptz not null,
-    is_listed boolean not null
-);
-comment on table normalized.provider_stale_leads is
-    'One row per lead that a crawl of a provider''s own stale leads has listed.';
