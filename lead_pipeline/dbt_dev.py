@@ -42,7 +42,11 @@ class Plugin(BasePlugin):
         self._has_turn = False
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        """Before the file is opened: wait for another dbt that has it, to the end of this one."""
+        """Before the file is opened: find the leads, then wait for another dbt that has the file.
+
+        The file is this process's until its end. Raises `DbtRuntimeError` without leads to read.
+        """
+        self._snapshot = find_snapshot(os.environ, REPOSITORY)
         path = Path(creds.path).resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         if not self._has_turn:
@@ -51,9 +55,8 @@ class Plugin(BasePlugin):
             self._has_turn = True
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Attach the snapshot; raises `DbtRuntimeError` when there is none."""
-        snapshot = find_snapshot(os.environ, REPOSITORY)
-        attach(conn, snapshot, "snapshot", options="read_only")
+        """Attach the snapshot."""
+        attach(conn, self._snapshot, "snapshot", options="read_only")
 
 
 def find_snapshot(environment: Mapping[str, str], repository: Path) -> Path:

@@ -93,7 +93,13 @@ def test_candidate_replaces_what_an_earlier_build_left(tmp_path: Path, candidate
     prepare_candidate(tmp_path / "warehouse.duckdb", candidate)
     assert read(
         candidate, "select schema_name || '.' || table_name from duckdb_tables() order by all"
-    ) == [("meta.coverage",), ("normalized.lead_stage_history",), ("normalized.leads",)]
+    ) == [
+        ("internal.lead_versions",),
+        ("internal.provider_stale_leads",),
+        ("meta.coverage",),
+        ("normalized.lead_stage_history",),
+        ("normalized.leads",),
+    ]
 
 
 def test_candidate_is_copied_from_paths_with_quotes(tmp_path: Path) -> None:

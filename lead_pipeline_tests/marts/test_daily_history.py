@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def by_key(rows: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def nights(folder: Path) -> Iterator[list[tuple[World, Path]]]:
+def nights(folder: Path) -> list[tuple[World, Path]]:
     """Builds of four nights, each on the one before; before the last one, time was turned back."""
     world = World.invent(leads=150, days=40, seed=7)
     builds: list[Path] = []
@@ -60,7 +59,7 @@ def nights(folder: Path) -> Iterator[list[tuple[World, Path]]]:
         found = by_key(rows_of(candidate, DAYS))
         assert found == by_key(Reference(world.frames()).lead_daily_history()), f"night {night}"
         builds.append(candidate)
-    yield [(world, path) for path in builds]
+    return [(world, path) for path in builds]
 
 
 def test_nights_in_a_row_give_the_same_rows_as_one_computation_of_everything(
@@ -81,7 +80,7 @@ def test_rows_of_leads_whose_history_did_not_change_are_kept(
     marked = folder / "marked.duckdb"
     marked.write_bytes(last.read_bytes())
     with closing(connect_utc(marked)) as connection:
-        connection.execute(f"update {DAYS} set evidence = 'kept'")
+        connection.execute("update marts.lead_daily_history set evidence = 'kept'")
     world.live_on(1)
     candidate = prepare(world, folder, "after_mark")
     assert build(candidate, marked)
