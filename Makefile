@@ -6,7 +6,7 @@ READER := .venv-oldest-reader
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types definitions dev format screenshot bench clean
+.PHONY: help setup demo test lint types definitions dev format docs screenshot bench clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ format: setup  ## Format Python and SQL
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfmt --quiet dbt_project
+
+docs: setup  ## Write docs/marts.md anew from the marts' YAML
+	$(BIN)/python docs/write_marts.py
 
 screenshot: setup  ## Take docs/asset_graph.png anew (needs Debian's chromium)
 	$(BIN)/python docs/take_screenshot.py

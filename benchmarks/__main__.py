@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import crawling, loading
+from benchmarks import crawling, daily_history, loading
 
-BENCHMARKS = {"crawling": crawling.main, "loading": loading.main}
+BENCHMARKS = {
+    "crawling": crawling.main,
+    "loading": loading.main,
+    "daily_history": daily_history.main,
+}
 
 
 def main() -> None:

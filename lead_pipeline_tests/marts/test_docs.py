@@ -1,0 +1,58 @@
+"""docs/marts.md and the project's own conventions, held against the manifest."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from lead_pipeline import dbt_project
+
+DOCS = dbt_project.PROJECT_DIR.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    return dbt_project.load_manifest()
+
+
+def models(manifest: Mapping[str, Any], *layers: str) -> dict[str, Any]:
+    return {
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] in layers
+    }
+
+
+def test_page_of_marts_is_the_one_that_the_yaml_gives(manifest: dict[str, Any]) -> None:
+    render = runpy.run_path(str(DOCS / "write_marts.py"))["render"]
+    assert DOCS.joinpath("marts.md").read_text("utf-8") == render(manifest), "run `make docs`"
+
+
+def test_what_readers_get_has_contracts_descriptions_and_a_grain(manifest: dict[str, Any]) -> None:
+    for name, model in models(manifest, "marts", "meta").items():
+        assert model["config"]["contract"]["enforced"], name
+        assert model["description"].startswith("One row per "), name
+        for column, facts in model["columns"].items():
+            assert facts["description"], f"{name}.{column}"
+            assert facts["data_type"], f"{name}.{column}"
+
+
+def test_every_mart_has_a_unit_test(
+    manifest: dict[str, Any],
+) -> None:
+    tested = {test["model"] for test in manifest["unit_tests"].values()}
+    assert models(manifest, "marts").keys() - tested == set()
+
+
+def test_every_mart_reaches_the_published_file_in_the_exposure(manifest: dict[str, Any]) -> None:
+    [exposure] = manifest["exposures"].values()
+    marts = {model["unique_id"] for model in models(manifest, "marts").values()}
+    assert set(exposure["depends_on"]["nodes"]) == marts
+
+
+def test_singular_tests_say_what_a_returned_row_means() -> None:
+    for path in (dbt_project.PROJECT_DIR / "tests").glob("*.sql"):
+        assert path.read_text("utf-8").startswith("-- Each returned row is "), path.name
