@@ -6,11 +6,9 @@ changed: from the published days, and again from nothing.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import tempfile
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -36,7 +34,7 @@ from (select number, md5(number::varchar) as lead_id from range($leads) as leads
     range(1, 4) as steps(step);
 insert into normalized.lead_versions by name
 select
-    lead_key || stage_number as version_id, * exclude (is_current, exited_at, evidence,
+    cast(md5(lead_key || stage_number) as uuid) as version_id, * exclude (is_current, exited_at, evidence,
     entered_after, stage_number, entered_at), stage_number * 10.0 as score,
     'owner ' || stage_number as owner_id, 'Owner ' || stage_number as owner_name,
     entered_at as updated_at, entered_at as first_seen_at,
@@ -67,16 +65,16 @@ def main() -> None:
         first = _candidate(folder, "first", night=0)
         full = _build(first)
         second = _candidate(folder, "second", night=1)
-        start = time.monotonic()
+        start = _cpu_seconds()
         assert seed_daily_history(first, second, dbt_project.load_manifest())  # noqa: S101
-        seeding = time.monotonic() - start
+        seeding = _cpu_seconds() - start
         incremental = _build(second)
         anew = _build(_candidate(folder, "anew", night=1))
         with closing(connect_utc(second, read_only=True)) as connection:
             rows = row_counts(connection)["marts.lead_daily_history"]
     show_table(
         f"lead_daily_history: {LEADS:,} leads, {rows:,} rows, one lead in {CHANGED_ONE_IN} changed",
-        ["build", "copy s", "models s", "both s", "both / from nothing"],
+        ["build", "copy CPU s", "dbt CPU s", "both", "both / from nothing"],
         [
             ["first, from nothing", None, round(full, 1), round(full, 1), None],
             ["a night later, from nothing", None, round(anew, 1), round(anew, 1), 1.0],
@@ -108,7 +106,8 @@ def _candidate(folder: Path, name: str, *, night: int) -> Path:
 
 
 def _build(candidate: Path) -> float:
-    """Seconds that dbt spends in the models of the daily history, without its own start."""
+    """CPU seconds of dbt for the models of the daily history, its own start included."""
+    before = _cpu_seconds()
     target = candidate.parent / candidate.stem
     subprocess.run(  # noqa: S603
         dbt_project.dbt_command("run", "--quiet", "--select", "+lead_history_digests"),
@@ -116,5 +115,10 @@ def _build(candidate: Path) -> float:
         cwd=dbt_project.PROJECT_DIR,
         check=True,
     )
-    results = json.loads((target / "run_results.json").read_bytes())["results"]
-    return float(sum(result["execution_time"] for result in results))
+    return _cpu_seconds() - before
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those that it has waited for: other work does not disturb them."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

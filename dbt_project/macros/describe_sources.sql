@@ -4,18 +4,19 @@
     `normalized` is not promised to readers, or describes itself. -#}
 {% macro describe_sources() %}
     {% if execute and target.name != "dev" and flags.WHICH in ["build", "run"] %}
+        {% set comments = [] %}
         {% for source in graph.sources.values() if source.schema == "normalized" %}
-            {% set relation = source.relation_name %}
-            {% do run_query(
+            {% set table = source.relation_name %}
+            {% do comments.append(
                 "comment on table "
-                ~ relation
+                ~ table
                 ~ " is "
                 ~ duckdb_escape_comment(source.description)
             ) %}
             {% for column in source.columns.values() %}
-                {% do run_query(
+                {% do comments.append(
                     "comment on column "
-                    ~ relation
+                    ~ table
                     ~ "."
                     ~ adapter.quote(column.name)
                     ~ " is "
@@ -23,5 +24,6 @@
                 ) %}
             {% endfor %}
         {% endfor %}
+        {% do run_query(comments | join(";\n")) %}
     {% endif %}
 {% endmacro %}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from uuid import NAMESPACE_URL, uuid5
 
 import pandas as pd
 
@@ -364,7 +365,7 @@ class World:
     def _version_rows(self, lead: InventedLead) -> list[dict[str, object]]:
         return [
             {
-                "version_id": f"{lead.key}/{number:03}",
+                "version_id": str(uuid5(NAMESPACE_URL, f"{lead.key}/{number}")),
                 "lead_key": lead.key,
                 "provider": ACCOUNTS[lead.account],
                 "account": lead.account,

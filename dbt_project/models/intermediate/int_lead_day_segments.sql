@@ -82,7 +82,10 @@ with
             intervals.stage,
             intervals.provider_stage,
             intervals.provider_status,
-            intervals.stage_entered_at,
+            -- From here to a day's end are as many whole days as lie between the dates: what begins
+            -- at midnight fills its first day.
+            {{ utc_date("(intervals.stage_entered_at - interval 1 microsecond)") }}
+            as stage_entered_day,
             intervals.evidence,
             versions_at_days_end.score,
             versions_at_days_end.owner_id,

@@ -46,13 +46,7 @@ with
             provider_stage,
             provider_status,
             stage_number,
-            {{
-                whole_days(
-                    seconds_between(
-                        "stage_entered_at", "(cast(date_day + 1 as timestamp) at time zone 'UTC')"
-                    )
-                )
-            }} as days_in_stage,
+            date_day - stage_entered_day as days_in_stage,
             evidence,
             score,
             owner_id,
