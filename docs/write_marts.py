@@ -1,4 +1,4 @@
-"""Write docs/marts.md: the text of marts_head.md, then each mart's columns from its YAML."""
+"""Write the last chapter of docs/marts.md: each mart's columns, from its YAML."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from lead_pipeline.dbt_project import load_manifest
 
-DOCS = Path(__file__).parent
+PAGE = Path(__file__).parent / "marts.md"
+CHAPTER = "## Columns\n\n"
 
 
 def render(manifest: Mapping[str, Any]) -> str:
-    """The page, with the marts in the order of its first table."""
-    head = DOCS.joinpath("marts_head.md").read_text("utf-8")
+    """The page as it should be, with the marts in the order of its first table."""
+    head = PAGE.read_text("utf-8").partition(CHAPTER)[0] + CHAPTER
     models = {
         node["name"]: node
         for node in manifest["nodes"].values()
@@ -46,4 +47,4 @@ def _table(model: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    DOCS.joinpath("marts.md").write_text(render(load_manifest()), "utf-8")
+    PAGE.write_text(render(load_manifest()), "utf-8")

@@ -14,20 +14,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from uuid import NAMESPACE_URL, uuid5
 
 import pandas as pd
 
 from lead_pipeline.candidate import connect_utc
+from lead_pipeline_tests.marts.invented_leads import (
+    ACCOUNTS,
+    InventedLead,
+    Step,
+    Version,
+    history_rows,
+    lead_row,
+    version_rows,
+)
 from lead_pipeline_tests.sample_warehouse import SCHEMA
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-ACCOUNTS = {
-    "mega": "mega",
-    "expert_ai_labs": "expert_ai_labs",
-    "vorel": "vorel",
-    "vorel_eu": "vorel",
-}
 STAGES = {
     "new": ("new",),
     "engaged": ("contacted", "follow_up"),
@@ -43,59 +45,6 @@ SOURCES = ("facebook", "website", "referral", None, "  ")
 SWITCHBOARD = "+15550000000"
 
 Change = Callable[["InventedLead", datetime], "InventedLead"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """A stage that a lead was in, from one of several possible moments on."""
-
-    stage: str
-    provider_stage: str
-    entered_at: datetime
-    entered_after: datetime | None
-    evidence: str
-    provider_status: str | None = None
-
-
-@dataclass(frozen=True)
-class Version:
-    """A state in which a lead was observed."""
-
-    updated_at: datetime
-    last_seen_at: datetime
-    score: float | None
-    owner: tuple[str, str] | None
-
-
-@dataclass(frozen=True)
-class InventedLead:
-    """A lead with all that is known of it."""
-
-    account: str
-    lead_id: str
-    created_at: datetime | None
-    steps: tuple[Step, ...]
-    versions: tuple[Version, ...]
-    source: str | None = None
-    full_name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    last_interaction_at: datetime | None = None
-    missing_since: datetime | None = None
-    is_listed: bool | None = None
-    """Whether Vorel's newest list of stale leads has it; None: it was never listed."""
-
-    @property
-    def key(self) -> str:
-        return f"{self.account}:{self.lead_id}"
-
-    @property
-    def updated_at(self) -> datetime:
-        return max(version.updated_at for version in self.versions)
-
-    @property
-    def last_seen_at(self) -> datetime:
-        return max(version.last_seen_at for version in self.versions)
 
 
 @dataclass
@@ -141,12 +90,12 @@ class World:
     def frames(self) -> dict[str, pd.DataFrame]:
         """The warehouse's tables, by name."""
         return {
-            "leads": pd.DataFrame([self._lead_row(lead) for lead in self.leads.values()]),
+            "leads": pd.DataFrame([lead_row(lead) for lead in self.leads.values()]),
             "lead_stage_history": pd.DataFrame(
-                [row for lead in self.leads.values() for row in self._history_rows(lead)]
+                [row for lead in self.leads.values() for row in history_rows(lead)]
             ),
             "lead_versions": pd.DataFrame(
-                [row for lead in self.leads.values() for row in self._version_rows(lead)]
+                [row for lead in self.leads.values() for row in version_rows(lead)]
             ),
             "coverage": pd.DataFrame(
                 [
@@ -312,76 +261,3 @@ class World:
             "expert_ai_labs": night - timedelta(days=30),
             "vorel": None,
         }
-
-    def _lead_row(self, lead: InventedLead) -> dict[str, object]:
-        current, newest = lead.steps[-1], lead.versions[-1]
-        return {
-            "lead_key": lead.key,
-            "provider": ACCOUNTS[lead.account],
-            "account": lead.account,
-            "lead_id": lead.lead_id,
-            "full_name": lead.full_name,
-            "email": lead.email,
-            "email_normalized": lead.email,
-            "phone": lead.phone,
-            "phone_e164": lead.phone,
-            "source": lead.source,
-            "provider_status": current.provider_status,
-            "provider_stage": current.provider_stage,
-            "stage": current.stage,
-            "score": newest.score,
-            "owner_id": newest.owner[0] if newest.owner else None,
-            "owner_name": newest.owner[1] if newest.owner else None,
-            "owner_role": "Closer" if newest.owner and newest.owner[0] == "o1" else None,
-            "last_interaction_at": lead.last_interaction_at,
-            "created_at": lead.created_at,
-            "updated_at": lead.updated_at,
-            "first_seen_at": lead.versions[0].last_seen_at,
-            "last_seen_at": lead.last_seen_at,
-            "missing_since": lead.missing_since,
-        }
-
-    def _history_rows(self, lead: InventedLead) -> list[dict[str, object]]:
-        ends = [step.entered_at for step in lead.steps[1:]]
-        return [
-            {
-                "lead_key": lead.key,
-                "provider": ACCOUNTS[lead.account],
-                "account": lead.account,
-                "lead_id": lead.lead_id,
-                "stage_number": number,
-                "stage": step.stage,
-                "provider_status": step.provider_status,
-                "provider_stage": step.provider_stage,
-                "entered_at": step.entered_at,
-                "entered_after": step.entered_after,
-                "exited_at": end,
-                "is_current": end is None,
-                "evidence": step.evidence,
-            }
-            for number, (step, end) in enumerate(zip(lead.steps, [*ends, None], strict=True), 1)
-        ]
-
-    def _version_rows(self, lead: InventedLead) -> list[dict[str, object]]:
-        return [
-            {
-                "version_id": str(uuid5(NAMESPACE_URL, f"{lead.key}/{number}")),
-                "lead_key": lead.key,
-                "provider": ACCOUNTS[lead.account],
-                "account": lead.account,
-                "lead_id": lead.lead_id,
-                "score": version.score,
-                "owner_id": version.owner[0] if version.owner else None,
-                "owner_name": version.owner[1] if version.owner else None,
-                "updated_at": version.updated_at,
-                "first_seen_at": version.last_seen_at,
-                "last_seen_at": version.last_seen_at,
-                "has_details": False,
-                "stream": "leads",
-                "crawl_id": "crawl",
-                "page": 1,
-                "fetched_at": version.last_seen_at,
-                "payload": "{}",
-            }
-            for number, version in enumerate(lead.versions, 1)
-        ]

@@ -1,0 +1,221 @@
+"""What several marts need to know of a world, computed lead by lead in plain loops.
+
+Belongs here: stays, horizons, persons, breaches and quiet leads, by another method than the
+SQL's. Does not belong here: the marts themselves (`reference`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+PATH = ("new", "engaged", "qualified", "booked", "won")
+CLOSED = ("won", "lost", "archived")
+DAY = 86400.0
+LIMITS = {"new": 48.0, "engaged": 336.0, "qualified": 504.0, "booked": 720.0}
+"""seeds/stage_limits.csv."""
+STALE_AFTER_DAYS = 14
+DAILY_HISTORY_DAYS = 400
+MAX_IDENTITIES = 3
+
+Row = dict[str, Any]
+
+
+def text(value: Any) -> Any:
+    """None for what pandas has in the place of nothing."""
+    return None if value is None or value is pd.NaT or value != value else value
+
+
+def seconds(start: Any, end: Any) -> int | None:
+    if text(start) is None or text(end) is None:
+        return None
+    return max(int((end - start) / pd.Timedelta(seconds=1) // 1), 0)
+
+
+def quantile(values: Iterable[float | None], share: float) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.percentile(known, share * 100)) if known else None
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def rate(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+@dataclass
+class Facts:
+    """What the tables in `frames` say of each lead."""
+
+    frames: Mapping[str, pd.DataFrame]
+
+    def __post_init__(self) -> None:
+        self.leads: list[Row] = [
+            {str(key): text(value) for key, value in row.items()}
+            for row in self.frames["leads"].to_dict("records")
+        ]
+        self.history: dict[str, list[Row]] = defaultdict(list)
+        for row in self.frames["lead_stage_history"].to_dict("records"):
+            self.history[row["lead_key"]].append({str(k): text(v) for k, v in row.items()})
+        self.versions: dict[str, list[Row]] = defaultdict(list)
+        for row in self.frames["lead_versions"].to_dict("records"):
+            self.versions[row["lead_key"]].append({str(k): text(v) for k, v in row.items()})
+        for rows in self.versions.values():
+            rows.sort(key=lambda row: (row["updated_at"], row["last_seen_at"], row["version_id"]))
+        self.listed = {
+            row["lead_key"]: row for row in self.frames["provider_stale_leads"].to_dict("records")
+        }
+        self.until = self._horizons()
+        self.people_of = self._people()
+        self.facts = [self._facts(lead) for lead in self.leads]
+
+    def _horizons(self) -> dict[str, pd.Timestamp]:
+        through = {
+            row["account"]: text(row["complete_through"])
+            for row in self.frames["coverage"].to_dict("records")
+        }
+        until = {}
+        for account in {lead["account"] for lead in self.leads}:
+            mine = [lead for lead in self.leads if lead["account"] == account]
+            known = [lead["updated_at"] for lead in mine]
+            known += [
+                step["entered_at"] for lead in mine for step in self.history[lead["lead_key"]]
+            ]
+            known += [through[account]] if through.get(account) is not None else []
+            until[account] = min(max(known), max(lead["last_seen_at"] for lead in mine))
+        return until
+
+    def known_until(self, lead: Row) -> pd.Timestamp:
+        until = self.until[lead["account"]]
+        return min(until, lead["last_seen_at"]) if lead["missing_since"] is not None else until
+
+    def stays(self, lead: Row) -> list[Row]:
+        """Intervals with neighbours of the same canonical stage put together."""
+        stays: list[Row] = []
+        for step in self.history[lead["lead_key"]]:
+            if not stays or stays[-1]["stage"] != step["stage"]:
+                stays.append(dict(step))
+        for stay, following in zip(stays, [*stays[1:], None], strict=True):
+            stay["exited_at"] = following["entered_at"] if following else None
+            stay["is_current"] = following is None
+            end = stay["exited_at"] or self.known_until(lead)
+            earliest_end = (following["entered_after"] or stay["entered_at"]) if following else end
+            stay["seconds"] = seconds(stay["entered_at"], end)
+            stay["min_seconds"] = seconds(stay["entered_at"], earliest_end)
+            stay["max_seconds"] = seconds(stay["entered_after"], end)
+        return stays
+
+    def _facts(self, lead: Row) -> Row:
+        stays = self.stays(lead)
+        reached = max([PATH.index(stay["stage"]) for stay in stays if stay["stage"] in PATH] or [0])
+        responses = [stay for stay in stays if stay["stage"] in PATH[1:]]
+        wins = [stay["entered_at"] for stay in stays if stay["stage"] == "won"]
+        created_at = lead["created_at"]
+        source = lead["source"]
+        return {
+            **lead,
+            "lead": lead,
+            "stays": stays,
+            "source": source if source and source.strip() else "unknown",
+            "owner_key": f"{lead['account']}:{lead['owner_id'] or 'unassigned'}",
+            "owner_name": lead["owner_name"] if lead["owner_id"] else "unassigned",
+            "is_missing": lead["missing_since"] is not None,
+            "is_open": lead["stage"] not in CLOSED,
+            "reached": reached,
+            "has_lost": any(stay["stage"] == "lost" for stay in stays),
+            "response": seconds(created_at, responses[0]["entered_at"]) if responses else None,
+            "min_response": seconds(created_at, responses[0]["entered_after"])
+            if responses
+            else None,
+            "has_response": bool(responses),
+            "to_win": seconds(created_at, wins[0]) if wins else None,
+            "observed": seconds(created_at, self.until[lead["account"]]),
+            "week": None
+            if created_at is None
+            else (created_at - timedelta(days=created_at.weekday())).date(),
+        }
+
+    def _breaches(self, facts: Row) -> list[Row]:
+        found = []
+        for number, stay in enumerate(facts["stays"], 1):
+            limit = LIMITS.get(stay["stage"])
+            if limit is not None and stay["seconds"] > limit * 3600:
+                found.append({**stay, "stay_number": number, "limit": limit})
+        return found
+
+    def _quiet(self, facts: Row) -> Row:
+        activity = max(
+            moment
+            for moment in (
+                facts["updated_at"],
+                facts["last_interaction_at"],
+                facts["stays"][-1]["entered_at"],
+            )
+            if moment is not None
+        )
+        days = (seconds(activity, self.until[facts["account"]]) or 0) // int(DAY)
+        is_open = facts["is_open"] and not facts["is_missing"]
+        return {
+            "last_activity_at": activity,
+            "days_quiet": days,
+            "is_open": is_open,
+            "is_stale": is_open and days >= STALE_AFTER_DAYS,
+        }
+
+    def _people(self) -> dict[str, str]:  # noqa: C901 - one story, told once
+        """Person by lead: leads that share an identifier are merged until nothing changes."""
+        name = {
+            lead["lead_key"]: re.sub(r"\s+", " ", lead["full_name"]).strip().lower()
+            for lead in self.leads
+            if lead["full_name"]
+        }
+        self.own: dict[str, dict[str, str]] = defaultdict(dict)
+        for kind, other in (("email_normalized", "phone_e164"), ("phone_e164", "email_normalized")):
+            groups: dict[str, list[Row]] = defaultdict(list)
+            for lead in self.leads:
+                if lead[kind]:
+                    groups[lead[kind]].append(lead)
+            for value, group in groups.items():
+                names = {name[lead["lead_key"]] for lead in group if lead["lead_key"] in name}
+                others = {lead[other] for lead in group if lead[other]}
+                if max(len(names), len(others)) > MAX_IDENTITIES or value.startswith("info@"):
+                    continue
+                for lead in group:
+                    self.own[lead["lead_key"]][kind] = value
+        person = {lead["lead_key"]: lead["lead_key"] for lead in self.leads}
+        changed = True
+        while changed:
+            changed = False
+            smallest: dict[str, str] = {}
+            for key, own in self.own.items():
+                for value in own.values():
+                    smallest[value] = min(smallest.get(value, person[key]), person[key])
+            for key, own in self.own.items():
+                best = min([person[key], *(smallest[value] for value in own.values())])
+                if best != person[key]:
+                    person[key], changed = best, True
+        return person
+
+    def _grouped(self, *keys: str) -> Iterable[tuple[Row, list[Row]]]:
+        groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        for facts in self.facts:
+            groups[tuple(facts[key] for key in keys)].append(facts)
+        for values, group in groups.items():
+            yield dict(zip(keys, values, strict=True)), group
+
+
+def newest(group: list[Row], column: str) -> Any:
+    """The column of the lead that was updated last; None of no leads."""
+    if not group:
+        return None
+    return max(group, key=lambda facts: (facts["updated_at"], facts["lead_key"]))[column]
