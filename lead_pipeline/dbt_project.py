@@ -35,6 +35,9 @@ SOURCE_FILES = (
 CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
 """Names the file that dbt builds in; read by `profiles.yml`."""
 
+WITHHELD_VARIABLES = (CANDIDATE_VARIABLE, "LEAD_PIPELINE_MASKING_KEY")
+"""What dbt does not get from the environment: a stale path, and a secret it has no use for."""
+
 
 def dbt_command(*arguments: str) -> list[str]:
     """dbt of this Python, so that it is found although no environment is activated."""
@@ -49,7 +52,9 @@ def dbt_command(*arguments: str) -> list[str]:
 
 def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[str, str]:
     """Environment for `dbt_command`: artifacts and logs go to `target_path`."""
-    environment = {name: value for name, value in os.environ.items() if name != CANDIDATE_VARIABLE}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in WITHHELD_VARIABLES
+    }
     if candidate is not None:
         environment[CANDIDATE_VARIABLE] = str(candidate)
     return environment | {

@@ -2,7 +2,14 @@
 -- Versions without what was served, contact details and custom fields.
 create schema candidate.internal;
 create table candidate.internal.lead_versions as
-select lead_key, version_id, updated_at, last_seen_at, score, owner_id, owner_name
+select
+    lead_key,
+    version_id,
+    updated_at,
+    last_seen_at,
+    score,
+    masked(owner_id) as owner_id,
+    masked(owner_name) as owner_name
 from warehouse.normalized.lead_versions;
 create table candidate.internal.provider_stale_leads as
 select lead_key, account, provider, lead_id, first_listed_at, last_listed_at, is_listed

@@ -1,0 +1,2 @@
+-- What `masked(value)` is where nothing is masked.
+create temporary macro masked(value) as value
