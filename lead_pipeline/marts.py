@@ -32,6 +32,8 @@ from dagster_dbt.core.dbt_cli_event import DbtCliEventMessage
 from dagster_dbt.core.dbt_event_iterator import DbtDagsterEventType
 from packaging.version import Version
 
+from lead_pipeline.bi.asset import POOL
+from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.candidate import (
     connect_utc,
     discard_candidate,
@@ -49,7 +51,6 @@ from lead_pipeline.dbt_project import (
 )
 from lead_pipeline.errors import PublishError
 from lead_pipeline.locks import held
-from lead_pipeline.publish import POOL
 from lead_pipeline.settings import load_settings
 from lead_pipeline.snapshot import keep_snapshot
 from lead_pipeline.sql import read_sql
@@ -101,7 +102,7 @@ def build_dbt_assets() -> AssetsDefinition:
         # The publish lock first, the warehouse's inside it: nobody takes them the other way.
         with held(settings.publish_lock, "building the marts", context.log.info):
             with held(settings.warehouse_lock, "copying leads", context.log.info):
-                prepare_candidate(settings.warehouse_path, candidate)
+                prepare_candidate(settings.warehouse_path, candidate, mask_of(settings))
             keep_snapshot(candidate, settings.snapshot_path)
             is_seeded = seed_daily_history(settings.published_path, candidate, manifest)
             context.log.info(
