@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from lead_pipeline.bi.masking import Mask, masked_columns, note_masking, prepare_masking
+from lead_pipeline.bi.masking import Mask, note_masking, prepare_masking, treatments_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.sql import read_sql
 
@@ -81,18 +81,18 @@ def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | N
     columns = connection.execute(
         read_sql("bi", "copied_columns"), {"tables": list(COPIED_TABLES)}
     ).fetchall()
-    masked = masked_columns(mask, columns)
+    treatments = treatments_of(mask, columns)
     prepare_masking(connection, mask)
     attach(connection, candidate, "candidate", options=f"storage_version '{STORAGE_VERSION}'")
     connection.execute("create schema candidate.normalized")
     connection.execute("use candidate.normalized")
     for (statement,) in connection.execute(
-        read_sql("bi", "copy_statements"), {"tables": list(COPIED_TABLES), **masked}
+        read_sql("bi", "copy_statements"), {"tables": list(COPIED_TABLES), **treatments}
     ).fetchall():
         connection.execute(statement)
     connection.execute(read_sql("bi", "move_coverage"))
     connection.execute(read_sql("bi", "copy_internal"))
-    note_masking(connection, mask, masked)
+    note_masking(connection, mask, treatments)
     connection.execute("use memory")
     # Detached here, so that a disk that is full by now is met inside of the caller's block.
     connection.execute("detach candidate")

@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.locks import held
 
@@ -85,6 +87,12 @@ def load_manifest() -> dict[str, Any]:
                 _parse(digest)
     manifest: dict[str, Any] = json.loads(TARGET_DIR.joinpath("manifest.json").read_bytes())
     return manifest
+
+
+def project_variable(name: str) -> Any:
+    """A variable of the dbt project as `dbt_project.yml` has it; None where it has none."""
+    project = yaml.safe_load(PROJECT_DIR.joinpath("dbt_project.yml").read_text("utf-8"))
+    return (project.get("vars") or {}).get(name)
 
 
 def node_name(unique_id: str, manifest: Mapping[str, Any]) -> str:

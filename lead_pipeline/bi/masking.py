@@ -19,6 +19,7 @@ from importlib.resources import files
 
 import duckdb
 
+from lead_pipeline.dbt_project import project_variable
 from lead_pipeline.errors import PublishError
 from lead_pipeline.settings import Settings
 from lead_pipeline.sql import read_sql
@@ -28,7 +29,7 @@ _BLOCK_BYTES = 64
 _KEY_ID_LABEL = b"lead_pipeline masking key id"
 _KEY_ID_DIGITS = 8
 
-TREATMENTS = ("keep", "hash", "remove")
+TREATMENTS = ("keep", "hash", "hash_name", "hash_email", "remove")
 
 
 @dataclass(frozen=True)
@@ -75,40 +76,40 @@ def treatments() -> tuple[Treatment, ...]:
 
 
 def prepare_masking(connection: duckdb.DuckDBPyConnection, mask: Mask | None) -> None:
-    """Give the session the function `masked(value)`, with the key in session variables.
+    """Give the session the functions `masked`, `masked_name` and `masked_email`.
 
-    Values travel as parameters, so the key is in no statement that an error could quote. Without
-    a mask, the function gives back what it gets.
+    The key is in session variables and travels as a parameter, so it is in no statement that an
+    error could quote. Without a mask, the functions give back what they get.
     """
     if mask is None:
         connection.execute(read_sql("bi", "create_unmasked"))
         return
-    connection.execute("set variable inner_pad = $pad", {"pad": mask.inner_pad})
-    connection.execute("set variable outer_pad = $pad", {"pad": mask.outer_pad})
+    variables = {
+        "inner_pad": mask.inner_pad,
+        "outer_pad": mask.outer_pad,
+        "shared_mailboxes": project_variable("person_shared_mailboxes") or [],
+    }
+    for name, value in variables.items():
+        connection.execute(f"set variable {name} = $value", {"value": value})
     connection.execute(read_sql("bi", "create_masked"))
 
 
-def masked_columns(mask: Mask | None, columns: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """The parameters `hashed` and `removed` of the copy: `<table>.<column>` of `columns`.
+def treatments_of(mask: Mask | None, columns: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """The parameters of the copy: `columns` as `<table>.<column>`, and the `treatments` of each.
 
     Raises `PublishError` for a column that `masking.csv` does not list: better no file than one
     with a plain value that nobody has thought of.
     """
+    names = [f"{table}.{column}" for table, column in columns]
     if mask is None:
-        return {"hashed": [], "removed": []}
-    known = {(line.table, line.column): line.treatment for line in treatments()}
-    unknown = [f"{table},{column}" for table, column in columns if (table, column) not in known]
-    if unknown:
+        return {"columns": names, "treatments": ["keep"] * len(names)}
+    known = {f"{line.table}.{line.column}": line.treatment for line in treatments()}
+    if unknown := [name.replace(".", ",") for name in names if name not in known]:
         raise PublishError(
             f"LEAD_PIPELINE_MASKING is on, and lead_pipeline/bi/masking.csv does not say how to "
             f"treat {'; '.join(unknown)}. Add a line for each, ending in {' or '.join(TREATMENTS)}."
         )
-    return {
-        name: [
-            f"{table}.{column}" for table, column in columns if known[table, column] == treatment
-        ]
-        for name, treatment in (("hashed", "hash"), ("removed", "remove"))
-    }
+    return {"columns": names, "treatments": [known[name] for name in names]}
 
 
 def note_masking(

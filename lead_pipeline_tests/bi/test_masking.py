@@ -76,6 +76,11 @@ def found_below(folder: Path) -> set[str]:
     }
 
 
+def hashed(value: str) -> str:
+    """What the key makes of a value, as everybody who has it can compute it."""
+    return hmac.new(KEY.encode(), value.encode(), hashlib.sha256).hexdigest()[:32]
+
+
 @pytest.fixture(scope="module")
 def masking() -> Iterator[duckdb.DuckDBPyConnection]:
     with closing(duckdb.connect()) as connection:
@@ -87,8 +92,7 @@ def masking() -> Iterator[duckdb.DuckDBPyConnection]:
 def test_mask_is_the_hmac_that_everybody_can_compute_with_the_key(
     masking: duckdb.DuckDBPyConnection, value: str
 ) -> None:
-    expected = hmac.new(KEY.encode(), value.encode(), hashlib.sha256).hexdigest()[:32]
-    assert masking.execute("select masked(?)", [value]).fetchall() == [(expected,)]
+    assert masking.execute("select masked(?)", [value]).fetchall() == [(hashed(value),)]
 
 
 @pytest.mark.parametrize("key", ["k" * 32, "k" * 64, "k" * 65, "ключ " * 20])
@@ -100,7 +104,29 @@ def test_mask_follows_the_standard_for_keys_of_every_length(key: str) -> None:
 
 
 def test_null_and_empty_stay_what_they_are(masking: duckdb.DuckDBPyConnection) -> None:
-    assert masking.execute("select masked(null), masked('')").fetchall() == [(None, "")]
+    for function in ("masked", "masked_name", "masked_email"):
+        assert masking.execute(f"select {function}(null), {function}('')").fetchall() == [
+            (None, "")
+        ]
+
+
+def test_names_that_differ_in_case_and_spaces_stay_one_name(
+    masking: duckdb.DuckDBPyConnection,
+) -> None:
+    masked = masking.execute(
+        "select count(distinct masked_name(name))"
+        " from (values ('Ada Lovelace'), (' ada   lovelace '), ('ADA LOVELACE')) as names(name)"
+    )
+    assert masked.fetchall() == [(1,)]
+
+
+def test_address_stays_an_address_and_a_malformed_one_malformed(
+    masking: duckdb.DuckDBPyConnection,
+) -> None:
+    masked = masking.execute("select masked_email('ada@example.com'), masked_email('ada at home')")
+    assert masked.fetchall() == [
+        (f"lead@{hashed('ada@example.com')}.invalid", hashed("ada at home"))
+    ]
 
 
 def test_key_shows_nowhere_but_in_the_hashes() -> None:
@@ -123,7 +149,7 @@ def test_every_copied_column_has_a_treatment_that_it_can_take(bi: Bi) -> None:
     nullable = {(table, column) for table, column, is_nullable, _ in columns if is_nullable}
     text = {(table, column) for table, column, _, is_text in columns if is_text}
     assert {key for key, treatment in listed.items() if treatment == "remove"} <= nullable
-    assert {key for key, treatment in listed.items() if treatment == "hash"} <= text
+    assert {key for key, treatment in listed.items() if treatment.startswith("hash")} <= text
 
 
 def test_column_that_nobody_has_thought_of_is_refused_not_published(bi: Bi) -> None:
@@ -145,9 +171,17 @@ def test_masked_file_hashes_identifiers_and_leaves_free_text_out(bi: Bi) -> None
         assert removed == {
             "intent", "timeline", "budget_range", "pain_points", "ai_reasoning", "custom_fields"
         }  # fmt: skip
-        for name in PERSONAL.keys() - removed:
-            expected = hmac.new(KEY.encode(), PERSONAL[name].encode(), hashlib.sha256)
-            assert masked[name] == expected.hexdigest()[:32]
+        assert {name: masked[name] for name in PERSONAL.keys() - removed} == {
+            "full_name": hashed("planted fullname"),
+            "email": f"lead@{hashed('Planted.Person@Example.com')}.invalid",
+            "email_normalized": f"lead@{hashed('planted.person@example.com')}.invalid",
+            "phone": hashed("(206) 555-0199"),
+            "phone_e164": hashed("+12065550199"),
+            "company": hashed("planted company ltd"),
+            "owner_id": hashed("planted-owner-id"),
+            "owner_name": hashed("planted owner"),
+            "conversation_id": hashed("planted-conversation"),
+        }
 
 
 def test_masked_leads_join_as_the_plain_ones_do(bi: Bi) -> None:
@@ -181,7 +215,7 @@ def test_file_says_with_which_key_it_is_masked(bi: Bi) -> None:
     assert read(bi.published, "select distinct masking_key_id from meta.publish") == [
         (MASK.key_id,)
     ]
-    assert ("leads", "email", "hash", MASK.key_id) in read(bi.published, "from meta.masking")
+    assert ("leads", "email", "hash_email", MASK.key_id) in read(bi.published, "from meta.masking")
     assert ("leads", "custom_fields", "remove", MASK.key_id) in read(
         bi.published, "from meta.masking"
     )

@@ -1,7 +1,7 @@
 -- The statements that copy tables from the attached database `warehouse`, schema `normalized`,
 -- into the current schema of the current one: as they are declared, then their rows, then their
--- comments. Generated from the catalog, because DDL takes no parameters. Columns in $hashed and
--- $removed (`<table>.<column>`) are masked on the way.
+-- comments. Generated from the catalog, because DDL takes no parameters. $treatments says what
+-- masking does on the way to each of $columns (`<table>.<column>`).
 with
 
     copied_tables as (
@@ -19,10 +19,16 @@ with
             column_name,
             column_index,
             comment,
-            case
-                when list_contains($hashed::varchar[], table_name || '.' || column_name)
+            case ($treatments::varchar[])[
+                    list_position($columns::varchar[], table_name || '.' || column_name)
+                ]
+                when 'hash'
                 then format('masked("{}")', column_name)
-                when list_contains($removed::varchar[], table_name || '.' || column_name)
+                when 'hash_name'
+                then format('masked_name("{}")', column_name)
+                when 'hash_email'
+                then format('masked_email("{}")', column_name)
+                when 'remove'
                 then 'null'
                 else format('"{}"', column_name)
             end as copied_value

@@ -11,4 +11,22 @@ case
             ),
             32
         )
-end
+end;
+
+-- Names that differ in case and spaces only are one name, for the models too.
+create temporary macro masked_name(value) as
+masked(lower(trim(regexp_replace(value, '\s+', ' ', 'g'))));
+
+-- An address stays an address, so that models which tell real ones from others go on doing so.
+-- The mailboxes that several people read (a variable of the dbt project) stay recognizable.
+create temporary macro masked_email(value) as
+case
+    when not regexp_full_match(value, '[^@\s]+@[^@\s]+\.[^@\s]+') then masked(value)
+    when
+        list_contains(
+            getvariable('shared_mailboxes')::varchar[],
+            lower(split_part(split_part(value, '@', 1), '+', 1))
+        )
+    then lower(split_part(split_part(value, '@', 1), '+', 1)) || '@' || masked(value) || '.invalid'
+    else 'lead@' || masked(value) || '.invalid'
+end;

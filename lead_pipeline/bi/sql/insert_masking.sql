@@ -4,9 +4,9 @@ select
     split_part(name, '.', 2) as column_name,
     treatment,
     $key_id as masking_key_id
-from (
-    select unnest($hashed::varchar[]) as name, 'hash' as treatment
-    union all
-    select unnest($removed::varchar[]) as name, 'remove' as treatment
-)
+from
+    (
+        select unnest($columns::varchar[]) as name, unnest($treatments::varchar[]) as treatment
+    )
+where treatment <> 'keep'
 order by table_name, column_name

@@ -11,6 +11,6 @@ comment on table meta.masking is
 comment on column meta.masking.table_name is 'Table in schema normalized.';
 comment on column meta.masking.column_name is 'The masked column.';
 comment on column meta.masking.treatment is
-    'hash: equal values have equal keyed hashes, in all tables and accounts; remove: null.';
+    'hash: equal values have equal keyed hashes, in all tables and accounts; hash_name: the same, whatever the case and the spaces; hash_email: the same, in the form of an address; remove: null.';
 comment on column meta.masking.masking_key_id is
     'Tells one key from another: hashes of files with the same id can be joined.';
