@@ -74,7 +74,7 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
         try:
             _copy(connection, candidate, mask)
         except duckdb.Error as error:
-            raise _unwritable(candidate, error) from error
+            raise unwritable(candidate, error) from error
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | None) -> None:
@@ -122,7 +122,7 @@ def mark_tested(candidate: Path, *, run_id: str, tests_passed: int) -> None:
                 "insert into meta.build values (?, ?, ?)", [run_id, datetime.now(UTC), tests_passed]
             )
     except duckdb.Error as error:
-        raise _unwritable(candidate, error) from error
+        raise unwritable(candidate, error) from error
 
 
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -152,8 +152,9 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> Non
         )
 
 
-def _unwritable(candidate: Path, error: duckdb.Error) -> PublishError:
-    """Only the first line of DuckDB's message: the next can hold values."""
+def unwritable(candidate: Path, error: duckdb.Error | OSError) -> PublishError:
+    """What to raise when `candidate`, or a file beside it, cannot be written."""
+    # Only the first line of DuckDB's message: the next can hold values.
     return PublishError(
         f"The build at {candidate} cannot be written: {str(error).partition(chr(10))[0]}. Readers "
         "keep the last file. Make room or mend what is named, then: lead-pipeline publish."

@@ -280,10 +280,15 @@ def test_masked_run_leaves_no_personal_data_and_no_key_below_the_folder_of_reade
 ) -> None:
     home.load(SAMPLE)
     plant(home.path / "warehouse.duckdb")
+    assert home.run().success
+    assert found_below(home.published.parent) == set(PERSONAL.values())
+    plain = without_personal_data(home.published)
+    capfd.readouterr()
     monkeypatch.setenv("LEAD_PIPELINE_MASKING", "true")
     monkeypatch.setenv("LEAD_PIPELINE_MASKING_KEY", KEY)
     result = home.run()
     assert result.success
+    assert without_personal_data(home.published) == plain
     assert found_below(home.published.parent) == set()
     written = [path for path in home.published.parent.rglob("*") if path.is_file()]
     assert any(path.name == "dbt.log" for path in written)
@@ -294,6 +299,22 @@ def test_masked_run_leaves_no_personal_data_and_no_key_below_the_folder_of_reade
     assert read(home.published, "select distinct masking_key_id from meta.publish") == [
         (MASK.key_id,)
     ]
+
+
+def without_personal_data(published: Path) -> dict[str, list[Any]]:
+    """Every mart, without the columns that masking changes: the same, masked or not."""
+    # The key of an owner is made of the account and the owner's id.
+    masked = (*PERSONAL, "owner_key")
+    columns: dict[str, list[str]] = {}
+    for table, column in read(
+        published,
+        "select table_name, column_name from duckdb_columns() where schema_name = 'marts'",
+    ):
+        columns.setdefault(table, []).extend([] if column in masked else [column])
+    return {
+        table: read(published, f"select {', '.join(names)} from marts.{table} order by all")  # noqa: S608
+        for table, names in columns.items()
+    }
 
 
 def test_selecting_one_model_builds_all_and_reports_one(home: Home) -> None:

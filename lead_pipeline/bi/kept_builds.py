@@ -79,7 +79,7 @@ def prune(
     So neither plain data nor hashes of a key that was given up outlive the change by more than
     the next publication. What an interrupted copy left is removed too.
     """
-    for unfinished in (*folder_of(published).glob(".*.tmp"), temporary_of(published)):
+    for unfinished in published.parent.rglob(".*.tmp"):
         unfinished.unlink(missing_ok=True)
     kept = 0
     for path in _files(published):

@@ -122,6 +122,6 @@ def note_masking(
 
 
 def masking_key_id_in(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """The key that the connection's file is masked with; None: it is not masked."""
+    """The key that the current database is masked with; None: it is not masked."""
     row = connection.execute("select any_value(masking_key_id) from meta.masking").fetchone()
     return None if row is None else row[0]
