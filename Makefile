@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READER := .venv-oldest-reader
+OLDEST_READER := .venv-oldest-reader
+READERS := .venv-readers
+CLIENTS := lead_pipeline_tests/bi/clients
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -23,14 +25,23 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup  ## Live through 14 nights with invented leads and publish them (no credentials needed)
 	@$(BIN)/lead-pipeline demo
 
-test: setup $(READER)/.installed  ## Lint, types, definitions, dbt and all tests
+test: setup $(OLDEST_READER)/.installed $(READERS)/.installed  ## Lint, types, definitions, dbt and all tests
 	$(MAKE) --no-print-directory lint types definitions
 	$(BIN)/pytest -q
 
-$(READER)/.installed:
-	$(PYTHON) -m venv $(READER)
-	$(READER)/bin/python -m pip install --quiet --disable-pip-version-check duckdb==1.0.0
-	touch $(READER)/.installed
+# The tools that people open the BI file with; its tests read it with each of them.
+$(OLDEST_READER)/.installed:
+	$(PYTHON) -m venv $(OLDEST_READER)
+	$(OLDEST_READER)/bin/python -m pip install --quiet --disable-pip-version-check duckdb==1.0.0
+	touch $(OLDEST_READER)/.installed
+
+$(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json
+	$(PYTHON) -m venv $(READERS)
+	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(CLIENTS)/requirements.txt
+	mkdir -p $(READERS)/node && cp $(CLIENTS)/package.json $(READERS)/node
+	npm install --prefix $(READERS)/node --no-package-lock --no-audit --no-fund --silent \
+		|| echo "npm is missing or cannot install the reader for Node; its tests are skipped"
+	touch $(READERS)/.installed
 
 lint: setup  ## Style of Python and SQL
 	$(BIN)/ruff check .
@@ -62,4 +73,4 @@ bench: setup  ## Print measured ratios
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove what was installed and built, not your data
-	rm -rf $(VENV) $(READER) dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(OLDEST_READER) $(READERS) dbt_project/target dbt_project/logs

@@ -1,11 +1,11 @@
 """The candidate file: where a build is made and tested before any reader can see it.
 
-    warehouse.duckdb ──copy──▶ bi/.candidate/leads.duckdb ──dbt build──▶ marked as tested
-      normalized.*               normalized.*                + marts.*     + meta.build
+    warehouse.duckdb ──copy, mask──▶ bi/.candidate/leads.duckdb ──dbt build──▶ marked as tested
+      normalized.*                     normalized.*                + marts.*     + meta.build
 
-Belongs here: making the file, and its mark that all tests passed. Does not belong here:
-running dbt (`lead_pipeline.marts`), and putting the file before readers
-(`lead_pipeline.publish`).
+Belongs here: making the file, and its mark that all tests passed. Does not belong here: how
+personal data is masked (`lead_pipeline.bi.masking`), running dbt (`lead_pipeline.marts`), and
+putting the file before readers (`lead_pipeline.publish`).
 
 The candidate bears the file name of the published file, because DuckDB names the catalog
 after it: queries and views say `leads.marts.leads` in both.
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 
+from lead_pipeline.bi.masking import Mask, note_masking, prepare_masking, treatments_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.sql import read_sql
 
@@ -47,14 +48,15 @@ def wal_of(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
-def prepare_candidate(warehouse: Path, candidate: Path) -> None:
+def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None) -> None:
     """Make a new file at `candidate` with the warehouse's `COPIED_TABLES`, replacing any other.
 
     Beside them, what models need of `INTERNAL_TABLES`; publishing drops it.
 
-    Columns, types, NOT NULLs and comments stay as they are. The warehouse is opened
-    read-only and closed again whatever happens; the caller holds its lock. Raises
-    `PublishError` when the warehouse cannot be read or lacks a table.
+    Columns, types, NOT NULLs and comments stay as they are; with a `mask`, personal data does
+    not. The warehouse is opened read-only and closed again whatever happens; the caller holds
+    its lock. Raises `PublishError` when the warehouse cannot be read or lacks a table, or the
+    candidate cannot be written, as on a full disk.
     """
     if not warehouse.exists():
         raise PublishError(
@@ -69,15 +71,31 @@ def prepare_candidate(warehouse: Path, candidate: Path) -> None:
         except duckdb.Error as error:
             raise PublishError(f"The warehouse {warehouse} cannot be opened: {error}") from error
         _check_tables(connection, warehouse)
-        attach(connection, candidate, "candidate", options=f"storage_version '{STORAGE_VERSION}'")
-        connection.execute("create schema candidate.normalized")
-        connection.execute("use candidate.normalized")
-        for (statement,) in connection.execute(
-            read_sql("bi", "copy_statements"), {"tables": list(COPIED_TABLES)}
-        ).fetchall():
-            connection.execute(statement)
-        connection.execute(read_sql("bi", "move_coverage"))
-        connection.execute(read_sql("bi", "copy_internal"))
+        try:
+            _copy(connection, candidate, mask)
+        except duckdb.Error as error:
+            raise unwritable(candidate, error) from error
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | None) -> None:
+    columns = connection.execute(
+        read_sql("bi", "copied_columns"), {"tables": list(COPIED_TABLES)}
+    ).fetchall()
+    treatments = treatments_of(mask, columns)
+    prepare_masking(connection, mask)
+    attach(connection, candidate, "candidate", options=f"storage_version '{STORAGE_VERSION}'")
+    connection.execute("create schema candidate.normalized")
+    connection.execute("use candidate.normalized")
+    for (statement,) in connection.execute(
+        read_sql("bi", "copy_statements"), {"tables": list(COPIED_TABLES), **treatments}
+    ).fetchall():
+        connection.execute(statement)
+    connection.execute(read_sql("bi", "move_coverage"))
+    connection.execute(read_sql("bi", "copy_internal"))
+    note_masking(connection, mask, treatments)
+    connection.execute("use memory")
+    # Detached here, so that a disk that is full by now is met inside of the caller's block.
+    connection.execute("detach candidate")
 
 
 def attach(
@@ -97,11 +115,14 @@ def discard_candidate(candidate: Path) -> None:
 
 def mark_tested(candidate: Path, *, run_id: str, tests_passed: int) -> None:
     """Note in the candidate that all of its tests passed; without it, it is never published."""
-    with closing(connect_utc(candidate)) as connection:
-        connection.execute(read_sql("bi", "build"))
-        connection.execute(
-            "insert into meta.build values (?, ?, ?)", [run_id, datetime.now(UTC), tests_passed]
-        )
+    try:
+        with closing(connect_utc(candidate)) as connection:
+            connection.execute(read_sql("bi", "build"))
+            connection.execute(
+                "insert into meta.build values (?, ?, ?)", [run_id, datetime.now(UTC), tests_passed]
+            )
+    except duckdb.Error as error:
+        raise unwritable(candidate, error) from error
 
 
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -129,3 +150,12 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> Non
             f"The warehouse {warehouse} lacks normalized.{', normalized.'.join(missing)}. "
             "Build it again from landing: lead-pipeline rebuild."
         )
+
+
+def unwritable(candidate: Path, error: duckdb.Error | OSError) -> PublishError:
+    """What to raise when `candidate`, or a file beside it, cannot be written."""
+    # Only the first line of DuckDB's message: the next can hold values.
+    return PublishError(
+        f"The build at {candidate} cannot be written: {str(error).partition(chr(10))[0]}. Readers "
+        "keep the last file. Make room or mend what is named, then: lead-pipeline publish."
+    )

@@ -19,8 +19,10 @@ from lead_pipeline.commands import (
     check,
     demo,
     explain,
+    publish,
     rebuild,
     replay_rejected,
+    rollback,
     run,
     sandbox,
     status,
@@ -56,6 +58,8 @@ app.command()(explain.explain)
 app.command(name="replay-rejected")(replay_rejected.replay_rejected)
 app.command()(rebuild.rebuild)
 app.command()(verify.verify)
+app.command()(publish.publish)
+app.command()(rollback.rollback)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from lead_pipeline.bi.masking import masking_key_id_in
 from lead_pipeline.candidate import attach, connect_utc
 from lead_pipeline.sql import read_sql
 
@@ -25,14 +26,17 @@ SEEDED_MODELS = ("lead_daily_history", "lead_history_digests")
 def seed_daily_history(published: Path, candidate: Path, manifest: Mapping[str, Any]) -> bool:
     """Copy the published `SEEDED_MODELS` into `candidate`; whether it could be done.
 
-    It cannot when there is no published file, one that cannot be read, or one whose tables do
-    not have exactly the columns of the manifest; dbt then computes every day.
+    It cannot when there is no published file, one that cannot be read, one that is masked
+    otherwise than the candidate, or one whose tables do not have exactly the columns of the
+    manifest; dbt then computes every day.
     """
     if not published.exists():
         return False
     with closing(connect_utc(":memory:")) as connection:
         try:
             attach(connection, published, "published", options="read_only")
+            connection.execute("use published")
+            published_key_id = masking_key_id_in(connection)
         except duckdb.Error:
             return False
         found = connection.execute(
@@ -42,6 +46,8 @@ def seed_daily_history(published: Path, candidate: Path, manifest: Mapping[str, 
             return False
         attach(connection, candidate, "candidate")
         connection.execute("use candidate")
+        if masking_key_id_in(connection) != published_key_id:
+            return False
         for (statement,) in connection.execute(
             read_sql("bi", "seed_statements"), {"tables": list(SEEDED_MODELS)}
         ).fetchall():

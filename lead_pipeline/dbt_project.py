@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.locks import held
 
@@ -35,6 +37,9 @@ SOURCE_FILES = (
 CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
 """Names the file that dbt builds in; read by `profiles.yml`."""
 
+WITHHELD_VARIABLES = (CANDIDATE_VARIABLE, "LEAD_PIPELINE_MASKING_KEY")
+"""What dbt does not get from the environment: a stale path, and a secret it has no use for."""
+
 
 def dbt_command(*arguments: str) -> list[str]:
     """dbt of this Python, so that it is found although no environment is activated."""
@@ -49,7 +54,9 @@ def dbt_command(*arguments: str) -> list[str]:
 
 def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[str, str]:
     """Environment for `dbt_command`: artifacts and logs go to `target_path`."""
-    environment = {name: value for name, value in os.environ.items() if name != CANDIDATE_VARIABLE}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in WITHHELD_VARIABLES
+    }
     if candidate is not None:
         environment[CANDIDATE_VARIABLE] = str(candidate)
     return environment | {
@@ -80,6 +87,12 @@ def load_manifest() -> dict[str, Any]:
                 _parse(digest)
     manifest: dict[str, Any] = json.loads(TARGET_DIR.joinpath("manifest.json").read_bytes())
     return manifest
+
+
+def project_variable(name: str) -> Any:
+    """A variable of the dbt project as `dbt_project.yml` has it; None where it has none."""
+    project = yaml.safe_load(PROJECT_DIR.joinpath("dbt_project.yml").read_text("utf-8"))
+    return (project.get("vars") or {}).get(name)
 
 
 def node_name(unique_id: str, manifest: Mapping[str, Any]) -> str:

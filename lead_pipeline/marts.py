@@ -8,12 +8,13 @@ file (`lead_pipeline.candidate`), the swap (`lead_pipeline.publish`).
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -32,12 +33,15 @@ from dagster_dbt.core.dbt_cli_event import DbtCliEventMessage
 from dagster_dbt.core.dbt_event_iterator import DbtDagsterEventType
 from packaging.version import Version
 
+from lead_pipeline.bi.asset import POOL
+from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.candidate import (
     connect_utc,
     discard_candidate,
     mark_tested,
     prepare_candidate,
     row_counts,
+    unwritable,
 )
 from lead_pipeline.daily_history import seed_daily_history
 from lead_pipeline.dbt_project import (
@@ -49,8 +53,7 @@ from lead_pipeline.dbt_project import (
 )
 from lead_pipeline.errors import PublishError
 from lead_pipeline.locks import held
-from lead_pipeline.publish import POOL
-from lead_pipeline.settings import load_settings
+from lead_pipeline.settings import Settings, load_settings
 from lead_pipeline.snapshot import keep_snapshot
 from lead_pipeline.sql import read_sql
 
@@ -101,17 +104,26 @@ def build_dbt_assets() -> AssetsDefinition:
         # The publish lock first, the warehouse's inside it: nobody takes them the other way.
         with held(settings.publish_lock, "building the marts", context.log.info):
             with held(settings.warehouse_lock, "copying leads", context.log.info):
-                prepare_candidate(settings.warehouse_path, candidate)
-            keep_snapshot(candidate, settings.snapshot_path)
-            is_seeded = seed_daily_history(settings.published_path, candidate, manifest)
-            context.log.info(
-                "lead_daily_history goes on from the published file."
-                if is_seeded
-                else "lead_daily_history is computed from the beginning."
-            )
+                prepare_candidate(settings.warehouse_path, candidate, mask_of(settings))
+            _begin(settings, manifest, context.log.info)
             yield from build_marts(context, candidate, manifest, translator)
 
     return dbt_models
+
+
+def _begin(settings: Settings, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+    """Keep what this build reads for people's dbt, and take over the days published before."""
+    candidate = settings.candidate_path
+    try:
+        keep_snapshot(candidate, settings.snapshot_path)
+        is_seeded = seed_daily_history(settings.published_path, candidate, manifest)
+    except (OSError, duckdb.Error) as error:
+        raise unwritable(candidate, error) from error
+    tell(
+        "lead_daily_history goes on from the published file."
+        if is_seeded
+        else "lead_daily_history is computed from the beginning."
+    )
 
 
 def build_marts(

@@ -3,15 +3,18 @@
     bi/.candidate/leads.duckdb ──check, trim, describe──▶ fsync ──rename──▶ bi/leads.duckdb
       normalized, marts, staging…                                            normalized, marts, meta
 
-Belongs here: what must hold before readers get a file, schema `meta`, and the swap. Does not
-belong here: making the candidate (`lead_pipeline.candidate`) and its marts
-(`lead_pipeline.marts`).
+Belongs here: schema `meta`, and the swap. Does not belong here: making the candidate
+(`lead_pipeline.candidate`) and its marts (`lead_pipeline.marts`), what must hold before readers
+get a file (`lead_pipeline.bi.gate`), the files before it (`lead_pipeline.bi.kept_builds`).
 
 The published file is never opened for writing. A reader that holds the old file keeps it
 until it closes it: the rename takes only the name away.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,36 +22,21 @@ from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
-from dagster import (
-    AssetExecutionContext,
-    AssetKey,
-    AssetsDefinition,
-    MaterializeResult,
-    MetadataValue,
-    asset,
-)
 
+from lead_pipeline.bi.builds import Build, read_build
+from lead_pipeline.bi.gate import PublishRules, check_candidate
+from lead_pipeline.bi.kept_builds import keep, prune
 from lead_pipeline.candidate import connect_utc, row_counts, wal_of
-from lead_pipeline.durable import replace_durably
+from lead_pipeline.durable import replace_durably, sync
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
-from lead_pipeline.locks import held
-from lead_pipeline.settings import load_settings
 from lead_pipeline.sql import read_sql
 
-REQUIRED_TABLES = (
-    "normalized.leads",
-    "normalized.lead_stage_history",
-    "marts.leads",
-    "marts.stage_funnel_daily",
-    "meta.build",
-    "meta.coverage",
-)
-"""What a file must hold to be worth publishing. `meta.build` says that its tests passed."""
+_logger = logging.getLogger(__name__)
 
-
-POOL = "bi"
-"""Pool of everything that works on the candidate file."""
+_WRITING = 0o222
+"""The permissions that a published file does without: whoever opens it to write is told at once,
+instead of locking other readers out. What may read it is left to the umask."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +51,22 @@ class Publication:
     coverage: Sequence[AccountCoverage]
 
 
-def publish(candidate: Path, published: Path, *, run_id: str) -> Publication:
+def publish(
+    candidate: Path,
+    published: Path,
+    *,
+    run_id: str,
+    rules: PublishRules | None = None,
+    tell: Callable[[str], None] = _logger.info,
+) -> Publication:
     """Finish the file at `candidate` and move it to `published`, replacing the one there.
 
-    The caller holds the publish lock. Both paths lie on one file system. When anything fails,
-    the published file stays as it is; raises `PublishError` when the candidate is missing,
-    untested or incomplete, or would take all leads away from readers.
+    The file that was there is kept for a rollback. The caller holds the publish lock. Both paths
+    lie on one file system. When anything fails, the published file stays as it is; raises
+    `PublishError` when the candidate is missing, untested or incomplete, would take too many leads
+    away from readers, or the disk refuses it.
     """
+    rules = rules or PublishRules()
     if not candidate.exists():
         if publication := _published_by_another(published, run_id):
             return publication
@@ -78,9 +75,15 @@ def publish(candidate: Path, published: Path, *, run_id: str) -> Publication:
             "bi/published: a build is used up by publishing it."
         )
     published_at = datetime.now(UTC)
+    before = read_build(published)
+    if before is None and published.exists():
+        tell(
+            f"{published} is open for writing elsewhere, or damaged: the new build cannot be "
+            "compared with it, and it cannot be kept."
+        )
     try:
         with closing(connect_utc(candidate)) as connection:
-            _check(connection, candidate, published)
+            check_candidate(connection, candidate, published, before, rules)
             for (statement,) in connection.execute(read_sql("bi", "drop_statements")).fetchall():
                 connection.execute(statement)
             row_counts = _describe(connection, published_at, run_id)
@@ -88,32 +91,19 @@ def publish(candidate: Path, published: Path, *, run_id: str) -> Publication:
             connection.execute("checkpoint")
     except duckdb.Error as error:
         raise PublishError(
-            f"The build at {candidate} cannot be finished: {error}. Run the dbt models again."
+            f"The build at {candidate} cannot be finished: {str(error).partition(chr(10))[0]}. "
+            "Readers keep the last file. Make room or mend what is named, then: lead-pipeline "
+            "publish."
         ) from error
-    _replace(candidate, published)
+    try:
+        _replace(candidate, published, before, rules)
+        prune(published, rules.kept_builds, rules.masking_key_id, tell)
+    except OSError as error:
+        raise PublishError(
+            f"The build at {candidate} cannot be put in place: {error.strerror or error}. Readers "
+            "keep the last file. Make room or mend the folder, then: lead-pipeline publish."
+        ) from error
     return Publication(published, published.stat().st_size, published_at, row_counts, coverage)
-
-
-def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
-    """The asset `bi/published`, after all of the dbt `models`."""
-
-    @asset(
-        key=["bi", "published"],
-        group_name="bi",
-        deps=list(models),
-        pool=POOL,
-        kinds={"duckdb"},
-        description="The DuckDB file that BI tools open, replaced as a whole by each run.",
-    )
-    def published(context: AssetExecutionContext) -> MaterializeResult[None]:
-        settings = load_settings()
-        with held(settings.publish_lock, "publishing", context.log.info):
-            publication = publish(
-                settings.candidate_path, settings.published_path, run_id=context.run.run_id
-            )
-        return MaterializeResult(metadata=_metadata(publication))
-
-    return published
 
 
 def _published_by_another(published: Path, run_id: str) -> Publication | None:
@@ -143,41 +133,6 @@ def _coverage(connection: duckdb.DuckDBPyConnection) -> list[AccountCoverage]:
     return [AccountCoverage(*row) for row in rows]
 
 
-def _metadata(publication: Publication) -> dict[str, MetadataValue]:
-    metadata: dict[str, MetadataValue] = {
-        "path": MetadataValue.path(publication.path),
-        "bytes": MetadataValue.int(publication.size_bytes),
-        "published_at": MetadataValue.timestamp(publication.published_at),
-    }
-    for table, rows in publication.row_counts.items():
-        metadata[f"rows/{table}"] = MetadataValue.int(rows)
-    for account in publication.coverage:
-        if account.complete_through is not None:
-            metadata[f"complete_through/{account.account}"] = MetadataValue.timestamp(
-                account.complete_through
-            )
-    return metadata
-
-
-def _check(connection: duckdb.DuckDBPyConnection, candidate: Path, published: Path) -> None:
-    """Raise `PublishError` unless readers may see the candidate."""
-    found = row_counts(connection)
-    if missing := [table for table in REQUIRED_TABLES if table not in found]:
-        raise PublishError(
-            f"The build at {candidate} lacks {', '.join(missing)}, so it is unfinished or failed "
-            "its tests. Run the dbt models again and mend what they report."
-        )
-    if found["normalized.leads"] == 0 and published.exists():
-        with closing(connect_utc(published, read_only=True)) as readers:
-            kept = row_counts(readers).get("normalized.leads", 0)
-        if kept:
-            raise PublishError(
-                f"The build at {candidate} has no leads, {published} has {kept:,}. It stays. "
-                "Look for the loss with lead-pipeline status, or build the warehouse again with "
-                "lead-pipeline rebuild; if all leads are meant to go, remove the published file."
-            )
-
-
 def _describe(
     connection: duckdb.DuckDBPyConnection, published_at: datetime, run_id: str
 ) -> dict[str, int]:
@@ -200,7 +155,7 @@ def _describe(
     return counts
 
 
-def _replace(candidate: Path, published: Path) -> None:
+def _replace(candidate: Path, published: Path, before: Build | None, rules: PublishRules) -> None:
     """Rename, such that after a power cut there is either the old or the new file, whole."""
     if wal_of(candidate).exists():
         raise PublishError(
@@ -208,7 +163,11 @@ def _replace(candidate: Path, published: Path) -> None:
             "it open. Close that program and run the dbt models again."
         )
     published.parent.mkdir(parents=True, exist_ok=True)
+    sync(candidate)
+    if rules.kept_builds and before and before.masking_key_id == rules.masking_key_id:
+        keep(published, before)
     # Nobody may write to the published file; if someone did, DuckDB would apply what is left
     # of it to the new file.
     wal_of(published).unlink(missing_ok=True)
     replace_durably(candidate, published)
+    published.chmod(published.stat().st_mode & 0o7777 & ~_WRITING)

@@ -32,6 +32,7 @@ from dagster._core.storage.tags import (
 from dagster_shared.error import SerializableErrorInfo
 from filelock import FileLock, Timeout
 
+from lead_pipeline.bi.asset import allow_shrinkage_config
 from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.assets import landing_keys
@@ -194,11 +195,15 @@ class PipelineRunner:
         """Bring the normalized tables up to date with landing."""
         return self._execute("load", list(NORMALIZED_KEYS))
 
-    def load_and_publish(self) -> RunOutcome:
-        """Load, build and test the marts, publish."""
+    def load_and_publish(self, *, allow_shrinkage: bool = False) -> RunOutcome:
+        """Load, build and test the marts, publish; `allow_shrinkage` lets readers lose leads."""
         keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
         downstream = [key for key in keys if key.path[0] != "landing"]
-        return self._execute("load and publish", sorted(downstream))
+        return self._execute(
+            "load and publish",
+            sorted(downstream),
+            run_config=allow_shrinkage_config() if allow_shrinkage else {},
+        )
 
     def _execute(
         self,

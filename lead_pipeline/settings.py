@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Annotated
 
 import phonenumbers
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.snapshot import snapshot_path
 
 PREFIX = "LEAD_PIPELINE_"
+
+SHORTEST_MASKING_KEY = 32
+"""Characters. Names and phone numbers can be guessed; what keeps them secret is the key."""
 
 
 class Settings(BaseSettings):
@@ -57,6 +60,14 @@ class Settings(BaseSettings):
     """A CSV whose rows win over those of our `stages.csv`; unset: `stages.csv` in `home`, if any."""
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|MiB|GiB)$")] = "2GB"
     """What DuckDB may take while loading; what does not fit goes to a file beside the warehouse."""
+    kept_builds: Annotated[int, Field(ge=0, le=100)] = 3
+    """How many earlier published files are kept for `lead-pipeline rollback`."""
+    max_shrinkage_percent: Annotated[float, Field(ge=0, le=100)] = 20
+    """A build that takes more than so many percent of an account's leads away is not published."""
+    masking: bool | None = None
+    """Whether the BI file holds keyed hashes in place of personal data."""
+    masking_key: SecretStr | None = Field(default=None, validate_default=True)
+    """The secret of those hashes; nobody without it can tell whose they are."""
 
     @field_validator("home")
     @classmethod
@@ -82,6 +93,27 @@ class Settings(BaseSettings):
         if region not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError("must be a two-letter country code such as US or GB")
         return region
+
+    @field_validator("masking_key")
+    @classmethod
+    def _fit_for_masking(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        masking = info.data.get("masking")
+        remedy = (
+            f"must be a secret of at least {SHORTEST_MASKING_KEY} characters, as from: "
+            "openssl rand -hex 32"
+        )
+        if key is None:
+            if masking:
+                raise ValueError(f"is not set although LEAD_PIPELINE_MASKING is on; it {remedy}")
+            return None
+        if len(key.get_secret_value()) < SHORTEST_MASKING_KEY:
+            raise ValueError(f"is too short; it {remedy}")
+        if masking is None:
+            raise ValueError(
+                "is set, but masks nothing: set LEAD_PIPELINE_MASKING to true, or to false if that "
+                "is meant"
+            )
+        return key
 
     @property
     def overlap(self) -> timedelta:

@@ -74,8 +74,18 @@ def leads_per_account(home: Path) -> list[tuple[str, int]]:
 def test_help_shows_every_command(tmp_path: Path) -> None:
     ran = lead_pipeline(tmp_path, environment(tmp_path / "home"), "--help")
     commands = (
-        "run", "demo", "sandbox", "check", "status", "explain", "replay-rejected", "rebuild",
-    )  # fmt: skip
+        "run",
+        "demo",
+        "sandbox",
+        "check",
+        "status",
+        "explain",
+        "replay-rejected",
+        "rebuild",
+        "verify",
+        "publish",
+        "rollback",
+    )
     assert [name for name in commands if f" {name} " not in ran.output] == []
     assert ran.status == 0
 
@@ -111,6 +121,10 @@ def test_run_without_credentials_says_what_to_do(tmp_path: Path) -> None:
             id="server down",
         ),
         pytest.param(("rebuild",), {}, "LEAD_PIPELINE_HOME", id="nothing to rebuild"),
+        pytest.param(("rollback",), {}, "LEAD_PIPELINE_KEPT_BUILDS", id="nothing to go back to"),
+        pytest.param(
+            ("publish",), {"LEAD_PIPELINE_MASKING": "true"}, "openssl rand", id="no masking key"
+        ),
     ],
 )
 def test_refusal_says_what_to_do_in_its_last_line(

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
-from lead_pipeline.candidate import connect_utc, mark_tested, prepare_candidate, wal_of
+from lead_pipeline.candidate import connect_utc, prepare_candidate, wal_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
-from lead_pipeline.publish import publish
-from lead_pipeline_tests.sample_warehouse import SAMPLE, SampleLead, write_warehouse
+from lead_pipeline_tests.sample_builds import Bi, read
+from lead_pipeline_tests.sample_warehouse import write_warehouse
 
 COVERAGE = [
     AccountCoverage("mega", "mega", None, datetime(2026, 1, 9, tzinfo=UTC)),
@@ -28,75 +23,39 @@ COVERAGE = [
 
 
 @pytest.fixture
-def candidate(tmp_path: Path) -> Path:
-    return tmp_path / "bi" / ".candidate" / "leads.duckdb"
+def bi(tmp_path: Path) -> Bi:
+    return Bi(tmp_path)
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
-    return tmp_path / "bi" / "leads.duckdb"
-
-
-def build(
-    candidate: Path,
-    leads: tuple[SampleLead, ...] = SAMPLE,
-    *,
-    run_id: str = "run",
-    coverage: Sequence[AccountCoverage] = (),
-) -> None:
-    """A candidate as dbt leaves it, with marts that are as small as they can be."""
-    warehouse = write_warehouse(candidate.parent.parent.parent / "warehouse.duckdb", leads)
-    with closing(connect_utc(warehouse)) as connection:
-        for account in coverage:
-            connection.execute(
-                "insert into normalized.coverage values (?, ?, ?, ?, ?)", list(astuple(account))
-            )
-    prepare_candidate(warehouse, candidate)
-    with closing(connect_utc(candidate)) as connection:
-        connection.execute("create schema staging; create schema marts")
-        connection.execute("create view staging.stg_leads as from leads.normalized.leads")
-        connection.execute("create view main.stray as select 1 as one")
-        connection.execute("create table main.stray_table as select 1 as one")
-        connection.execute("create table marts.leads as from staging.stg_leads")
-        connection.execute(
-            "create table marts.stage_funnel_daily as select date '2026-01-01' as date_day"
-        )
-    mark_tested(candidate, run_id=run_id, tests_passed=1)
-
-
-def read(path: Path, query: str) -> list[Any]:
-    with closing(connect_utc(path, read_only=True)) as connection:
-        return connection.execute(query).fetchall()
-
-
-def test_candidate_keeps_types_not_nulls_and_comments(tmp_path: Path, candidate: Path) -> None:
-    warehouse = write_warehouse(tmp_path / "warehouse.duckdb")
+def test_candidate_keeps_types_not_nulls_and_comments(bi: Bi) -> None:
+    warehouse = write_warehouse(bi.warehouse)
     with closing(connect_utc(warehouse)) as connection:
         connection.execute("comment on column normalized.leads.email is 'The lead''s address'")
-    prepare_candidate(warehouse, candidate)
+    prepare_candidate(warehouse, bi.candidate)
     columns = (
         "select table_name, column_name, data_type, is_nullable, comment from duckdb_columns()"
         " where schema_name = 'normalized' and table_name in ('leads', 'lead_stage_history')"
         " order by table_name, column_index"
     )
-    assert read(candidate, columns) == read(warehouse, columns)
-    assert ("leads", "email", "VARCHAR", True, "The lead's address") in read(candidate, columns)
+    assert read(bi.candidate, columns) == read(warehouse, columns)
+    assert ("leads", "email", "VARCHAR", True, "The lead's address") in read(bi.candidate, columns)
     tables = "select table_name, comment from duckdb_tables() where table_name = 'leads'"
-    assert read(candidate, tables) == read(warehouse, tables)
+    assert read(bi.candidate, tables) == read(warehouse, tables)
     rows = "from normalized.lead_stage_history order by all"
-    assert read(candidate, rows) == read(warehouse, rows)
+    assert read(bi.candidate, rows) == read(warehouse, rows)
 
 
-def test_candidate_replaces_what_an_earlier_build_left(tmp_path: Path, candidate: Path) -> None:
-    build(candidate)
-    wal_of(candidate).write_bytes(b"left by a crash")
-    prepare_candidate(tmp_path / "warehouse.duckdb", candidate)
+def test_candidate_replaces_what_an_earlier_build_left(bi: Bi) -> None:
+    bi.build()
+    wal_of(bi.candidate).write_bytes(b"left by a crash")
+    prepare_candidate(bi.warehouse, bi.candidate)
     assert read(
-        candidate, "select schema_name || '.' || table_name from duckdb_tables() order by all"
+        bi.candidate, "select schema_name || '.' || table_name from duckdb_tables() order by all"
     ) == [
         ("internal.lead_versions",),
         ("internal.provider_stale_leads",),
         ("meta.coverage",),
+        ("meta.masking",),
         ("normalized.lead_stage_history",),
         ("normalized.leads",),
     ]
@@ -114,25 +73,23 @@ def test_candidate_is_copied_from_paths_with_quotes(tmp_path: Path) -> None:
     [(None, "no warehouse"), (b"not a database", "cannot be opened"), (b"", "lacks normalized")],
 )
 def test_unusable_warehouse_is_refused_and_left_closed(
-    tmp_path: Path, candidate: Path, content: bytes | None, problem: str
+    bi: Bi, content: bytes | None, problem: str
 ) -> None:
-    warehouse = tmp_path / "warehouse.duckdb"
+    warehouse = bi.warehouse
     if content == b"":
         duckdb.connect(str(warehouse)).close()
     elif content is not None:
         warehouse.write_bytes(content)
     with pytest.raises(PublishError, match=problem):
-        prepare_candidate(warehouse, candidate)
+        prepare_candidate(warehouse, bi.candidate)
     write_warehouse(warehouse)  # Would fail if a connection were left open.
 
 
-def test_published_file_holds_what_readers_are_promised_and_nothing_else(
-    candidate: Path, published: Path
-) -> None:
-    build(candidate, coverage=COVERAGE)
-    publication = publish(candidate, published, run_id="run")
+def test_published_file_holds_what_readers_are_promised_and_nothing_else(bi: Bi) -> None:
+    bi.build(coverage=COVERAGE)
+    publication = bi.publish("run")
     assert read(
-        published,
+        bi.published,
         "select schema_name || '.' || table_name from duckdb_tables() union all"
         " select view_name from duckdb_views() where not internal order by all",
     ) == [
@@ -140,21 +97,24 @@ def test_published_file_holds_what_readers_are_promised_and_nothing_else(
         ("marts.stage_funnel_daily",),
         ("meta.build",),
         ("meta.coverage",),
+        ("meta.masking",),
         ("meta.publish",),
         ("meta.tables",),
         ("normalized.lead_stage_history",),
         ("normalized.leads",),
     ]
-    assert publication.size_bytes == published.stat().st_size
-    assert not candidate.exists()
-    assert [path.name for path in published.parent.iterdir() if path.is_file()] == ["leads.duckdb"]
+    assert publication.size_bytes == bi.published.stat().st_size
+    assert not bi.candidate.exists()
+    assert [path.name for path in bi.published.parent.iterdir() if path.is_file()] == [
+        "leads.duckdb"
+    ]
 
 
-def test_meta_tells_accounts_coverage_and_rows(candidate: Path, published: Path) -> None:
-    build(candidate, coverage=COVERAGE)
-    publication = publish(candidate, published, run_id="run-7")
+def test_meta_tells_accounts_coverage_and_rows(bi: Bi) -> None:
+    bi.build(coverage=COVERAGE)
+    publication = bi.publish("run-7")
     assert read(
-        published,
+        bi.published,
         "select account, provider, complete_from, complete_through, leads, note from meta.publish",
     ) == [
         ("mega", "mega", None, datetime(2026, 1, 9, tzinfo=UTC), 1, None),
@@ -162,35 +122,21 @@ def test_meta_tells_accounts_coverage_and_rows(candidate: Path, published: Path)
         ("vorel", "vorel", None, None, 3, None),
     ]
     assert read(
-        published,
+        bi.published,
         "select distinct run_id, published_at, duckdb_storage_version from meta.publish",
     ) == [("run-7", publication.published_at, "v1.0.0+")]
-    rows = read(published, "select schema_name || '.' || table_name, row_count from meta.tables")
+    rows = read(bi.published, "select schema_name || '.' || table_name, row_count from meta.tables")
     assert dict(rows) == publication.row_counts
     for name, count in rows:
-        assert read(published, f"select count(*) from {name}") == [(count,)]  # noqa: S608
-    assert read(published, "select comment from duckdb_columns() where schema_name = 'meta'"
+        assert read(bi.published, f"select count(*) from {name}") == [(count,)]  # noqa: S608
+    assert read(bi.published, "select comment from duckdb_columns() where schema_name = 'meta'"
                 " and comment is null") == []  # fmt: skip
 
 
-def test_publishing_without_coverage_still_lists_accounts(candidate: Path, published: Path) -> None:
-    build(candidate)
-    publish(candidate, published, run_id="run")
-    assert read(published, "select account from meta.publish") == [("mega",), ("vorel",)]
-
-
-def test_empty_build_replaces_nothing_but_an_empty_file(candidate: Path, published: Path) -> None:
-    build(candidate, ())
-    publish(candidate, published, run_id="first")
-    build(candidate, ())
-    publish(candidate, published, run_id="second")
-    build(candidate)
-    publish(candidate, published, run_id="third")
-    before = published.read_bytes()
-    build(candidate, ())
-    with pytest.raises(PublishError, match=r"has no leads, .* has 4\. .*lead-pipeline rebuild"):
-        publish(candidate, published, run_id="fourth")
-    assert published.read_bytes() == before
+def test_publishing_without_coverage_still_lists_accounts(bi: Bi) -> None:
+    bi.build()
+    bi.publish("run")
+    assert read(bi.published, "select account from meta.publish") == [("mega",), ("vorel",)]
 
 
 @pytest.mark.parametrize(
@@ -201,173 +147,70 @@ def test_empty_build_replaces_nothing_but_an_empty_file(candidate: Path, publish
         ("drop table meta.build", "meta.build"),
     ],
 )
-def test_unfinished_or_untested_build_is_never_published(
-    candidate: Path, published: Path, damage: str, missing: str
-) -> None:
-    build(candidate)
-    publish(candidate, published, run_id="good")
-    before = published.read_bytes()
-    build(candidate)
-    with closing(connect_utc(candidate)) as connection:
+def test_unfinished_or_untested_build_is_never_published(bi: Bi, damage: str, missing: str) -> None:
+    bi.build()
+    bi.publish("good")
+    before = bi.published.read_bytes()
+    bi.build()
+    with closing(connect_utc(bi.candidate)) as connection:
         connection.execute(damage)
     with pytest.raises(PublishError, match=f"lacks .*{missing}.*Run the dbt models again"):
-        publish(candidate, published, run_id="bad")
-    assert published.read_bytes() == before
+        bi.publish("bad")
+    assert bi.published.read_bytes() == before
 
 
-def test_build_is_used_up_by_publishing_it(candidate: Path, published: Path) -> None:
-    build(candidate, run_id="one")
-    publish(candidate, published, run_id="one")
+def test_build_is_used_up_by_publishing_it(bi: Bi) -> None:
+    bi.build(run_id="one")
+    bi.publish("one")
     with pytest.raises(PublishError, match="no build"):
-        publish(candidate, published, run_id="two")
+        bi.publish("two")
 
 
-def test_run_whose_build_another_run_published_succeeds(candidate: Path, published: Path) -> None:
-    build(candidate, coverage=COVERAGE, run_id="mine")
-    other = publish(candidate, published, run_id="other")
-    assert publish(candidate, published, run_id="mine") == other
+def test_run_whose_build_another_run_published_succeeds(bi: Bi) -> None:
+    bi.build(coverage=COVERAGE, run_id="mine")
+    other = bi.publish("other")
+    assert bi.publish("mine") == other
 
 
-def test_interrupted_publish_can_be_repeated(
-    candidate: Path, published: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    build(candidate, coverage=COVERAGE)
+def test_interrupted_publish_can_be_repeated(bi: Bi, monkeypatch: pytest.MonkeyPatch) -> None:
+    bi.build(coverage=COVERAGE)
 
     def power_cut(descriptor: int) -> None:
         raise OSError("no power")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", power_cut)
-        with pytest.raises(OSError, match="no power"):
-            publish(candidate, published, run_id="run")
-    assert not published.exists()
-    publish(candidate, published, run_id="run")
-    assert read(published, "select count(*) from meta.publish") == [(3,)]
+        with pytest.raises(PublishError, match=r"no power.*lead-pipeline publish"):
+            bi.publish("run")
+    assert not bi.published.exists()
+    bi.publish("run")
+    assert read(bi.published, "select count(*) from meta.publish") == [(3,)]
 
 
-def test_log_that_a_forbidden_writer_left_is_not_applied_to_the_new_file(
-    candidate: Path, published: Path
-) -> None:
-    build(candidate)
-    publish(candidate, published, run_id="run")
-    with closing(connect_utc(published)) as writer:
+def test_log_that_a_forbidden_writer_left_is_not_applied_to_the_new_file(bi: Bi) -> None:
+    bi.build()
+    bi.publish("run")
+    bi.published.chmod(0o644)
+    with closing(connect_utc(bi.published)) as writer:
         writer.execute("pragma disable_checkpoint_on_shutdown")
         writer.execute("create table main.scribble as select 1 as one")
-    assert wal_of(published).exists()
-    build(candidate)
-    publish(candidate, published, run_id="run")
+    assert wal_of(bi.published).exists()
+    bi.build()
+    bi.publish("run")
     assert (
-        read(published, "select table_name from duckdb_tables() where schema_name = 'main'") == []
+        read(bi.published, "select table_name from duckdb_tables() where schema_name = 'main'")
+        == []
     )
 
 
-HOLD_OPEN = """
-import duckdb, sys
-connection = duckdb.connect(sys.argv[1], read_only=True)
-count = "select count(*), (select any_value(run_id) from meta.publish) from marts.leads"
-print(*connection.execute(count).fetchone(), flush=True)
-sys.stdin.readline()
-print(*connection.execute(count).fetchone(), flush=True)
-connection.close()
-print(*duckdb.connect(sys.argv[1], read_only=True).execute(count).fetchone(), flush=True)
-"""
-
-
-def test_reader_keeps_the_file_it_has_open(candidate: Path, published: Path) -> None:
-    build(candidate)
-    publish(candidate, published, run_id="old")
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", HOLD_OPEN, str(published)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as reader:
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == "4 old\n"
-        build(candidate, SAMPLE[:1])
-        publish(candidate, published, run_id="new")
-        rest, _ = reader.communicate("go on\n", timeout=60)
-    assert rest == "4 old\n1 new\n"
-
-
-OPEN_OFTEN = """
-import duckdb, sys
-print("ready", flush=True)
-runs = set()
-for _ in range(200):
-    connection = duckdb.connect(sys.argv[1], read_only=True)
-    rows, run = connection.execute(
-        "select count(*), (select any_value(run_id) from meta.publish) from marts.leads"
-    ).fetchone()
-    assert rows == 4, rows
-    runs.add(run)
-    connection.close()
-print(len(runs), flush=True)
-"""
-
-
-def test_reader_that_opens_again_and_again_never_meets_an_error(
-    candidate: Path, published: Path
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o444), (0o027, 0o440), (0o077, 0o400)])
+def test_published_file_can_be_read_by_whom_the_umask_allows_and_written_by_nobody(
+    bi: Bi, umask: int, mode: int
 ) -> None:
-    build(candidate)
-    publish(candidate, published, run_id="0")
-    publishes = 1
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", OPEN_OFTEN, str(published)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as reader:
-        assert reader.stdout is not None
-        reader.stdout.readline()
-        while reader.poll() is None:
-            build(candidate)
-            publish(candidate, published, run_id=str(publishes))
-            publishes += 1
-        output, errors = reader.communicate(timeout=60)
-    assert (reader.returncode, errors) == (0, "")
-    assert int(output) > 1, "no publish happened while the reader was at work"
-
-
-OLDEST_READER = Path(
-    os.environ.get(
-        "OLDEST_READER_PYTHON",
-        Path(__file__).parent.parent / ".venv-oldest-reader" / "bin" / "python",
-    )
-)
-READ_ALL = """
-import duckdb, sys
-assert duckdb.__version__ == "1.0.0", duckdb.__version__
-connection = duckdb.connect(sys.argv[1], read_only=True)
-tables = connection.execute("select schema_name, table_name from meta.tables").fetchall()
-for schema, table in tables:
-    # As text, because fetching a TIMESTAMPTZ needs a package that the reader may lack.
-    connection.execute(f"select columns(*)::varchar from {schema}.{table}").fetchall()
-print(connection.execute(
-    "select custom_fields->>'$.a', created_at::varchar, (select count(comment) > 0"
-    " from duckdb_columns()) from marts.leads where lead_key = 'vorel:1'"
-).fetchone())
-"""
-
-
-@pytest.mark.skipif(
-    not OLDEST_READER.exists(),
-    reason=f"no Python with DuckDB 1.0.0 at {OLDEST_READER}; set OLDEST_READER_PYTHON",
-)
-def test_oldest_promised_reader_reads_every_table(candidate: Path, published: Path) -> None:
-    build(candidate, coverage=COVERAGE)
-    publish(candidate, published, run_id="run")
-    assert read_with_oldest(published) == "('1', '2026-01-01 12:00:00+00', True)\n"
-
-
-def read_with_oldest(published: Path) -> str:
-    """What DuckDB 1.0.0 says of one lead, after it has read every table."""
-    result = subprocess.run(  # noqa: S603
-        [str(OLDEST_READER), "-c", READ_ALL, str(published)],
-        env={**os.environ, "TZ": "UTC"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    before = os.umask(umask)
+    try:
+        bi.build_and_publish(run_id="first")
+        bi.build_and_publish(run_id="second")
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (bi.published, *bi.kept)] == [mode, mode]

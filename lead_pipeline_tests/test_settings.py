@@ -92,6 +92,9 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
         ("LEAD_PIPELINE_STALE_FOR_DAYS", "366"),
         ("LEAD_PIPELINE_HORIZON_DAYS", "0"),
         ("LEAD_PIPELINE_PHONE_REGION", "Atlantis"),
+        ("LEAD_PIPELINE_KEPT_BUILDS", "-1"),
+        ("LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT", "101"),
+        ("LEAD_PIPELINE_MASKING", "perhaps"),
     ],
 )
 def test_wrong_value_is_told_by_the_name_of_its_variable(
@@ -116,3 +119,30 @@ def test_dot_env_that_is_no_text_is_an_error_that_names_it(tmp_path: Path) -> No
 
     with pytest.raises(ConfigurationError, match=r"\.env is not UTF-8 text"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("masking", "key", "problem"),
+    [
+        ("true", "", "LEAD_PIPELINE_MASKING_KEY: is not set although .*openssl rand -hex 32"),
+        ("true", "too short a secret", "LEAD_PIPELINE_MASKING_KEY: is too short.* 32 characters"),
+        ("false", "too short a secret", "LEAD_PIPELINE_MASKING_KEY: is too short"),
+        ("", "a key that nobody can guess, really", "set LEAD_PIPELINE_MASKING to true, or"),
+    ],
+)
+def test_masking_that_would_not_mask_is_refused_without_showing_the_key(
+    masking: str, key: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_MASKING", masking)
+    monkeypatch.setenv("LEAD_PIPELINE_MASKING_KEY", key)
+
+    with pytest.raises(ConfigurationError, match=problem) as refused:
+        load_settings()
+    assert not key or key not in str(refused.value)
+
+
+def test_masking_key_is_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_MASKING", "true")
+    monkeypatch.setenv("LEAD_PIPELINE_MASKING_KEY", "a key that nobody can guess, really")
+
+    assert "nobody can guess" not in f"{load_settings()!r} {load_settings()}"

@@ -38,10 +38,11 @@ def conclude(settings: Settings, outcomes: list[RunOutcome]) -> None:
     raise typer.Exit(1)
 
 
-def load_and_publish(settings: Settings) -> None:
+def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> None:
     from lead_pipeline.definitions import defs
     from lead_pipeline.runner import PipelineRunner, end_dead_runs, open_instance
 
     with open_instance(settings) as instance:
         end_dead_runs(instance)
-        conclude(settings, [PipelineRunner(defs(), instance).load_and_publish()])
+        runner = PipelineRunner(defs(), instance)
+        conclude(settings, [runner.load_and_publish(allow_shrinkage=allow_shrinkage)])

@@ -1,10 +1,11 @@
 -- The statements that copy tables from the attached database `warehouse`, schema `normalized`,
 -- into the current schema of the current one: as they are declared, then their rows, then their
--- comments. Generated from the catalog, because DDL takes no parameters.
+-- comments. Generated from the catalog, because DDL takes no parameters. $treatments says what
+-- masking does on the way to each of $columns (`<table>.<column>`).
 with
 
     copied_tables as (
-        select schema_name, table_name, sql, comment
+        select table_name, sql, comment
         from duckdb_tables()
         where
             database_name = 'warehouse'
@@ -13,7 +14,24 @@ with
     ),
 
     copied_columns as (
-        select schema_name, table_name, column_name, comment
+        select
+            table_name,
+            column_name,
+            column_index,
+            comment,
+            case ($treatments::varchar[])[
+                    list_position($columns::varchar[], table_name || '.' || column_name)
+                ]
+                when 'hash'
+                then format('masked("{}")', column_name)
+                when 'hash_name'
+                then format('masked_name("{}")', column_name)
+                when 'hash_email'
+                then format('masked_email("{}")', column_name)
+                when 'remove'
+                then 'null'
+                else format('"{}"', column_name)
+            end as copied_value
         from duckdb_columns()
         where
             database_name = 'warehouse'
@@ -29,9 +47,12 @@ with
             table_name,
             2 as step,
             format(
-                'insert into normalized."{0}" select * from warehouse.normalized."{0}"', table_name
+                'insert into normalized."{0}" select {1} from warehouse.normalized."{0}"',
+                table_name,
+                string_agg(copied_value, ', ' order by column_index)
             ) as statement
-        from copied_tables
+        from copied_columns
+        group by table_name
         union all
         select
             table_name,

@@ -18,7 +18,8 @@ select
     coalesce(leads_by_account.leads, 0),
     $lead_pipeline_version,
     (select tags['storage_version'] from duckdb_databases() where database_name = current_database()),
-    coverage.note
+    coverage.note,
+    (select any_value(masking_key_id) from meta.masking)
 from meta.coverage as coverage
 full outer join leads_by_account using (account, provider)
 order by account

@@ -10,7 +10,8 @@ create or replace table meta.publish (
     leads bigint not null,
     lead_pipeline_version varchar not null,
     duckdb_storage_version varchar,
-    note varchar
+    note varchar,
+    masking_key_id varchar
 );
 comment on table meta.publish is
     'One row per account: what this file holds of it, how far it is complete, and when it was published.';
@@ -26,6 +27,8 @@ comment on column meta.publish.leads is 'Leads of the account in normalized.lead
 comment on column meta.publish.lead_pipeline_version is 'Version of lead-pipeline that wrote the file.';
 comment on column meta.publish.note is
     'What to know of the completeness, such as leads beyond a horizon that were not read; null: nothing.';
+comment on column meta.publish.masking_key_id is
+    'Null: personal data is as served. Else it is masked (see meta.masking), with the key of this id.';
 comment on column meta.publish.duckdb_storage_version is
     'DuckDB storage format of the file; every client from that version on can read it.';
 

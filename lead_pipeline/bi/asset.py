@@ -1,0 +1,86 @@
+"""The asset `bi/published`: publishing as a step of a Dagster run.
+
+    dbt models ──▶ bi/published
+
+Belongs here: configuration, lock and metadata. Does not belong here: publishing itself
+(`lead_pipeline.publish`).
+"""
+
+from collections.abc import Iterable
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    Config,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+from pydantic import Field
+
+from lead_pipeline.bi.gate import rules_of
+from lead_pipeline.locks import held
+from lead_pipeline.publish import Publication, publish
+from lead_pipeline.settings import load_settings
+
+POOL = "bi"
+"""Pool of everything that works on the candidate file."""
+
+KEY = AssetKey(["bi", "published"])
+
+
+class PublishConfig(Config):
+    """What can be said of one publication, in the launchpad or in run configuration."""
+
+    allow_shrinkage: bool = Field(
+        default=False,
+        description="Publish although readers lose more leads than LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT.",
+    )
+
+
+def allow_shrinkage_config() -> dict[str, object]:
+    """Run configuration that lets one publication take leads away from readers."""
+    return {"ops": {"__".join(KEY.path): {"config": {"allow_shrinkage": True}}}}
+
+
+def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
+    """The asset `bi/published`, after all of the dbt `models`."""
+
+    @asset(
+        key=KEY,
+        group_name="bi",
+        deps=list(models),
+        pool=POOL,
+        kinds={"duckdb"},
+        description="The DuckDB file that BI tools open, replaced as a whole by each run.",
+    )
+    def published(context: AssetExecutionContext, config: PublishConfig) -> MaterializeResult[None]:
+        settings = load_settings()
+        with held(settings.publish_lock, "publishing", context.log.info):
+            publication = publish(
+                settings.candidate_path,
+                settings.published_path,
+                run_id=context.run.run_id,
+                rules=rules_of(settings, allow_shrinkage=config.allow_shrinkage),
+                tell=context.log.info,
+            )
+        return MaterializeResult(metadata=_metadata(publication))
+
+    return published
+
+
+def _metadata(publication: Publication) -> dict[str, MetadataValue]:
+    metadata: dict[str, MetadataValue] = {
+        "path": MetadataValue.path(publication.path),
+        "bytes": MetadataValue.int(publication.size_bytes),
+        "published_at": MetadataValue.timestamp(publication.published_at),
+    }
+    for table, rows in publication.row_counts.items():
+        metadata[f"rows/{table}"] = MetadataValue.int(rows)
+    for account in publication.coverage:
+        if account.complete_through is not None:
+            metadata[f"complete_through/{account.account}"] = MetadataValue.timestamp(
+                account.complete_through
+            )
+    return metadata

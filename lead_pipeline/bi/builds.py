@@ -1,0 +1,80 @@
+"""What a finished BI file says of itself: which run made it, when, with how many leads.
+
+Belongs here: reading. Does not belong here: which files there are (`lead_pipeline.bi.kept_builds`)
+and what may replace which (`lead_pipeline.bi.gate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from lead_pipeline.candidate import connect_utc
+from lead_pipeline.sql import read_sql
+
+LEAD_TABLES = ("normalized.leads", "marts.leads")
+"""The tables with one row per lead."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A file that is or was published."""
+
+    path: Path
+    run_id: str
+    published_at: datetime
+    leads: Mapping[tuple[str, str], int]
+    """Leads by table of `LEAD_TABLES` and account."""
+    masking_key_id: str | None
+    """Which key the personal data is masked with; None: it is as served."""
+
+    @property
+    def lead_count(self) -> int:
+        """Leads of all accounts."""
+        return sum(n for (table, _), n in self.leads.items() if table == LEAD_TABLES[0])
+
+
+def read_build(path: Path) -> Build | None:
+    """The build at `path`; None when there is none, or it cannot be read.
+
+    A file that another program has open for writing cannot be read either.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(connect_utc(path, read_only=True)) as connection:
+            # A file without any account has no row in `meta.publish`.
+            facts = _first_row(connection, "from meta.publish") or _first_row(
+                connection, "select run_id, tested_at as published_at from meta.build"
+            )
+            if facts is None:
+                return None
+            return Build(
+                path,
+                run_id=facts["run_id"],
+                published_at=facts["published_at"],
+                leads=leads_by_account(connection),
+                # A file of an earlier version does not have the column, and is not masked.
+                masking_key_id=facts.get("masking_key_id"),
+            )
+    except duckdb.Error:
+        return None
+
+
+def leads_by_account(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Leads by table of `LEAD_TABLES` and account."""
+    rows = connection.execute(read_sql("bi", "leads_by_account")).fetchall()
+    return {(table, account): leads for table, account, leads in rows}
+
+
+def _first_row(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any] | None:
+    found = connection.execute(query)
+    names = [column[0] for column in found.description or ()]
+    row = found.fetchone()
+    return None if row is None else dict(zip(names, row, strict=True))

@@ -1,0 +1,140 @@
+"""What must hold before readers get a build.
+
+Belongs here: the comparison of a candidate with what is promised and with what readers have.
+Does not belong here: the tests of dbt, whose passing the candidate's `meta.build` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from lead_pipeline.bi.builds import LEAD_TABLES, Build, leads_by_account
+from lead_pipeline.bi.masking import mask_of, masking_key_id_in
+from lead_pipeline.candidate import row_counts
+from lead_pipeline.errors import PublishError
+from lead_pipeline.settings import Settings
+
+REQUIRED_TABLES = (
+    "normalized.leads",
+    "normalized.lead_stage_history",
+    "marts.leads",
+    "marts.stage_funnel_daily",
+    "meta.build",
+    "meta.coverage",
+    "meta.masking",
+)
+"""What a file must hold to be worth publishing. `meta.build` says that its tests passed."""
+
+
+@dataclass(frozen=True)
+class PublishRules:
+    """What one publication may do."""
+
+    max_shrinkage_percent: float = 20
+    """How many percent of an account's leads it may take away from readers."""
+    allow_shrinkage: bool = False
+    """Whether a greater loss is meant, this once."""
+    kept_builds: int = 3
+    """How many earlier published files stay for a rollback."""
+    masking_key_id: str | None = None
+    """The key that the build must be masked with; None: it must not be masked."""
+
+
+def rules_of(settings: Settings, *, allow_shrinkage: bool = False) -> PublishRules:
+    """The rules as the settings have them."""
+    mask = mask_of(settings)
+    return PublishRules(
+        max_shrinkage_percent=settings.max_shrinkage_percent,
+        allow_shrinkage=allow_shrinkage,
+        kept_builds=settings.kept_builds,
+        masking_key_id=mask.key_id if mask else None,
+    )
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Leads that an account would lose in a table."""
+
+    table: str
+    account: str
+    before: int
+    after: int
+
+    @property
+    def percent(self) -> float:
+        """How much of what was there is lost; below zero where leads were added."""
+        return 100 * (self.before - self.after) / self.before
+
+    def __str__(self) -> str:
+        lost = self.before - self.after
+        return f"{self.account} {lost:,} of {self.before:,} in {self.table} ({self.percent:.0f} %)"
+
+
+def check_candidate(
+    connection: duckdb.DuckDBPyConnection,
+    candidate: Path,
+    published: Path,
+    before: Build | None,
+    rules: PublishRules,
+) -> None:
+    """Raise `PublishError` unless readers, who have `before` at `published`, may get the candidate."""
+    found = row_counts(connection)
+    if missing := [table for table in REQUIRED_TABLES if table not in found]:
+        raise PublishError(
+            f"The build at {candidate} lacks {', '.join(missing)}, so it is unfinished or failed "
+            "its tests. Run the dbt models again and mend what they report."
+        )
+    if masking_key_id_in(connection) != rules.masking_key_id:
+        raise PublishError(
+            f"The build at {candidate} is not masked as LEAD_PIPELINE_MASKING and its key say now. "
+            "Build it again: lead-pipeline publish."
+        )
+    if rules.allow_shrinkage:
+        return
+    if before is None:
+        # Somebody has it open for writing, or it is damaged: nothing to compare with, but no
+        # reason to take all leads away.
+        if published.exists() and found["normalized.leads"] == 0:
+            raise PublishError(
+                f"The build at {candidate} has no leads, and {published} cannot be read to compare "
+                f"it with. It stays. {_REMEDY}"
+            )
+        return
+    if losses := losses_of(before.leads, leads_by_account(connection), rules.max_shrinkage_percent):
+        raise PublishError(
+            f"The build at {candidate} would take leads away from readers: "
+            f"{', '.join(str(loss) for loss in losses)}. LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT is "
+            f"{rules.max_shrinkage_percent:g}; {published} stays. {_REMEDY}"
+        )
+
+
+_REMEDY = (
+    "Look for the loss with lead-pipeline status, or build the warehouse again with lead-pipeline "
+    "rebuild; if it is meant: lead-pipeline publish --allow-shrinkage."
+)
+
+
+def losses_of(
+    before: Mapping[tuple[str, str], int], after: Mapping[tuple[str, str], int], max_percent: float
+) -> list[Loss]:
+    """The accounts that lose more than `max_percent` of their leads, or all of them.
+
+    No account over the limit means that the sum is not over it either.
+    """
+    return [loss for loss in _losses(before, after) if not loss.after or loss.percent > max_percent]
+
+
+def _losses(
+    before: Mapping[tuple[str, str], int], after: Mapping[tuple[str, str], int]
+) -> Iterator[Loss]:
+    """Each account in each table, the marts only where they differ from the normalized leads."""
+    loaded, reported = LEAD_TABLES
+    for (table, account), count in before.items():
+        loss = Loss(table, account, count, after.get((table, account), 0))
+        same = (before.get((loaded, account)), after.get((loaded, account), 0))
+        if table != reported or same != (loss.before, loss.after):
+            yield loss

@@ -1,0 +1,127 @@
+"""Personal data replaced by keyed hashes, while the leads are copied into the candidate.
+
+    warehouse.duckdb ──HMAC-SHA256 of names, addresses, numbers; free text left out──▶ candidate
+
+Belongs here: the key, which columns are treated how (`masking.csv`), the mark that tells readers.
+Does not belong here: the copy itself (`lead_pipeline.candidate`). dbt, the marts and the published
+file never see a plain value, so none can reach their logs either.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+import duckdb
+
+from lead_pipeline.dbt_project import project_variable
+from lead_pipeline.errors import PublishError
+from lead_pipeline.settings import Settings
+from lead_pipeline.sql import read_sql
+
+_BLOCK_BYTES = 64
+"""Block size of SHA-256, to which HMAC pads its key (RFC 2104)."""
+_KEY_ID_LABEL = b"lead_pipeline masking key id"
+_KEY_ID_DIGITS = 8
+
+TREATMENTS = ("keep", "hash", "hash_name", "hash_email", "remove")
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A masking key, ready for use. Its representation shows the id only."""
+
+    key_id: str
+    """Tells one key from another, without telling anything else of it."""
+    inner_pad: bytes = field(repr=False)
+    outer_pad: bytes = field(repr=False)
+
+    @classmethod
+    def of_key(cls, key: str) -> Mask:
+        """The mask of a secret key."""
+        secret = key.encode()
+        block = hashlib.sha256(secret).digest() if len(secret) > _BLOCK_BYTES else secret
+        block = block.ljust(_BLOCK_BYTES, b"\0")
+        key_id = hmac.new(secret, _KEY_ID_LABEL, hashlib.sha256).hexdigest()[:_KEY_ID_DIGITS]
+        return cls(key_id, bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block))
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What happens to one column when it is masked."""
+
+    table: str
+    column: str
+    treatment: str
+    """One of `TREATMENTS`."""
+
+
+def mask_of(settings: Settings) -> Mask | None:
+    """The mask that the settings ask for; None: publish as served."""
+    if not settings.masking or settings.masking_key is None:
+        return None
+    return Mask.of_key(settings.masking_key.get_secret_value())
+
+
+@cache
+def treatments() -> tuple[Treatment, ...]:
+    """The lines of `masking.csv`."""
+    text = files("lead_pipeline").joinpath("bi", "masking.csv").read_text("utf-8")
+    return tuple(Treatment(*line) for line in list(csv.reader(text.splitlines()))[1:])
+
+
+def prepare_masking(connection: duckdb.DuckDBPyConnection, mask: Mask | None) -> None:
+    """Give the session the functions `masked`, `masked_name` and `masked_email`.
+
+    The key is in session variables and travels as a parameter, so it is in no statement that an
+    error could quote. Without a mask, the functions give back what they get.
+    """
+    if mask is None:
+        connection.execute(read_sql("bi", "create_unmasked"))
+        return
+    variables = {
+        "inner_pad": mask.inner_pad,
+        "outer_pad": mask.outer_pad,
+        "shared_mailboxes": project_variable("person_shared_mailboxes") or [],
+    }
+    for name, value in variables.items():
+        connection.execute(f"set variable {name} = $value", {"value": value})
+    connection.execute(read_sql("bi", "create_masked"))
+
+
+def treatments_of(mask: Mask | None, columns: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """The parameters of the copy: `columns` as `<table>.<column>`, and the `treatments` of each.
+
+    Raises `PublishError` for a column that `masking.csv` does not list: better no file than one
+    with a plain value that nobody has thought of.
+    """
+    names = [f"{table}.{column}" for table, column in columns]
+    if mask is None:
+        return {"columns": names, "treatments": ["keep"] * len(names)}
+    known = {f"{line.table}.{line.column}": line.treatment for line in treatments()}
+    if unknown := [name.replace(".", ",") for name in names if name not in known]:
+        raise PublishError(
+            f"LEAD_PIPELINE_MASKING is on, and lead_pipeline/bi/masking.csv does not say how to "
+            f"treat {'; '.join(unknown)}. Add a line for each, ending in {' or '.join(TREATMENTS)}."
+        )
+    return {"columns": names, "treatments": [known[name] for name in names]}
+
+
+def note_masking(
+    connection: duckdb.DuckDBPyConnection, mask: Mask | None, parameters: dict[str, list[str]]
+) -> None:
+    """Write `meta.masking` into the current database: what was masked, with which key."""
+    connection.execute(read_sql("bi", "masking"))
+    if mask is not None:
+        connection.execute(read_sql("bi", "insert_masking"), parameters | {"key_id": mask.key_id})
+
+
+def masking_key_id_in(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The key that the current database is masked with; None: it is not masked."""
+    row = connection.execute("select any_value(masking_key_id) from meta.masking").fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,32 @@
+-- HMAC-SHA256 (RFC 2104), its first 128 bits as hexadecimal digits: equal values stay equal in all
+-- tables and accounts, null stays null, and an empty text says nothing of anybody.
+create temporary macro masked(value) as
+case
+    when value = '' then ''
+    else
+        left(
+            sha256(
+                getvariable('outer_pad')
+                || unhex(sha256(getvariable('inner_pad') || encode(value::varchar)))
+            ),
+            32
+        )
+end;
+
+-- Names that differ in case and spaces only are one name, for the models too.
+create temporary macro masked_name(value) as
+masked(lower(trim(regexp_replace(value, '\s+', ' ', 'g'))));
+
+-- An address stays an address, so that models which tell real ones from others go on doing so.
+-- The mailboxes that several people read (a variable of the dbt project) stay recognizable.
+create temporary macro masked_email(value) as
+case
+    when not regexp_full_match(value, '[^@\s]+@[^@\s]+\.[^@\s]+') then masked(value)
+    when
+        list_contains(
+            getvariable('shared_mailboxes')::varchar[],
+            lower(split_part(split_part(value, '@', 1), '+', 1))
+        )
+    then lower(split_part(split_part(value, '@', 1), '+', 1)) || '@' || masked(value) || '.invalid'
+    else 'lead@' || masked(value) || '.invalid'
+end;

@@ -1,0 +1,30 @@
+"""`lead-pipeline publish`: a new BI file from what has landed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lead_pipeline.commands.outcome import load_and_publish
+from lead_pipeline.console import say
+
+
+def publish(
+    allow_shrinkage: Annotated[
+        bool,
+        typer.Option(
+            "--allow-shrinkage",
+            help="Publish although readers lose more leads than LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT.",
+        ),
+    ] = False,
+) -> None:
+    """Load what has landed, build and test the marts, publish. Asks no API.
+
+    For a new build after a setting or a model has changed, after a rollback, or when a build was
+    refused because leads are missing and that is meant.
+    """
+    from lead_pipeline.settings import load_settings
+
+    say("Loading, building the marts, publishing …")
+    load_and_publish(load_settings(), allow_shrinkage=allow_shrinkage)

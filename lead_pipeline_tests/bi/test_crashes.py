@@ -1,0 +1,173 @@
+"""Whatever stops a publication, readers have the last good file or the new one, whole."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lead_pipeline.errors import PublishError
+from lead_pipeline_tests.bi.crashing import LEADS, RULES, Step, make_home
+from lead_pipeline_tests.sample_builds import Bi, run_of
+
+ROOT = Path(__file__).parent.parent.parent
+PROCESSES = 2
+MEBIBYTE = 1024 * 1024
+ROOM_LEFT = [0, 300_000, MEBIBYTE, 2 * MEBIBYTE, 3 * MEBIBYTE]
+"""Bytes; a build takes about 3 MiB, so the disk fills up at different steps."""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bi = Bi(tmp_path_factory.mktemp("crashes") / "template")
+    make_home(bi)
+    return bi.home
+
+
+def kill_at_every_step(deed: str, template: Path, folder: Path) -> list[list[Step]]:
+    """The steps of each of `PROCESSES`, in order."""
+    processes = [
+        subprocess.Popen(  # noqa: S603
+            [
+                *(sys.executable, "-m", "lead_pipeline_tests.bi.crashing", deed, str(template)),
+                *(str(folder / str(first)), str(first), str(PROCESSES)),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for first in range(1, PROCESSES + 1)
+    ]
+    steps = []
+    for process in processes:
+        output, errors = process.communicate()
+        assert (process.returncode, errors) == (0, "")
+        steps.append([Step(**json.loads(line)) for line in output.splitlines()])
+    return steps
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("deed", "result"), [("publish", "new"), ("rollback", "older")])
+def test_kill_at_any_step_leaves_readers_the_old_file_or_the_new_one(
+    template: Path, tmp_path: Path, deed: str, result: str
+) -> None:
+    in_order = kill_at_every_step(deed, template, tmp_path)
+    steps = [step for part in in_order for step in part]
+    killed = [step for step in steps if step.line]
+    assert len(killed) > 30, "not every line was tried"
+    assert [step for step in steps if step.readers_have not in ("old", result)] == []
+    assert [step for step in steps if not step.recovered] == []
+    assert {step.readers_have for step in killed} == {"old", result}
+    for part in in_order:
+        found = [step.readers_have for step in part]
+        assert found == sorted(found, key=["old", result].index), "the new file did not stay"
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[None]:
+    """A file system of its own; the test is skipped where none can be mounted."""
+    folder.mkdir()
+    mounted = subprocess.run(  # noqa: S603
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],  # noqa: S607
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607
+
+
+def test_full_disk_leaves_readers_the_last_file(tmp_path: Path) -> None:
+    size = 40 * MEBIBYTE
+    with small_disk(tmp_path / "disk", size):
+        bi = Bi(tmp_path / "disk" / "home")
+        bi.build_and_publish(LEADS, run_id="old", rules=RULES)
+        good = bi.published.read_bytes()
+        refused = [error for room in ROOM_LEFT if (error := refusal(bi, tmp_path / "disk", room))]
+        assert len(refused) >= 2, "the disk was never full"
+        assert [error for error in refused if "keep the last file" not in error] == []
+        assert bi.published.read_bytes() == good
+        bi.build_loaded(run_id="new")
+        bi.publish("new", RULES)
+        assert run_of(bi.published) == "new"
+
+
+def refusal(bi: Bi, disk: Path, room: int) -> str | None:
+    """What publishing says with so much room left on the disk; None when it succeeds."""
+    good = bi.published.read_bytes()
+    bi.candidate.unlink(missing_ok=True)
+    ballast = fill(disk, room)
+    try:
+        bi.build_loaded(run_id="new")
+        bi.publish("new", RULES)
+    except PublishError as error:
+        return str(error)
+    except duckdb.Error as error:
+        # From the marts, whose error is dbt's in production.
+        return f"dbt build failed, readers keep the last file: {error}"
+    else:
+        bi.published.unlink()
+        bi.published.write_bytes(good)
+        return None
+    finally:
+        ballast.unlink()
+
+
+def fill(disk: Path, room: int) -> Path:
+    """A file that leaves only `room` bytes on the disk."""
+    ballast = disk / "ballast"
+    with ballast.open("wb") as file:
+        try:
+            while True:
+                file.write(bytes(64 * 1024))
+                file.flush()
+        except OSError:
+            file.seek(0, 2)
+    with ballast.open("r+b") as file:
+        file.truncate(max(ballast.stat().st_size - room, 0))
+    return ballast
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from lead_pipeline.errors import PublishError
+from lead_pipeline_tests.bi.crashing import RULES
+from lead_pipeline_tests.sample_builds import Bi
+bi = Bi(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    bi.build_loaded(run_id="new")
+    bi.publish("new", RULES)
+except PublishError as error:
+    print(error)
+"""
+
+
+def test_disk_that_takes_no_more_bytes_leaves_readers_the_last_file(tmp_path: Path) -> None:
+    bi = Bi(tmp_path)
+    bi.build_and_publish(LEADS, run_id="old", rules=RULES)
+    good = bi.published.read_bytes()
+    for most_bytes in (4096, 300_000, MEBIBYTE):
+        ran = subprocess.run(  # noqa: S603
+            [sys.executable, "-c", LIMITED, str(tmp_path), str(most_bytes)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert "Readers keep the last file" in ran.stdout
+        assert bi.published.read_bytes() == good
+    bi.build_and_publish(LEADS, run_id="new", rules=RULES)
+    assert run_of(bi.published) == "new"

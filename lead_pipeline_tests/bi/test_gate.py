@@ -1,0 +1,110 @@
+"""A build that takes leads away from readers is refused, unless it is meant."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lead_pipeline.bi.gate import Loss, PublishRules, losses_of
+from lead_pipeline.candidate import connect_utc
+from lead_pipeline.errors import PublishError
+from lead_pipeline_tests.sample_builds import MASK, Bi, leads_of, read, run_of
+
+TEN_EACH = (*leads_of("mega", 10), *leads_of("vorel", 10))
+
+
+@pytest.fixture
+def bi(tmp_path: Path) -> Bi:
+    """A home whose readers have ten leads of each of two accounts."""
+    bi = Bi(tmp_path)
+    bi.build_and_publish(TEN_EACH, run_id="good")
+    return bi
+
+
+def test_account_that_loses_too_much_stops_the_publication_by_name(bi: Bi) -> None:
+    before = bi.published.read_bytes()
+    bi.build((*leads_of("mega", 10), *leads_of("vorel", 7)))
+    with pytest.raises(
+        PublishError,
+        match=r"vorel 3 of 10 in normalized\.leads \(30 %\)\. LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT "
+        r"is 20; .* stays\. .*lead-pipeline rebuild; .*lead-pipeline publish --allow-shrinkage",
+    ) as refused:
+        bi.publish("shrunken")
+    assert "mega" not in str(refused.value).partition("from readers")[2].partition("stays")[0]
+    assert bi.published.read_bytes() == before
+
+
+def test_loss_within_the_limit_is_published(bi: Bi) -> None:
+    bi.build_and_publish((*leads_of("mega", 10), *leads_of("vorel", 8)), run_id="fewer")
+    assert run_of(bi.published) == "fewer"
+
+
+def test_growth_of_one_account_does_not_make_up_for_the_loss_of_another(bi: Bi) -> None:
+    bi.build((*leads_of("mega", 100), *leads_of("vorel", 5)))
+    with pytest.raises(PublishError, match="vorel 5 of 10"):
+        bi.publish()
+
+
+def test_account_that_loses_all_its_leads_is_refused_whatever_the_limit(bi: Bi) -> None:
+    bi.build(leads_of("mega", 10))
+    with pytest.raises(PublishError, match=r"vorel 10 of 10 .*\(100 %\)"):
+        bi.publish(rules=PublishRules(max_shrinkage_percent=100))
+
+
+def test_model_that_drops_leads_is_refused_although_they_were_loaded(bi: Bi) -> None:
+    bi.build(TEN_EACH)
+    with closing(connect_utc(bi.candidate)) as connection:
+        connection.execute("delete from marts.leads where account = 'mega' and lead_id < '5'")
+    with pytest.raises(PublishError, match=r"readers: mega 5 of 10 in marts\.leads \(50 %\)\. "):
+        bi.publish()
+
+
+def test_loss_that_is_meant_is_published_once(bi: Bi) -> None:
+    bi.build_and_publish(
+        leads_of("mega", 5), run_id="meant", rules=PublishRules(allow_shrinkage=True)
+    )
+    assert run_of(bi.published) == "meant"
+    bi.build(leads_of("mega", 1))
+    with pytest.raises(PublishError, match="mega 4 of 5"):
+        bi.publish("not meant")
+
+
+def test_refused_build_can_be_published_when_it_is_meant_after_all(bi: Bi) -> None:
+    bi.build(leads_of("mega", 5))
+    with pytest.raises(PublishError, match="mega 5 of 10"):
+        bi.publish("refused")
+    bi.publish("meant", PublishRules(allow_shrinkage=True))
+    assert run_of(bi.published) == "meant"
+
+
+def test_empty_build_replaces_an_empty_file(tmp_path: Path) -> None:
+    bi = Bi(tmp_path)
+    bi.build_and_publish((), run_id="first")
+    bi.build_and_publish((), run_id="second")
+    assert read(bi.published, "select run_id from meta.build") == [("second",)]
+
+
+def test_damaged_file_is_replaced_but_not_by_an_empty_one(bi: Bi) -> None:
+    bi.published.unlink()
+    bi.published.write_bytes(b"not a database")
+    bi.build(())
+    with pytest.raises(PublishError, match=r"has no leads, and .* cannot be read"):
+        bi.publish("empty")
+    bi.build_and_publish(leads_of("mega", 1), run_id="good")
+    assert run_of(bi.published) == "good"
+
+
+def test_build_masked_otherwise_than_the_settings_say_is_refused(bi: Bi) -> None:
+    bi.build(TEN_EACH)
+    with pytest.raises(PublishError, match=r"not masked as .* say now.*lead-pipeline publish"):
+        bi.publish(rules=PublishRules(masking_key_id=MASK.key_id))
+    assert run_of(bi.published) == "good"
+
+
+def test_losses_name_the_marts_only_where_they_differ() -> None:
+    before = {("normalized.leads", "a"): 10, ("marts.leads", "a"): 10}
+    assert losses_of(before, {}, 20) == [Loss("normalized.leads", "a", 10, 0)]
+    after = {("normalized.leads", "a"): 10, ("marts.leads", "a"): 1}
+    assert losses_of(before, after, 20) == [Loss("marts.leads", "a", 10, 1)]

@@ -1,0 +1,151 @@
+"""Earlier builds are kept, and readers can have them again."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from lead_pipeline.bi.gate import PublishRules
+from lead_pipeline.bi.kept_builds import folder_of, kept_builds, name_of
+from lead_pipeline.bi.rollback import roll_back
+from lead_pipeline.errors import PublishError
+from lead_pipeline_tests.sample_builds import MASK, Bi, leads_of, run_of
+
+
+@pytest.fixture
+def bi(tmp_path: Path) -> Bi:
+    return Bi(tmp_path)
+
+
+def publish_runs(bi: Bi, *run_ids: str, kept_builds: int = 3) -> None:
+    """One publication per run, with one lead more each time."""
+    for number, run_id in enumerate(run_ids, start=1):
+        leads = leads_of("mega", number)
+        bi.build_and_publish(
+            leads, run_id=run_id, rules=PublishRules(allow_shrinkage=True, kept_builds=kept_builds)
+        )
+
+
+def back(bi: Bi, to: str | None = None) -> str:
+    """The run that readers have after a rollback."""
+    roll_back(bi.published, to=to, masking_key_id=None)
+    return run_of(bi.published)
+
+
+def test_newest_builds_before_the_published_one_are_kept(bi: Bi) -> None:
+    publish_runs(bi, "1", "2", "3", "4", kept_builds=2)
+    assert [build.run_id for build in kept_builds(bi.published)] == ["3", "2"]
+    assert [build.lead_count for build in kept_builds(bi.published)] == [3, 2]
+
+
+def test_no_build_is_kept_where_none_is_wanted(bi: Bi) -> None:
+    publish_runs(bi, "1", "2", kept_builds=0)
+    assert bi.kept == []
+
+
+def test_lowering_the_number_removes_what_is_beyond_it(bi: Bi) -> None:
+    publish_runs(bi, "1", "2", "3", kept_builds=3)
+    publish_runs(bi, "4", kept_builds=1)
+    assert [build.run_id for build in kept_builds(bi.published)] == ["3"]
+
+
+def test_keeping_a_build_takes_no_room_but_its_own(bi: Bi) -> None:
+    publish_runs(bi, "1")
+    inode = bi.published.stat().st_ino
+    publish_runs(bi, "2")
+    assert [path.stat().st_ino for path in bi.kept] == [inode]
+
+
+def test_file_system_without_hard_links_gets_copies(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    publish_runs(bi, "1", "2")
+    assert [path.stat().st_nlink for path in bi.kept] == [1]
+    assert back(bi) == "1"
+    assert sorted(path.name for path in folder_of(bi.published).iterdir()) == [
+        path.name for path in bi.kept
+    ]
+
+
+def test_rollback_gives_the_build_before_and_again_the_one_before_that(bi: Bi) -> None:
+    publish_runs(bi, "1", "2", "3")
+    assert [back(bi), back(bi)] == ["2", "1"]
+    with pytest.raises(PublishError, match=r"earliest build .*rollback --to \d{8}T\d{12}Z-3"):
+        back(bi)
+
+
+def test_rollback_goes_to_a_named_build_and_forward_again(bi: Bi) -> None:
+    publish_runs(bi, "1", "2", "3")
+    oldest = name_of(kept_builds(bi.published)[-1])
+    assert back(bi, to=oldest) == "1"
+    newest = name_of(kept_builds(bi.published)[0])
+    assert newest.endswith("-3")
+    assert back(bi, to=newest[:-1]) == "3"
+
+
+def test_rollback_names_the_choices_when_a_name_fits_none_or_several(bi: Bi) -> None:
+    publish_runs(bi, "1", "2", "3")
+    names = [name_of(build) for build in kept_builds(bi.published)]
+    with pytest.raises(PublishError, match=f"0 kept builds .* {names[0]}, {names[1]}"):
+        back(bi, to="1999")
+    with pytest.raises(PublishError, match="2 kept builds"):
+        back(bi, to="2")
+    assert run_of(bi.published) == "3"
+
+
+def test_rollback_without_a_kept_build_says_where_to_set_it(bi: Bi) -> None:
+    publish_runs(bi, "1")
+    with pytest.raises(PublishError, match="LEAD_PIPELINE_KEPT_BUILDS"):
+        back(bi)
+
+
+def test_publication_after_a_rollback_goes_forward_and_keeps_what_was_left(bi: Bi) -> None:
+    publish_runs(bi, "1", "2", "3")
+    back(bi)
+    bi.build_and_publish(leads_of("mega", 4), run_id="4")
+    assert run_of(bi.published) == "4"
+    assert [build.run_id for build in kept_builds(bi.published)] == ["3", "2", "1"]
+
+
+def test_lost_file_can_be_had_again(bi: Bi) -> None:
+    publish_runs(bi, "1", "2")
+    bi.published.unlink()
+    assert back(bi) == "1"
+
+
+def test_rollback_that_the_disk_refuses_changes_nothing(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_runs(bi, "1", "2")
+    before = bi.published.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(PublishError, match=r"No space left on device.*keep what they"):
+        back(bi)
+    assert bi.published.read_bytes() == before
+
+
+def test_builds_masked_otherwise_go_with_the_next_publication(bi: Bi) -> None:
+    publish_runs(bi, "plain 1", "plain 2")
+    rules = PublishRules(masking_key_id=MASK.key_id)
+    bi.build_and_publish(leads_of("mega", 3), run_id="masked", mask=MASK, rules=rules)
+    assert bi.kept == []
+    bi.build_and_publish(leads_of("mega", 3), run_id="masked 2", mask=MASK, rules=rules)
+    assert [build.masking_key_id for build in kept_builds(bi.published)] == [MASK.key_id]
+
+
+def test_readers_never_get_a_build_that_is_masked_otherwise_than_the_settings_say(bi: Bi) -> None:
+    publish_runs(bi, "1", "2")
+    with pytest.raises(PublishError, match="readers must not get it"):
+        roll_back(bi.published, to=None, masking_key_id=MASK.key_id)
+    assert run_of(bi.published) == "2"

@@ -1,0 +1,121 @@
+"""`lead-pipeline publish` and `rollback`, as real processes over the leads of a demo."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lead_pipeline_tests.commands import Ran, environment, lead_pipeline
+from lead_pipeline_tests.sample_builds import read, run_of
+
+pytestmark = pytest.mark.timeout(600)
+
+MASKED = {
+    "LEAD_PIPELINE_MASKING": "true",
+    "LEAD_PIPELINE_MASKING_KEY": "a key that nobody can guess, really",
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """Published twice, rolled back, then published masked."""
+
+    home: Path
+    first_run: str
+    second_run: str
+    rolled_back: Ran
+    run_after_rollback: str
+    listed: Ran
+    masked: Ran
+    refused: Ran
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("story")
+    home = folder / "home"
+    published = home / "bi" / "leads.duckdb"
+    variables = environment(home)
+    assert lead_pipeline(folder, variables, "demo", "--nights", "1").status == 0
+    first_run = run_of(published)
+    assert lead_pipeline(folder, variables, "publish").status == 0
+    second_run = run_of(published)
+    rolled_back = lead_pipeline(folder, variables, "rollback")
+    run_after_rollback = run_of(published)
+    listed = lead_pipeline(folder, variables, "rollback", "--list")
+    masked = lead_pipeline(folder, variables | MASKED, "publish")
+    refused = lead_pipeline(folder, variables | MASKED, "rollback")
+    return Story(
+        home, first_run, second_run, rolled_back, run_after_rollback, listed, masked, refused
+    )
+
+
+def test_publish_makes_a_new_build_without_any_api(story: Story) -> None:
+    assert story.second_run != story.first_run
+
+
+def test_rollback_gives_readers_the_build_before_and_says_so(story: Story) -> None:
+    assert (story.rolled_back.status, story.rolled_back.errors) == (0, "")
+    assert story.run_after_rollback == story.first_run
+    assert "now see the build published 20" in story.rolled_back.output
+    assert f"by run {story.first_run}: " in story.rolled_back.output
+    assert "The next publication replaces it." in story.rolled_back.output
+
+
+def test_list_shows_each_build_and_which_one_readers_have(story: Story) -> None:
+    assert (story.listed.status, story.listed.errors) == (0, "")
+    newest, oldest = (line for line in story.listed.output.splitlines() if "Z-" in line)
+    assert story.second_run[:8] in newest
+    assert "yes" not in newest
+    assert story.first_run[:8] in oldest
+    assert "yes" in oldest
+
+
+def test_masked_publication_leaves_no_personal_data_below_the_folder_of_readers(
+    story: Story,
+) -> None:
+    assert (story.masked.status, story.masked.errors) == (0, "")
+    personal = personal_data(story.home / "warehouse.duckdb")
+    assert len(personal) > 100
+    written = b"".join(
+        path.read_bytes() for path in (story.home / "bi").rglob("*") if path.is_file()
+    )
+    assert [value for value in personal if value.encode() in written] == []
+    assert MASKED["LEAD_PIPELINE_MASKING_KEY"].encode() not in written
+    texts = text_of(story.home / "bi" / "leads.duckdb")
+    assert [value for value in personal if value in texts] == []
+
+
+def personal_data(warehouse: Path) -> set[str]:
+    """Names, addresses and numbers of all leads; short ones could be found by chance."""
+    rows = read(
+        warehouse,
+        "select distinct unnest([full_name, email, email_normalized, phone, phone_e164,"
+        " owner_name]) as value from normalized.leads",
+    )
+    return {value for (value,) in rows if value and len(value) > 7}
+
+
+def text_of(published: Path) -> str:
+    """Every text in every table, uncompressed."""
+    with closing(duckdb.connect(str(published), read_only=True)) as connection:
+        columns = connection.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() where not internal"
+            " and data_type in ('VARCHAR', 'JSON')"
+        ).fetchall()
+        return "\n".join(
+            str(value)
+            for schema, table, column in columns
+            for (value,) in connection.execute(
+                f'select distinct "{column}" from "{schema}"."{table}"'  # noqa: S608
+            ).fetchall()
+        )
+
+
+def test_rollback_never_goes_back_to_plain_data(story: Story) -> None:
+    assert story.refused.status == 1
+    assert "No earlier build is kept" in story.refused.last_line
