@@ -149,6 +149,11 @@ class Settings(BaseSettings):
         return self.home / "bi" / "leads.duckdb"
 
     @property
+    def report_path(self) -> Path:
+        """The page beside the published file, made anew by each publication."""
+        return self.home / "bi" / "report.html"
+
+    @property
     def candidate_path(self) -> Path:
         """Where a build is made and tested. Its file name, and so its catalog, is the same."""
         return self.home / "bi" / ".candidate" / "leads.duckdb"

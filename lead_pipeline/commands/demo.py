@@ -42,7 +42,7 @@ def demo(
 
 
 def _show_demo(settings: Settings, outcomes: list[RunOutcome], seconds: float) -> None:
-    from lead_pipeline.report import leads_by_stage, published_tables
+    from lead_pipeline.report.summary import leads_by_stage, published_tables
 
     accounts, rows = leads_by_stage(settings.published_path)
     show_table("Leads per provider and stage", ["stage", *accounts], rows)

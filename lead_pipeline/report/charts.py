@@ -1,0 +1,197 @@
+"""Charts of the report, as SVG pictures without scripts, fonts or links.
+
+Belongs here: figures in, picture out, for a light or a dark page. Does not belong here: reading
+the figures, the page around them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+STAGE_ORDER = [
+    "new", "engaged", "qualified", "booked", "won", "lost", "nurture", "archived", "unmapped",
+]  # fmt: skip
+WIDTH = 520
+"""Pixels; pages scale the pictures down to narrow windows."""
+OTHERS = "all others"
+"""What the figures call the sources without a colour of their own."""
+VEGA_LITE = "6.1"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one scheme. `series` are told apart by people with any colour vision."""
+
+    ink: str
+    quiet: str
+    line: str
+    series: tuple[str, ...]
+
+
+# Okabe and Ito's colours; the dark page has lighter ones of the same hues.
+LIGHT = Theme(
+    "#1f2933",
+    "#616e7c",
+    "#d9dee4",
+    ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a8f98"),
+)
+DARK = Theme(
+    "#e4e7eb",
+    "#9aa5b1",
+    "#3e4c59",
+    ("#4aa8e0", "#f2b84b", "#3cc79c", "#e3a3c7", "#8fd0f5", "#f0834d", "#a7adb5"),
+)
+
+
+def funnel(figures: pd.DataFrame, theme: Theme) -> str:
+    """Leads that reached each stage, a bar per provider."""
+    chart = (
+        alt.Chart(figures)
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("leads:Q", title="leads that reached the stage", axis=_counts()),
+            y=alt.Y("stage:N", sort=STAGE_ORDER, title=None),
+            yOffset=alt.YOffset("provider:N"),
+            color=_colours("provider:N", theme),
+        )
+        .properties(width=WIDTH, height=230)
+    )
+    return _svg(chart, theme)
+
+
+def leads_per_day(figures: pd.DataFrame, theme: Theme) -> str:
+    """New leads of each day, stacked by source, the largest source at the bottom."""
+    sizes = figures.groupby("source")["leads"].sum().sort_values(ascending=False)
+    names = [name for name in sizes.index if name != OTHERS]
+    colours = dict(zip(names, theme.series, strict=False)) | {OTHERS: theme.quiet}
+    ranked = figures.assign(rank=figures["source"].map([*names, OTHERS].index))
+    chart = (
+        alt.Chart(ranked)
+        .mark_bar()
+        .encode(
+            x=alt.X("date_day:T", title="day of creation (UTC)", axis=alt.Axis(format="%b %d")),
+            y=alt.Y("leads:Q", title="new leads", axis=_counts()),
+            color=alt.Color(
+                "source:N",
+                scale=alt.Scale(
+                    domain=[name for name in colours if name in sizes.index],
+                    range=[colour for name, colour in colours.items() if name in sizes.index],
+                ),
+                legend=_legend(None),
+            ),
+            order=alt.Order("rank:Q"),
+        )
+        .properties(width=WIDTH, height=230)
+    )
+    return _svg(chart, theme)
+
+
+def velocity(figures: pd.DataFrame, theme: Theme) -> str:
+    """Median days per stage with its bounds, and the length that nine of ten do not exceed."""
+    base = alt.Chart(figures).encode(y=alt.Y("stage:N", sort=STAGE_ORDER, title=None))
+    days = "days in the stage"
+    bounds = base.mark_bar(height=8, opacity=0.35, color=theme.series[0]).encode(
+        x=alt.X("p50_days_lower:Q", title=days), x2="p50_days_upper:Q"
+    )
+    median = base.mark_point(filled=True, size=70, color=theme.series[0], opacity=1).encode(
+        x=alt.X("p50_days:Q", title=days)
+    )
+    ninetieth = base.mark_tick(thickness=3, size=14, color=theme.series[5]).encode(
+        x=alt.X("p90_days:Q", title=days)
+    )
+    chart = (
+        alt.layer(bounds, median, ninetieth)
+        .properties(width=WIDTH, height=alt.Step(20))
+        .facet(
+            row=alt.Row(
+                "account:N", title=None, header=alt.Header(orient="top", labelAnchor="start")
+            ),
+            spacing=18,
+        )
+        .resolve_scale(y="independent")
+    )
+    return _svg(chart, theme)
+
+
+def stale(figures: pd.DataFrame, theme: Theme) -> str:
+    """Stale leads by account and stage, coloured by who calls them stale."""
+    chart = (
+        alt.Chart(figures)
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("sum(leads):Q", title="stale leads", axis=_counts()),
+            y=alt.Y("stage:N", sort=STAGE_ORDER, title=None),
+            color=_colours("seen_by:N", theme, title="stale for"),
+        )
+        .properties(width=WIDTH, height=alt.Step(20))
+        .facet(
+            row=alt.Row(
+                "account:N", title=None, header=alt.Header(orient="top", labelAnchor="start")
+            ),
+            spacing=18,
+        )
+        .resolve_scale(y="independent")
+    )
+    return _svg(chart, theme)
+
+
+def coverage(figures: pd.DataFrame, theme: Theme) -> str:
+    """The stretch of time of which each account's every update is in the file."""
+    shown = figures.dropna(subset=["complete_through"])
+    begins = shown["complete_from"].fillna(shown["first_created_at"])
+    chart = (
+        alt.Chart(shown.assign(begins=begins.fillna(shown["complete_through"])))
+        .mark_bar(height=14, color=theme.series[2], cornerRadius=2)
+        .encode(
+            x=alt.X("begins:T", title="every update is in the file (UTC)"),
+            x2="complete_through:T",
+            y=alt.Y("account:N", title=None),
+        )
+        .properties(width=WIDTH, height=alt.Step(26))
+    )
+    return _svg(chart, theme)
+
+
+def _counts() -> alt.Axis:
+    """Whole numbers only."""
+    return alt.Axis(format=",d", tickMinStep=1)
+
+
+def _colours(field: str, theme: Theme, title: str | None = None) -> alt.Color:
+    return alt.Color(
+        field,
+        scale=alt.Scale(range=list(theme.series)),
+        legend=_legend(title),
+    )
+
+
+def _legend(title: str | None) -> alt.Legend:
+    return alt.Legend(orient="top", title=title, columns=4, columnPadding=26)
+
+
+def _svg(chart: Any, theme: Theme) -> str:
+    text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 13}
+    styled = chart.configure(
+        background="transparent",
+        # Measured as Arial; readers without it get a wider font, for which there is room.
+        font="Arial, Liberation Sans, Helvetica, sans-serif",
+        padding={"left": 30, "right": 8, "top": 4, "bottom": 4},
+        axis={
+            **text,
+            "titleFontSize": 13,
+            "titleFontWeight": "normal",
+            "gridColor": theme.line,
+            "domainColor": theme.line,
+            "tickColor": theme.line,
+            "labelLimit": 140,
+        },
+        legend={**text, "titleFontSize": 13, "labelLimit": 160},
+        header={"labelColor": theme.ink, "labelFontSize": 14, "labelFontWeight": "bold"},
+        view={"stroke": None},
+    )
+    return str(vl_convert.vegalite_to_svg(styled.to_json(), vl_version=VEGA_LITE))

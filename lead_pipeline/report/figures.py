@@ -1,0 +1,58 @@
+"""The figures of the report, read from the published file.
+
+Belongs here: which figures, as tables. Does not belong here: how they look.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from lead_pipeline.sql import read_sql
+
+DAYS = 90
+"""How many days of new leads are shown."""
+SOURCES = 6
+"""How many sources have a colour of their own; the rest share one."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the report shows. Times are UTC; lengths are days; shares are between 0 and 1."""
+
+    headline: dict[str, Any]
+    accounts: pd.DataFrame
+    funnel: pd.DataFrame
+    leads_per_day: pd.DataFrame
+    velocity: pd.DataFrame
+    stale: pd.DataFrame
+    build: dict[str, Any]
+
+
+def read_figures(published: Path) -> Figures:
+    """All figures of one published file, from one connection, so of one build."""
+    with closing(duckdb.connect(str(published), read_only=True)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+
+        def table(name: str, parameters: dict[str, Any] | None = None) -> pd.DataFrame:
+            return connection.execute(read_sql("report", name), parameters).df()
+
+        return Figures(
+            headline=_record(table("headline")),
+            accounts=table("accounts"),
+            funnel=table("funnel"),
+            leads_per_day=table("leads_per_day", {"days": DAYS, "sources": SOURCES}),
+            velocity=table("velocity"),
+            stale=table("stale"),
+            build=_record(connection.table("meta.build").df()),
+        )
+
+
+def _record(frame: pd.DataFrame) -> dict[str, Any]:
+    """The only row of a table, with None for what is not there."""
+    return {str(name): None if pd.isna(value) else value for name, value in frame.iloc[0].items()}
