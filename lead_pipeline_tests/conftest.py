@@ -12,6 +12,7 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.settings import Settings
+from lead_pipeline_tests.marts.building import BuiltWorld, build_world
 from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
 
 _PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in PROVIDERS))
@@ -24,6 +25,12 @@ def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         if variable.startswith(_PREFIXES):
             monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def built_world(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorld:
+    """One build of all marts for the whole session. Copy the file before changing it."""
+    return build_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

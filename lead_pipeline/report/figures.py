@@ -40,7 +40,7 @@ def read_figures(published: Path) -> Figures:
         connection.execute("set TimeZone = 'UTC'")
 
         def table(name: str, parameters: dict[str, Any] | None = None) -> pd.DataFrame:
-            return connection.execute(read_sql("report", name), parameters).df()
+            return _frame(connection.execute(read_sql("report", name), parameters))
 
         return Figures(
             headline=_record(table("headline")),
@@ -49,8 +49,14 @@ def read_figures(published: Path) -> Figures:
             leads_per_day=table("leads_per_day", {"days": DAYS, "sources": SOURCES}),
             velocity=table("velocity"),
             stale=table("stale"),
-            build=_record(connection.table("meta.build").df()),
+            build=_record(_frame(connection.execute("from meta.build"))),
         )
+
+
+def _frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The rows through Arrow: DuckDB's own conversion makes the newest pandas warn."""
+    frame: pd.DataFrame = result.to_arrow_table().to_pandas(date_as_object=False)
+    return frame
 
 
 def _record(frame: pd.DataFrame) -> dict[str, Any]:

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lead_pipeline import dbt_project
-from lead_pipeline.candidate import connect_utc
+from lead_pipeline.candidate import connect_utc, prepare_candidate
+from lead_pipeline_tests.marts.world import World
+
+
+@dataclass(frozen=True)
+class BuiltWorld:
+    """An invented world, and a candidate in which all tests of its marts have passed."""
+
+    world: World
+    candidate: Path
+
+
+def build_world(folder: Path) -> BuiltWorld:
+    """Invent a world and build its marts; data tests and unit tests included."""
+    world = World.invent(leads=500, days=60, seed=20260101)
+    path = folder / "leads.duckdb"
+    prepare_candidate(world.write_warehouse(folder / "warehouse.duckdb"), path)
+    run_dbt(folder / "target", path, "build")
+    return BuiltWorld(world, path)
 
 
 def run_dbt(target_path: Path, candidate: Path, *arguments: str) -> None:

@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lead_pipeline.candidate import prepare_candidate
-from lead_pipeline_tests.marts.building import rows_of, run_dbt
+from lead_pipeline_tests.marts.building import BuiltWorld, rows_of
 from lead_pipeline_tests.marts.reference import MARTS, Reference
-from lead_pipeline_tests.marts.world import World
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return World.invent(leads=500, days=60, seed=20260101)
-
-
-@pytest.fixture(scope="module")
-def reference(world: World) -> Reference:
-    return Reference(world.frames())
-
-
-@pytest.fixture(scope="module")
-def candidate(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build of the world in which all data tests and unit tests have passed."""
-    folder = tmp_path_factory.mktemp("marts")
-    path = folder / "leads.duckdb"
-    prepare_candidate(world.write_warehouse(folder / "warehouse.duckdb"), path)
-    run_dbt(folder / "target", path, "build")
-    return path
+def reference(built_world: BuiltWorld) -> Reference:
+    return Reference(built_world.world.frames())
 
 
 @pytest.mark.parametrize("mart", sorted(MARTS))
 def test_mart_is_what_a_second_computation_says(
-    mart: str, candidate: Path, reference: Reference
+    mart: str, built_world: BuiltWorld, reference: Reference
 ) -> None:
     compute, key = MARTS[mart]
     expected = {tuple(row[part] for part in key): row for row in compute(reference)}
-    found = {tuple(row[part] for part in key): row for row in rows_of(candidate, f"marts.{mart}")}
+    found = {
+        tuple(row[part] for part in key): row
+        for row in rows_of(built_world.candidate, f"marts.{mart}")
+    }
     assert found.keys() == expected.keys()
     assert len(found) > 5, "a world too small to prove anything"
     for identity, row in found.items():
