@@ -159,6 +159,9 @@ def test_build_publishes_and_reports_rows_and_coverage(built: Built) -> None:
     assert "| vorel | engaged | 1 |" in str(metadata["marts/leads"]["leads_by_stage"].value)
     assert metadata["bi/published"]["rows/marts.leads"].value == 4
     assert metadata["bi/published"]["path"].value == str(built.home.published)
+    report = built.home.published.with_name("report.html")
+    assert metadata["bi/published"]["report"].value == report.as_uri()
+    assert report.read_text("utf-8").startswith("<!doctype html>")
     assert built.rows("select run_id from meta.build") == [(built.result.run_id,)]
 
 

@@ -53,7 +53,7 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
         deps=list(models),
         pool=POOL,
         kinds={"duckdb"},
-        description="The DuckDB file that BI tools open, replaced as a whole by each run.",
+        description="The DuckDB file that BI tools open, replaced as a whole by each run, and its report page.",
     )
     def published(context: AssetExecutionContext, config: PublishConfig) -> MaterializeResult[None]:
         settings = load_settings()
@@ -65,7 +65,12 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
                 rules=rules_of(settings, allow_shrinkage=config.allow_shrinkage),
                 tell=context.log.info,
             )
-        return MaterializeResult(metadata=_metadata(publication))
+            # Altair takes a second to import, which other commands need not wait for.
+            from lead_pipeline.report.page import write_report
+
+            write_report(settings.published_path, settings.report_path)
+        report = MetadataValue.url(settings.report_path.as_uri())
+        return MaterializeResult(metadata=_metadata(publication) | {"report": report})
 
     return published
 

@@ -21,10 +21,21 @@ from lead_pipeline.settings import Settings
 REQUIRED_TABLES = (
     "normalized.leads",
     "normalized.lead_stage_history",
+    "marts.funnel_by_cohort",
+    "marts.lead_daily_history",
+    "marts.lead_stage_history",
     "marts.leads",
+    "marts.owner_performance",
+    "marts.people",
+    "marts.sla_breaches",
+    "marts.source_performance",
+    "marts.speed_to_lead",
     "marts.stage_funnel_daily",
+    "marts.stage_velocity",
+    "marts.stale_leads",
     "meta.build",
     "meta.coverage",
+    "meta.lead_history_digests",
     "meta.masking",
 )
 """What a file must hold to be worth publishing. `meta.build` says that its tests passed."""

@@ -43,11 +43,24 @@ def rollback(
             settings.published_path, to=to, masking_key_id=rules_of(settings).masking_key_id
         )
         _show_builds(settings)
+        _replace_report(settings)
     say(
         f"Readers of {settings.published_path} now see the build published "
         f"{build.published_at:%Y-%m-%d %H:%M}Z by run {build.run_id}: {build.lead_count:,} leads."
     )
     say("The next publication replaces it. Until then nothing else changes.")
+
+
+def _replace_report(settings: Settings) -> None:
+    """The page of the build that readers have now; none where an older version made the build."""
+    from lead_pipeline.errors import PublishError
+    from lead_pipeline.report.page import write_report
+
+    try:
+        write_report(settings.published_path, settings.report_path)
+    except PublishError as error:
+        settings.report_path.unlink(missing_ok=True)
+        say(f"{error} The page of the build before has been removed.")
 
 
 def _show_builds(settings: Settings) -> None:

@@ -13,9 +13,9 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-STAGE_ORDER = [
-    "new", "engaged", "qualified", "booked", "won", "lost", "nurture", "archived", "unmapped",
-]  # fmt: skip
+from lead_pipeline.normalized.stages import CANONICAL_STAGES
+
+STAGE_ORDER = list(CANONICAL_STAGES)
 WIDTH = 520
 """Pixels; pages scale the pictures down to narrow windows."""
 OTHERS = "all others"

@@ -17,10 +17,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import jinja2
 import pandas as pd
 
 from lead_pipeline.durable import write_durably
+from lead_pipeline.errors import PublishError
 from lead_pipeline.report import charts
 from lead_pipeline.report.figures import DAYS, Figures, read_figures
 
@@ -50,8 +52,19 @@ class Section:
 
 
 def write_report(published: Path, report: Path) -> None:
-    """Render the page of the file at `published` to `report`, replacing the one there."""
-    write_durably(report, render(read_figures(published)).encode())
+    """Render the page of the file at `published` to `report`, replacing the one there.
+
+    The caller holds the publish lock. Raises `PublishError` when the file lacks a table that the
+    page shows, or the page cannot be written; readers have the file all the same.
+    """
+    try:
+        write_durably(report, render(read_figures(published)).encode())
+    except (duckdb.Error, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PublishError(
+            f"Readers have {published}, but its page {report} could not be made: {reason}. Make "
+            "room or mend the folder, then publish again: lead-pipeline publish."
+        ) from error
 
 
 def render(figures: Figures) -> str:

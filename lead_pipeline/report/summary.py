@@ -10,14 +10,16 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-STAGES = ["new", "engaged", "qualified", "booked", "won", "lost", "nurture", "archived", "unmapped"]
+from lead_pipeline.normalized.stages import CANONICAL_STAGES
 
 
 def leads_by_stage(published: Path) -> tuple[list[str], list[list[object]]]:
     """The accounts, and one row per canonical stage: its name and the leads of each account."""
     with duckdb.connect(str(published), read_only=True) as connection:
         leads = connection.sql("select account, stage from normalized.leads").df()
-    table = pd.crosstab(leads["stage"], leads["account"]).reindex(index=STAGES, fill_value=0)
+    table = pd.crosstab(leads["stage"], leads["account"]).reindex(
+        index=list(CANONICAL_STAGES), fill_value=0
+    )
     table.loc["all stages"] = table.sum(axis="index")
     rows: list[list[object]] = [
         [stage, *(int(count) for count in counts)]

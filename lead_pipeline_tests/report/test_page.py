@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from lead_pipeline.candidate import connect_utc, mark_tested
+from lead_pipeline.errors import PublishError
 from lead_pipeline.publish import publish
 from lead_pipeline.report.figures import SOURCES, Figures, read_figures
 from lead_pipeline.report.page import render, write_report
@@ -200,6 +201,21 @@ def test_the_page_is_written_whole_beside_the_file(published: Path, tmp_path: Pa
     write_report(published, target)
     assert target.read_text("utf-8").rstrip().endswith("</html>")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_that_cannot_be_made_is_an_error_that_says_readers_have_the_file(
+    published: Path, tmp_path: Path
+) -> None:
+    older = tmp_path / "leads.duckdb"
+    shutil.copy(published, older)
+    older.chmod(0o600)
+    with closing(connect_utc(older)) as connection:
+        connection.execute("drop table marts.people")
+    target = tmp_path / "report.html"
+    target.write_text("the page before")
+    with pytest.raises(PublishError, match=r"Readers have .*leads\.duckdb, but its page"):
+        write_report(older, target)
+    assert target.read_text() == "the page before"
 
 
 def test_a_file_without_any_lead_makes_a_page_that_says_so(figures: Figures) -> None:
