@@ -66,8 +66,9 @@ format: setup  ## Format Python and SQL
 docs: setup  ## Write docs/marts.md anew from the marts' YAML
 	$(BIN)/python docs/write_marts.py
 
-screenshot: setup  ## Take docs/asset_graph.png anew (needs Debian's chromium)
+screenshot: setup  ## Take the pictures in docs/ anew (needs Debian's chromium)
 	$(BIN)/python docs/take_screenshot.py
+	$(BIN)/python docs/take_report_screenshots.py
 
 bench: setup  ## Print measured ratios
 	$(BIN)/python -m benchmarks
