@@ -27,7 +27,8 @@ demo: setup  ## Live through 14 nights with invented leads and publish them (no 
 
 test: setup $(OLDEST_READER)/.installed $(READERS)/.installed  ## Lint, types, definitions, dbt and all tests
 	$(MAKE) --no-print-directory lint types definitions
-	$(BIN)/pytest -q
+	# A third process fills the time in which the others wait for servers, locks and disks.
+	$(BIN)/pytest -q -n 3 --dist loadfile
 
 # The tools that people open the BI file with; its tests read it with each of them.
 $(OLDEST_READER)/.installed:
