@@ -28,7 +28,8 @@ demo: setup  ## Live through 14 nights with invented leads and publish them (no 
 test: setup $(OLDEST_READER)/.installed $(READERS)/.installed  ## Lint, types, definitions, dbt and all tests
 	$(MAKE) --no-print-directory lint types definitions
 	# A third process fills the time in which the others wait for servers, locks and disks.
-	$(BIN)/pytest -q -n 3 --dist loadfile
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/pytest -q -m alone
 
 # The tools that people open the BI file with; its tests read it with each of them.
 $(OLDEST_READER)/.installed:

@@ -18,12 +18,19 @@ from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
 _PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in PROVIDERS))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole commands first: they take longest, so no process is left alone with them at the end."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+
+
 @pytest.fixture(autouse=True)
 def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable and no `.env` of the machine reaches a test."""
     for variable in list(os.environ):
         if variable.startswith(_PREFIXES):
             monkeypatch.delenv(variable)
+    # Tables are laid out for this width, whatever the tests' own output goes to.
+    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
 
 

@@ -74,6 +74,7 @@ CRAWLS = [
 ]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("provider", "scale", "pages", "at_once", "a_minute"), CRAWLS)
 def test_crawl_meets_no_429_and_uses_the_quota(
     provider: str,
