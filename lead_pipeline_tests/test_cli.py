@@ -224,7 +224,7 @@ def found_in_files(home: Path, needles: set[bytes], *, everywhere: bool) -> list
     found = []
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home).as_posix()
-        holds_leads = name.startswith("landing/") or name.endswith("leads.duckdb")
+        holds_leads = name.startswith(("landing/", "bi/.builds/")) or name.endswith("leads.duckdb")
         if not path.is_file() or (not everywhere and (holds_leads or name == "warehouse.duckdb")):
             continue
         content = path.read_bytes()
