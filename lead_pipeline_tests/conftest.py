@@ -29,8 +29,6 @@ def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for variable in list(os.environ):
         if variable.startswith(_PREFIXES):
             monkeypatch.delenv(variable)
-    # Tables are laid out for this width, whatever the tests' own output goes to.
-    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
 
 

@@ -224,8 +224,8 @@ def found_in_files(home: Path, needles: set[bytes], *, everywhere: bool) -> list
     found = []
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home).as_posix()
-        holds_leads = name.startswith("landing/") or name.endswith(".duckdb")
-        if not path.is_file() or (holds_leads and not everywhere):
+        holds_leads = name.startswith(("landing/", "bi/.builds/")) or name.endswith("leads.duckdb")
+        if not path.is_file() or (not everywhere and (holds_leads or name == "warehouse.duckdb")):
             continue
         content = path.read_bytes()
         found += [name for needle in needles if needle in content]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lead_pipeline.cli import main
+from lead_pipeline.console import PIPED_WIDTH, console
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.commands import Ran
 from lead_pipeline_tests.normalized.landings import Landing
@@ -31,6 +32,8 @@ def explain(
     """Run `lead-pipeline explain` with these arguments."""
     monkeypatch.setenv("LEAD_PIPELINE_HOME", str(settings.home))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
+    # Whatever the tests' own output goes to.
+    monkeypatch.setattr(console, "width", PIPED_WIDTH)
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["lead-pipeline", "explain", *arguments])
