@@ -13,9 +13,10 @@ from contextlib import closing
 from pathlib import Path
 
 from lead_pipeline import dbt_project
-from lead_pipeline.candidate import connect_utc, prepare_candidate, row_counts
+from lead_pipeline.candidate import prepare_candidate, row_counts
 from lead_pipeline.console import show_table
 from lead_pipeline.daily_history import seed_daily_history
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.sql import read_sql
 
 LEADS, DAYS, CHANGED_ONE_IN = 50_000, 120, 50

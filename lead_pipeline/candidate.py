@@ -20,6 +20,7 @@ from pathlib import Path
 import duckdb
 
 from lead_pipeline.bi.masking import Mask, note_masking, prepare_masking, treatments_of
+from lead_pipeline.duckdb_files import attach, connect_utc, wal_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.sql import read_sql
 
@@ -34,18 +35,6 @@ COPIED_TABLES = ("leads", "lead_stage_history", "coverage")
 
 INTERNAL_TABLES = ("lead_versions", "provider_stale_leads")
 """Tables of which some columns go into the candidate's schema `internal`, for the models only."""
-
-
-def connect_utc(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """A connection whose session is in UTC; the caller closes it."""
-    connection = duckdb.connect(str(path), read_only=read_only)
-    connection.execute("set TimeZone = 'UTC'")
-    return connection
-
-
-def wal_of(path: Path) -> Path:
-    """The write-ahead log that DuckDB keeps beside the file at `path`."""
-    return path.with_name(path.name + ".wal")
 
 
 def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None) -> None:
@@ -96,15 +85,6 @@ def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | N
     connection.execute("use memory")
     # Detached here, so that a disk that is full by now is met inside of the caller's block.
     connection.execute("detach candidate")
-
-
-def attach(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, options: str = ""
-) -> None:
-    """Attach the DuckDB file at `path` as the database `name`, with ATTACH's `options`."""
-    # ATTACH takes no parameters.
-    literal = "'" + str(path).replace("'", "''") + "'"
-    connection.execute(f"attach {literal} as {name} {f'({options})' if options else ''}")
 
 
 def discard_candidate(candidate: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from lead_pipeline.bi.masking import masking_key_id_in
-from lead_pipeline.candidate import attach, connect_utc
+from lead_pipeline.duckdb_files import attach, connect_utc
 from lead_pipeline.sql import read_sql
 
 SEEDED_MODELS = ("lead_daily_history", "lead_history_digests")

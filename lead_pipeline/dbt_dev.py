@@ -23,7 +23,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 from dotenv import dotenv_values
 
-from lead_pipeline.candidate import attach
+from lead_pipeline.duckdb_files import attach
 from lead_pipeline.locks import held
 from lead_pipeline.snapshot import snapshot_path
 

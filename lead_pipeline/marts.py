@@ -36,7 +36,6 @@ from packaging.version import Version
 from lead_pipeline.bi.asset import POOL
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.candidate import (
-    connect_utc,
     discard_candidate,
     mark_tested,
     prepare_candidate,
@@ -51,6 +50,7 @@ from lead_pipeline.dbt_project import (
     load_manifest,
     node_name,
 )
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.errors import PublishError
 from lead_pipeline.locks import held
 from lead_pipeline.settings import Settings, load_settings

@@ -26,7 +26,8 @@ import duckdb
 from lead_pipeline.bi.builds import Build, read_build
 from lead_pipeline.bi.gate import PublishRules, check_candidate
 from lead_pipeline.bi.kept_builds import keep, prune
-from lead_pipeline.candidate import connect_utc, row_counts, wal_of
+from lead_pipeline.candidate import row_counts
+from lead_pipeline.duckdb_files import connect_utc, wal_of
 from lead_pipeline.durable import replace_durably, sync
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage

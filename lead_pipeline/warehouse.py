@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 from dagster_duckdb import DuckDBResource
 
+from lead_pipeline.duckdb_files import wal_of
 from lead_pipeline.durable import replace_durably
 from lead_pipeline.errors import LoadError
 
@@ -41,11 +42,6 @@ def read_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with closing(duckdb.connect(str(path), read_only=True)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
-
-
-def wal_of(path: Path) -> Path:
-    """The write-ahead log that DuckDB keeps beside the file at `path`."""
-    return path.with_name(path.name + ".wal")
 
 
 def remove_warehouse(path: Path) -> None:

@@ -23,7 +23,7 @@ from dagster import (
 
 from lead_pipeline import dbt_project
 from lead_pipeline.bi.asset import allow_shrinkage_config, build_published_asset
-from lead_pipeline.candidate import connect_utc
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.errors import ConfigurationError, PublishError
 from lead_pipeline.marts import build_dbt_assets
 from lead_pipeline_tests.bi.readers import CLIENTS_BY_NAME

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from lead_pipeline.bi.gate import REQUIRED_TABLES
-from lead_pipeline.candidate import connect_utc, prepare_candidate, wal_of
+from lead_pipeline.candidate import prepare_candidate
+from lead_pipeline.duckdb_files import connect_utc, wal_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline_tests.sample_builds import Bi, read

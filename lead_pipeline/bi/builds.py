@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from lead_pipeline.candidate import connect_utc
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.sql import read_sql
 
 LEAD_TABLES = ("normalized.leads", "marts.leads")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lead_pipeline.bi.builds import Build, read_build
 from lead_pipeline.bi.kept_builds import folder_of, keep, kept_builds, link_or_copy, name_of
-from lead_pipeline.candidate import wal_of
+from lead_pipeline.duckdb_files import wal_of
 from lead_pipeline.errors import PublishError
 
 

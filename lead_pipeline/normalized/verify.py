@@ -12,10 +12,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
+from lead_pipeline.duckdb_files import attach
 from lead_pipeline.errors import LoadError
 from lead_pipeline.locks import held
 from lead_pipeline.normalized.ledger import all_records
@@ -85,7 +85,7 @@ def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableCompariso
         try:
             build_anew(settings, recipe, records, tell)
             with _open_live(settings, recipe) as live:
-                live.execute(f"attach {_literal(scratch)} as rebuilt (read_only)")
+                attach(live.connection, scratch, "rebuilt", options="read_only")
                 return [_compare(live, table) for table in KEYS]
         finally:
             remove_warehouse(scratch)
@@ -138,8 +138,3 @@ def _describe(live: str | None, rebuilt: str | None) -> str:
         return "only in the rebuild" if live is None else "only in the live table"
     before, after = msgspec.json.decode(live), msgspec.json.decode(rebuilt)
     return ", ".join(name for name in before if before[name] != after[name])
-
-
-def _literal(path: Path) -> str:
-    """The path as an SQL string; ATTACH takes no parameters."""
-    return "'" + str(path).replace("'", "''") + "'"

@@ -104,18 +104,7 @@ def velocity(figures: pd.DataFrame, theme: Theme) -> str:
     ninetieth = base.mark_tick(thickness=3, size=14, color=theme.series[5]).encode(
         x=alt.X("p90_days:Q", title=days)
     )
-    chart = (
-        alt.layer(bounds, median, ninetieth)
-        .properties(width=WIDTH, height=alt.Step(20))
-        .facet(
-            row=alt.Row(
-                "account:N", title=None, header=alt.Header(orient="top", labelAnchor="start")
-            ),
-            spacing=18,
-        )
-        .resolve_scale(y="independent")
-    )
-    return _svg(chart, theme)
+    return _svg(_by_account(alt.layer(bounds, median, ninetieth)), theme)
 
 
 def stale(figures: pd.DataFrame, theme: Theme) -> str:
@@ -128,16 +117,8 @@ def stale(figures: pd.DataFrame, theme: Theme) -> str:
             y=alt.Y("stage:N", sort=STAGE_ORDER, title=None),
             color=_colours("seen_by:N", theme, title="stale for"),
         )
-        .properties(width=WIDTH, height=alt.Step(20))
-        .facet(
-            row=alt.Row(
-                "account:N", title=None, header=alt.Header(orient="top", labelAnchor="start")
-            ),
-            spacing=18,
-        )
-        .resolve_scale(y="independent")
     )
-    return _svg(chart, theme)
+    return _svg(_by_account(chart), theme)
 
 
 def coverage(figures: pd.DataFrame, theme: Theme) -> str:
@@ -155,6 +136,16 @@ def coverage(figures: pd.DataFrame, theme: Theme) -> str:
         .properties(width=WIDTH, height=alt.Step(26))
     )
     return _svg(chart, theme)
+
+
+def _by_account(chart: Any) -> Any:
+    """The chart once per account, one below the other, each with its own stages."""
+    heading = alt.Header(orient="top", labelAnchor="start")
+    return (
+        chart.properties(width=WIDTH, height=alt.Step(20))
+        .facet(row=alt.Row("account:N", title=None, header=heading), spacing=18)
+        .resolve_scale(y="independent")
+    )
 
 
 def _counts() -> alt.Axis:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from lead_pipeline.bi.gate import PublishRules
 from lead_pipeline.bi.masking import TREATMENTS, Mask, prepare_masking, treatments
-from lead_pipeline.candidate import COPIED_TABLES, connect_utc, prepare_candidate
+from lead_pipeline.candidate import COPIED_TABLES, prepare_candidate
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.errors import PublishError
 from lead_pipeline_tests.sample_builds import MASK, Bi, read
 from lead_pipeline_tests.sample_warehouse import SAMPLE

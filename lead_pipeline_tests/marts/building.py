@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lead_pipeline import dbt_project
-from lead_pipeline.candidate import connect_utc, prepare_candidate
+from lead_pipeline.candidate import prepare_candidate
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.world import World
 
 

@@ -13,8 +13,8 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from lead_pipeline import dbt_project
 from lead_pipeline.bi.asset import build_published_asset
-from lead_pipeline.candidate import connect_utc
 from lead_pipeline.dbt_dev import find_snapshot
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.marts import build_dbt_assets
 from lead_pipeline_tests.sample_builds import read
 from lead_pipeline_tests.sample_warehouse import SAMPLE, SampleLead

@@ -17,7 +17,7 @@ from random import Random
 
 import pandas as pd
 
-from lead_pipeline.candidate import connect_utc
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.invented_leads import (
     ACCOUNTS,
     InventedLead,

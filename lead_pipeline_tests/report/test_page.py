@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lead_pipeline.candidate import connect_utc, mark_tested
+from lead_pipeline.candidate import mark_tested
+from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.errors import PublishError
 from lead_pipeline.publish import publish
 from lead_pipeline.report.figures import SOURCES, Figures, read_figures
