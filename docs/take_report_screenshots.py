@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from lead_pipeline.console import say
 
 BIN = Path(sys.executable).parent
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def main() -> None:
             check=True,
             env={**os.environ, "LEAD_PIPELINE_HOME": str(home)},
         )
-        report = home / "demo" / "bi" / "report.html"
+        report = home / "bi" / "report.html"
         for view in VIEWS:
             take(chromium, report, view, home / f"profile-{view.width}")
             say(f"{view.picture}: {view.width} by {view.height}")
@@ -55,6 +55,8 @@ def main() -> None:
 
 def take(chromium: str, page: Path, view: View, profile: Path) -> None:
     """A picture of the top of the page."""
+    picture = DOCS / view.picture
+    picture.unlink(missing_ok=True)
     arguments = [
         "--headless",
         "--no-sandbox",
@@ -67,10 +69,12 @@ def take(chromium: str, page: Path, view: View, profile: Path) -> None:
         f"--user-data-dir={profile}",
         f"--window-size={view.width},{view.height}",
         f"--blink-settings=preferredColorScheme={0 if view.is_dark else 1}",
-        f"--screenshot={DOCS / view.picture}",
+        f"--screenshot={picture}",
         page.as_uri(),
     ]
     subprocess.run([chromium, *arguments], check=True, capture_output=True)  # noqa: S603
+    if not picture.exists():
+        sys.exit(f"Chromium has not written {picture}.")
 
 
 if __name__ == "__main__":
