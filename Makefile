@@ -58,7 +58,7 @@ definitions: setup  ## Whether Dagster's own tools accept the code location
 	VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/dg check defs
 
 dev: setup  ## Open the asset graph at http://localhost:3000, with the schedules running
-	DAGSTER_HOME="$$($(BIN)/python -m lead_pipeline.runner)" $(BIN)/dagster dev
+	DAGSTER_HOME="$$($(BIN)/python -m lead_pipeline.orchestration.instance)" $(BIN)/dagster dev
 
 format: setup  ## Format Python and SQL
 	$(BIN)/ruff check --fix --quiet .

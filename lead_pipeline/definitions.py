@@ -16,6 +16,7 @@ from lead_pipeline.bi.asset import build_published_asset
 from lead_pipeline.landing.assets import build_landing_assets, landing_keys
 from lead_pipeline.marts import build_dbt_assets
 from lead_pipeline.normalized.assets import KEYS, build_normalized_assets
+from lead_pipeline.orchestration.launcher import locked_in_process_executor
 from lead_pipeline.partitions import daily_partitions
 from lead_pipeline.schedules import build_job, build_schedules
 from lead_pipeline.settings import load_settings
@@ -45,7 +46,5 @@ def _assembled() -> dg.Definitions:
         assets=[*landing, normalized, models, published],
         jobs=[job],
         schedules=build_schedules(job, settings, accounts, downstream),
-        # A run is one account's, so its steps have to wait for each other anyway; a process for
-        # each would cost seconds of imports per step.
-        executor=dg.in_process_executor,
+        executor=locked_in_process_executor,
     )

@@ -21,8 +21,10 @@ from lead_pipeline.definitions import defs
 from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.locks import held
+from lead_pipeline.orchestration.instance import open_instance
+from lead_pipeline.orchestration.processes import end_dead_runs
 from lead_pipeline.partitions import ONE_DAY, day_start
-from lead_pipeline.runner import PipelineRunner, RunOutcome, end_dead_runs, open_instance
+from lead_pipeline.runner import PipelineRunner, RunOutcome
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.settings import Settings, load_settings
 

@@ -6,15 +6,36 @@ Belongs here: the order of write, sync and rename. Does not belong here: what is
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a file, replacing the one at `path`; it is on disk when this returns."""
+    """Write a file, replacing the one at `path`; it is on disk when this returns.
+
+    Several processes may write the same file at the same moment: one of them wins, whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    replace_durably(temporary, path)
+    temporary = temporary_of(path)
+    try:
+        temporary.write_bytes(content)
+        replace_durably(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def temporary_of(path: Path) -> Path:
+    """A name beside `path` that nobody else uses, for a file that is not yet `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed processes left of unfinished files directly in `folder`.
+
+    The caller holds the lock of whoever writes there.
+    """
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def replace_durably(temporary: Path, path: Path) -> None:

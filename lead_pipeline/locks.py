@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -48,14 +50,7 @@ def held(
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not a singleton and not thread-local: two threads of a process exclude each other too.
     lock = FileLock(path.with_suffix(".lock"), thread_local=False)
-    try:
-        lock.acquire(timeout=FIRST_WAIT_SECONDS)
-    except Timeout:
-        tell(f"Waiting for {holder_of(path)} before {purpose}.")
-        try:
-            lock.acquire(timeout=-1 if patience is None else patience)
-        except Timeout:
-            raise TimeoutError(holder_of(path)) from None
+    _acquire(lock, path, purpose, tell, patience)
     try:
         holder = {
             "pid": os.getpid(),
@@ -68,3 +63,27 @@ def held(
     finally:
         path.with_suffix(".holder").unlink(missing_ok=True)
         lock.release()
+
+
+def _acquire(
+    lock: FileLock,
+    path: Path,
+    purpose: str,
+    tell: Callable[[str], None],
+    patience: float | None,
+) -> None:
+    """Wait for the lock; say for whom, and again when somebody else has got it first."""
+    deadline = math.inf if patience is None else time.monotonic() + FIRST_WAIT_SECONDS + patience
+    told = None
+    while True:
+        try:
+            lock.acquire(timeout=FIRST_WAIT_SECONDS)
+        except Timeout:
+            holder = holder_of(path)
+            if time.monotonic() > deadline:
+                raise TimeoutError(holder) from None
+            if holder != told:
+                tell(f"Waiting for {holder} before {purpose}.")
+                told = holder
+        else:
+            return

@@ -33,7 +33,6 @@ from dagster_dbt.core.dbt_cli_event import DbtCliEventMessage
 from dagster_dbt.core.dbt_event_iterator import DbtDagsterEventType
 from packaging.version import Version
 
-from lead_pipeline.bi.asset import POOL
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.candidate import (
     discard_candidate,
@@ -97,7 +96,7 @@ def build_dbt_assets() -> AssetsDefinition:
     manifest = load_manifest()
     translator = LeadPipelineTranslator()
 
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_models", pool=POOL)
+    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_models")
     def dbt_models(context: AssetExecutionContext) -> Iterator[DbtDagsterEventType]:
         settings = load_settings()
         candidate = settings.candidate_path

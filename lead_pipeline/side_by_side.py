@@ -22,8 +22,9 @@ from typing import Any
 
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
+from lead_pipeline.orchestration.instance import open_instance
 from lead_pipeline.providers.base import Account
-from lead_pipeline.runner import PipelineRunner, RunOutcome, open_instance
+from lead_pipeline.runner import PipelineRunner, RunOutcome
 from lead_pipeline.settings import load_settings
 
 POLL_SECONDS = 0.2

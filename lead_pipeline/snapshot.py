@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lead_pipeline.durable import replace_durably
+from lead_pipeline.durable import replace_durably, temporary_of
 
 
 def snapshot_path(home: Path) -> Path:
@@ -22,6 +22,6 @@ def snapshot_path(home: Path) -> Path:
 def keep_snapshot(candidate: Path, snapshot: Path) -> None:
     """Copy the closed file at `candidate` to `snapshot`; whoever has the old one open keeps it."""
     snapshot.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = snapshot.with_name(f".{snapshot.name}.tmp")
+    unfinished = temporary_of(snapshot)
     shutil.copyfile(candidate, unfinished)
     replace_durably(unfinished, snapshot)

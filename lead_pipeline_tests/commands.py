@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 
-from lead_pipeline.runner import open_instance
+from lead_pipeline.orchestration.instance import open_instance
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline_tests.pulling import settings_in
 

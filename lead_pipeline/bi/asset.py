@@ -24,9 +24,6 @@ from lead_pipeline.locks import held
 from lead_pipeline.publish import Publication, publish
 from lead_pipeline.settings import load_settings
 
-POOL = "bi"
-"""Pool of everything that works on the candidate file."""
-
 KEY = AssetKey(["bi", "published"])
 
 
@@ -51,7 +48,6 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
         key=KEY,
         group_name="bi",
         deps=list(models),
-        pool=POOL,
         kinds={"duckdb"},
         description="The DuckDB file that BI tools open, replaced as a whole by each run, and its report page.",
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lead_pipeline.console import fail, say
+from lead_pipeline.console import fail, note, say
 
 if TYPE_CHECKING:
     from lead_pipeline.landing.commits import CommitRecord
@@ -40,9 +40,11 @@ def conclude(settings: Settings, outcomes: list[RunOutcome]) -> None:
 
 def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> None:
     from lead_pipeline.definitions import defs
-    from lead_pipeline.runner import PipelineRunner, end_dead_runs, open_instance
+    from lead_pipeline.orchestration.instance import open_instance
+    from lead_pipeline.orchestration.processes import end_dead_runs
+    from lead_pipeline.runner import PipelineRunner
 
-    with open_instance(settings) as instance:
+    with open_instance(settings, note) as instance:
         end_dead_runs(instance)
         runner = PipelineRunner(defs(), instance)
         conclude(settings, [runner.load_and_publish(allow_shrinkage=allow_shrinkage)])

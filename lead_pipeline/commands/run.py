@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lead_pipeline.commands.outcome import commits_of, conclude
-from lead_pipeline.console import say, show_table, shown_progress
+from lead_pipeline.console import note, say, show_table, shown_progress
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -99,15 +99,12 @@ def _run_days(
 ) -> list[RunOutcome]:
     from lead_pipeline.definitions import defs
     from lead_pipeline.landing.progress import subscribed
-    from lead_pipeline.runner import (
-        PipelineRunner,
-        end_dead_runs,
-        open_instance,
-        runs_under_way,
-    )
+    from lead_pipeline.orchestration.instance import open_instance
+    from lead_pipeline.orchestration.processes import end_dead_runs
+    from lead_pipeline.runner import PipelineRunner, runs_under_way
     from lead_pipeline.side_by_side import LandingJob, land_side_by_side
 
-    with open_instance(settings) as instance:
+    with open_instance(settings, note) as instance:
         end_dead_runs(instance)
         for other in runs_under_way(instance):
             say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
@@ -133,8 +130,8 @@ def _show_crawls(settings: Settings, run_ids: set[str]) -> None:
         ["account", "stream", "rows", "pages", "requests", "waited s", "rejected", "state"],
         [_crawl_row(commit) for commit in commits],
     )
-    for note in dict.fromkeys(commit.note for commit in commits if commit.note):
-        say(f"Note: {note}")
+    for remark in dict.fromkeys(commit.note for commit in commits if commit.note):
+        say(f"Note: {remark}")
 
 
 def _crawl_row(commit: CommitRecord) -> list[object]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lead_pipeline.durable import replace_durably
+from lead_pipeline.durable import replace_durably, temporary_of
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledPage
 
@@ -163,7 +163,7 @@ def _write(
     )
     target = landing / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = temporary_of(target)
     pq.write_table(table, temporary, compression="zstd")
     size = temporary.stat().st_size
     replace_durably(temporary, target)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 
+from lead_pipeline.durable import remove_temporaries
 from lead_pipeline.errors import (
     AccessRefused,
     CursorRefused,
@@ -22,6 +23,7 @@ from lead_pipeline.landing.commits import (
     CommitRecord,
     Window,
     commit_records,
+    crawls_folder,
     new_crawl_id,
     save,
 )
@@ -106,6 +108,11 @@ class _Pull:
         crawls = list(commit_records(self._landing, self._account.name))
         unfinished = {record.crawl_id for record in crawls if record.state == "running"}
         remove_other_journals(self._landing, self._account.name, unfinished)
+        for folder in (
+            self._landing / self._account.name,
+            crawls_folder(self._landing, self._account.name),
+        ):
+            remove_temporaries(folder)
         records = [record for record in crawls if record.stream == self._stream]
         commit, walk = self._resumable(records) or self._planned()
         if isinstance(walk, RecordWalk) and not walk.record_ids:

@@ -20,7 +20,6 @@ from lead_pipeline.normalized.load import LoadResult, load_landing
 from lead_pipeline.settings import load_settings
 
 GROUP = "normalized"
-POOL = "warehouse"
 LEAD_VERSIONS = dg.AssetKey(["normalized", "lead_versions"])
 LEADS = dg.AssetKey(["normalized", "leads"])
 LEAD_STAGE_HISTORY = dg.AssetKey(["normalized", "lead_stage_history"])
@@ -38,7 +37,6 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
             _spec(LEAD_STAGE_HISTORY, [LEAD_VERSIONS], "One row per stage interval of a lead."),
         ],
         check_specs=[_check_spec(check) for check in CHECKS],
-        pool=POOL,
     )
     def load_normalized(context: dg.AssetExecutionContext) -> Iterator[Any]:
         started = time.monotonic()

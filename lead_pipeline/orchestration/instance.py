@@ -1,0 +1,111 @@
+"""The Dagster instance below `LEAD_PIPELINE_HOME`, safe to open from many processes at once.
+
+    lock ──▶ dagster.yaml ──▶ databases made or healed ──▶ databases opened ──▶ lock freed
+
+Belongs here: `DAGSTER_HOME`, its configuration, opening. Does not belong here: what a damaged
+database is (`storage.py`), runs and their processes (`processes.py`, `runner.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterInstance
+
+from lead_pipeline.durable import remove_temporaries, write_durably
+from lead_pipeline.locks import held
+from lead_pipeline.orchestration.storage import heal_storage, make_storage
+from lead_pipeline.settings import Settings, load_settings
+
+_logger = logging.getLogger(__name__)
+
+INSTANCE_CONFIG = b"""\
+# Written by lead-pipeline, and replaced by newer versions of it unless you change it.
+concurrency:
+  pools:
+    default_limit: 1
+    # A run waits in the queue for its accounts, never inside of a step.
+    granularity: run
+run_launcher:
+  module: lead_pipeline.orchestration.launcher
+  class: WatchedRunLauncher
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 15
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+"""
+
+_EARLIER_CONFIGS = frozenset(
+    {
+        # Pools that steps wait for, and no launcher that notices dead runs.
+        "daa22041327b179e73cd02f3b6761055717f755a1e5545748001460a0313ed99",
+        "2b058caab8be132a05d5c81dbd610722f1109ff48f426915dd0214b0aaf60981",
+        "6a11ca801798cfaf0afc67bb89ac66addc443764322565d70adc012af54f0652",
+    }
+)
+"""SHA-256 of what earlier versions wrote."""
+
+_OVERRIDES: dict[str, Any] = {
+    # Capturing redirects the whole process's output, the progress on the terminal included.
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    },
+    # A step that waits for its pool spins and hears no signal. What must not happen twice at once
+    # has file locks, which say for whom they wait.
+    "concurrency": {"pools": {"granularity": "run"}},
+}
+
+
+def dagster_home(settings: Settings) -> Path:
+    """`DAGSTER_HOME`, set to the pipeline's own folder where none is set."""
+    home = os.environ.get("DAGSTER_HOME")
+    if home:
+        return Path(home)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    return settings.dagster_home
+
+
+def open_instance(
+    settings: Settings, tell: Callable[[str], None] = _logger.warning
+) -> DagsterInstance:
+    """The persistent instance under `DAGSTER_HOME`, made where there is none.
+
+    One process at a time makes, heals and opens it, so any number may start at the same moment.
+    `tell` receives one sentence when a broken database had to be healed or set aside, and when
+    another process is waited for. Raises `ConfigurationError` when a database cannot be opened.
+    """
+    home = dagster_home(settings)
+    with held(home / ".locks" / "storage", "opening Dagster's databases", tell):
+        if home == settings.dagster_home:
+            remove_temporaries(home)
+            _write_config(home / "dagster.yaml")
+        make_storage(home)
+        heal_storage(home, tell)
+        # The public constructor that takes overrides; the folder is not a temporary one.
+        return DagsterInstance.local_temp(str(home), overrides=_OVERRIDES)
+
+
+def _write_config(path: Path) -> None:
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() not in _EARLIER_CONFIGS:
+        return
+    write_durably(path, INSTANCE_CONFIG)
+
+
+def main() -> None:
+    """Make the instance and print its `DAGSTER_HOME`, for Dagster's own commands."""
+    with open_instance(load_settings()) as instance:
+        sys.stdout.write(f"{instance.root_directory}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Runs that the daemon and the web server start, with a process that somebody looks after.
+
+    daemon's run monitoring ──every 15 s──▶ is the run's lock held? ──no──▶ run failed, pool freed
+
+`dagster.yaml` below `LEAD_PIPELINE_HOME` names both classes' modules: the launcher for the
+processes that start runs, the executor for those that execute them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEvent, DagsterRun, DefaultRunLauncher, Executor, InitExecutorContext
+from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.step_dependency_config import StepDependencyConfig
+from dagster._core.executor.in_process import InProcessExecutor
+from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+
+from lead_pipeline.orchestration.processes import GONE, is_dead, take_run_lock
+
+
+class WatchedRunLauncher(DefaultRunLauncher):
+    """Dagster's default launcher, which also knows when the process of a run has died.
+
+    Dagster's own knows it only where each run has a container; with this one, run monitoring ends
+    dead runs, so that the queue does not hold back the next run of the account for ever.
+    """
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Makes run monitoring ask `check_run_worker_health` for each started run."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Running, unless the process of the run is gone for sure."""
+        if is_dead(self._instance, run.run_id):
+            return CheckRunHealthResult(WorkerStatus.FAILED, GONE)
+        return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+
+class LockedInProcessExecutor(InProcessExecutor):
+    """All steps in the run's own process, which holds the run's lock."""
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        """Execute the steps; yields Dagster's events of the run."""
+        # Held until the process ends, since the run is marked as ended after this method.
+        take_run_lock(plan_context.instance, plan_context.run_id)
+        yield from super().execute(plan_context, execution_plan)
+
+
+@dg.executor(name="in_process", config_schema=IN_PROC_CONFIG)
+def locked_in_process_executor(context: InitExecutorContext) -> Executor:
+    """All steps of a run in one process.
+
+    A run is one account's, so its steps have to wait for each other anyway; a process for each
+    would cost seconds of imports per step.
+    """
+    config: Any = context.executor_config
+    return LockedInProcessExecutor(
+        RetryMode.from_config(config["retries"]) or RetryMode.ENABLED,
+        StepDependencyConfig.from_config(config["step_dependency_config"]),
+    )

@@ -1,0 +1,142 @@
+"""Dagster's SQLite databases, whole before Dagster opens them.
+
+    history/runs.db, history/runs/index.db, schedules/schedules.db ──▶ made, healed, or set aside
+
+Dagster makes its databases without a lock. Of two processes that made one at the same moment,
+each noted another revision in `alembic_version`, and with two rows there Dagster opens it no more.
+Belongs here: making them whole, recognising that, and databases that cannot be read at all. Does
+not belong here: the lock under which all this is done (`instance.py`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from dagster import DagsterInstance
+
+from lead_pipeline.errors import ConfigurationError
+
+DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+"""Below `DAGSTER_HOME`: runs, what they did to assets, and schedules."""
+
+PATIENCE_SECONDS = 30.0
+"""How long to wait for another program that writes to a database."""
+
+_FOLDERS = ("history", "schedules")
+_UNFINISHED = ".new-"
+_MIGRATIONS = "dagster:_core/storage/alembic"
+
+
+def make_storage(home: Path) -> None:
+    """Make the databases below `home` (`DAGSTER_HOME`) that are not there, each whole or not at all.
+
+    Dagster does not complete what a killed process has left of one, so they are made elsewhere and
+    renamed. Nothing is made where `dagster.yaml` names another storage.
+    """
+    for unfinished in home.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(unfinished)
+    missing = [folder for folder in _FOLDERS if not (home / folder).exists()]
+    if not missing or _is_elsewhere(home / "dagster.yaml"):
+        return
+    with TemporaryDirectory(prefix=_UNFINISHED, dir=home) as made:
+        # Dagster warns of a folder without it.
+        Path(made, "dagster.yaml").touch()
+        with DagsterInstance.local_temp(made):
+            pass
+        for folder in missing:
+            Path(made, folder).rename(home / folder)
+
+
+def _is_elsewhere(config: Path) -> bool:
+    settings = yaml.safe_load(config.read_text("utf-8")) if config.exists() else None
+    return bool({"storage", "run_storage"} & set(settings or ()))
+
+
+def heal_storage(home: Path, tell: Callable[[str], None]) -> None:
+    """Make every database below `home` (`DAGSTER_HOME`) one that Dagster can open.
+
+    One with several revisions keeps the newest, and so all of its runs. One that is no database is
+    set aside; `tell` receives one sentence for each of them. Raises `ConfigurationError` where the
+    disk or another program refuses the file.
+    """
+    for name in DATABASES:
+        path = home / name
+        if path.exists():
+            _heal(path, tell)
+
+
+def _heal(path: Path, tell: Callable[[str], None]) -> None:
+    try:
+        with closing(sqlite3.connect(path, timeout=PATIENCE_SECONDS)) as connection:
+            revisions = _revisions(connection)
+            newest = _newest(revisions) if len(revisions) > 1 else None
+            if newest is not None:
+                connection.execute("delete from alembic_version where version_num <> ?", [newest])
+                connection.commit()
+                tell(
+                    f"{path} had been made by two processes at once and could not be opened. It "
+                    "is healed; nothing of it is lost."
+                )
+                return
+    except sqlite3.OperationalError as error:
+        raise ConfigurationError(
+            f"Dagster's database {path} cannot be opened ({error}). Look whether the disk is full, "
+            "the file may be written, and which other program has it open."
+        ) from None
+    except sqlite3.DatabaseError:
+        _set_aside(path, tell)
+    else:
+        if len(revisions) > 1:
+            _set_aside(path, tell)
+
+
+def _revisions(connection: sqlite3.Connection) -> list[str]:
+    tables = connection.execute(
+        "select 1 from sqlite_master where name = 'alembic_version'"
+    ).fetchall()
+    # Without revisions Dagster itself completes the database.
+    return [row[0] for row in connection.execute("select * from alembic_version")] if tables else []
+
+
+def _newest(revisions: Sequence[str]) -> str | None:
+    """The revision that follows all the others; None where one of them is unknown."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.script.revision import RevisionError
+
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    # A path with colons would otherwise be split where a legacy separator is guessed.
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    for revision in revisions:
+        try:
+            before = {script.revision for script in scripts.iterate_revisions(revision, "base")}
+        except RevisionError:
+            return None
+        if before.issuperset(revisions):
+            return revision
+    return None
+
+
+def _set_aside(path: Path, tell: Callable[[str], None]) -> None:
+    aside = path.with_name(f"{path.name}.broken-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    for part in _parts(path):
+        part.rename(aside.with_name(part.name.replace(path.name, aside.name)))
+    tell(
+        f"{path} cannot be read and is set aside as {aside.name}; Dagster begins a new one. What "
+        "it listed (runs or schedules) is no longer shown; what has landed is not concerned."
+    )
+
+
+def _parts(path: Path) -> list[Path]:
+    """The database and the logs that SQLite keeps beside it, those that are there."""
+    beside = (path.with_name(path.name + ending) for ending in ("", "-wal", "-shm"))
+    return [part for part in beside if part.exists()]
