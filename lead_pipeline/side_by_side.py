@@ -12,12 +12,14 @@ import multiprocessing
 import os
 import queue
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from lead_pipeline.errors import LeadPipelineError
@@ -28,8 +30,10 @@ from lead_pipeline.runner import PipelineRunner, RunOutcome
 from lead_pipeline.settings import load_settings
 
 POLL_SECONDS = 0.2
-GOODBYE_SECONDS = 10.0
-"""How long an interrupted child may take to note in its run that it was interrupted."""
+GOODBYE_SECONDS = 3.0
+"""How long interrupted children may take, all together, to note in their runs that they were
+interrupted. Whoever pressed Ctrl-C waits for it; a child that takes longer is killed, which costs
+nothing but that note."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,18 @@ def land_side_by_side(
         for process in processes.values():
             process.join()
     finally:
-        for process in processes.values():
-            process.terminate()
-        for process in processes.values():
-            process.join(timeout=GOODBYE_SECONDS)
+        _end(processes.values())
         messages.close()
     return [outcomes[account.name] for account in accounts]
+
+
+def _end(processes: Collection[BaseProcess]) -> None:
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + GOODBYE_SECONDS
+    for process in processes:
+        process.join(timeout=max(0.0, deadline - time.monotonic()))
+        process.kill()
 
 
 def _take_messages(

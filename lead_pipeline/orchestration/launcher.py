@@ -65,5 +65,5 @@ def locked_in_process_executor(context: InitExecutorContext) -> Executor:
     config: Any = context.executor_config
     return LockedInProcessExecutor(
         RetryMode.from_config(config["retries"]) or RetryMode.ENABLED,
-        StepDependencyConfig.from_config(config["step_dependency_config"]),
+        StepDependencyConfig.from_config(config.get("step_dependency_config")),
     )
