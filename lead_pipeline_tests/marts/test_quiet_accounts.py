@@ -47,6 +47,8 @@ TRUTH = {
     "incomplete": Truth(at(22), date(2026, 1, 21), 19, 470),
     # The newest crawl was at noon of 16 January, for that whole day.
     "noon": Truth(at(16, 12), date(2026, 1, 16), 14, 338),
+    # The same with an audit log, which was asked at noon; leads that it names a minute later.
+    "noon_by_audit_log": Truth(at(16, 12), date(2026, 1, 16), 14, 338),
     # Another lead claims since 5 January that it was updated in 2099.
     "wrong_time": Truth(FEBRUARY, date(2026, 1, 31), 29, 710),
 }
@@ -65,6 +67,8 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Business(landing, "gap_then_change", "mega", left_out=[10], brought={20: [changed]}).land()
     Business(landing, "incomplete", "mega", incomplete=range(22, 32)).land()
     Business(landing, "noon", "mega", last_day=15).land().crawl(16, at(16, 12))
+    by_audit_log = Business(landing, "noon_by_audit_log", "expert_ai_labs", last_day=15)
+    by_audit_log.land().crawl(16, at(16, 12))
     other = MAKE_LEAD["mega"](2, at(4, 10))
     wrong = MAKE_LEAD["mega"](2, at(4, 10), updated_at=datetime(2099, 1, 1, tzinfo=UTC))
     # Asked for what changed since a day, MEGA brings it every night.
