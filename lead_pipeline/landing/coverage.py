@@ -18,13 +18,15 @@ from lead_pipeline.providers import PROVIDERS
 class ProvenWindow:
     """What one complete crawl proves: every update of its stream in `[start, end)` landed.
 
-    `start` is None for since ever. `note` is what was unusual about the crawl.
+    `start` is None for since ever. `note` is what was unusual about the crawl. `is_full`: it met
+    the whole list, and so relies on no other stream that it was planned from.
     """
 
     stream: str
     start: datetime | None
     end: datetime
     note: str | None = None
+    is_full: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class AccountCoverage:
 def proven_windows(records: Iterable[CommitRecord]) -> list[ProvenWindow]:
     """What complete crawls prove, in their order."""
     return [
-        ProvenWindow(record.stream, record.proven_from, record.proven_until, record.note)
+        ProvenWindow(
+            record.stream, record.proven_from, record.proven_until, record.note, record.is_full
+        )
         for record in records
         if record.complete
     ]
@@ -66,7 +70,7 @@ def coverage_of(account: str, provider: str, proven: Sequence[ProvenWindow]) -> 
     nothing = AccountCoverage(account, provider, None, None)
     blocks = []
     for stream in PROVIDERS[provider].required_streams:
-        windows = merged_windows(proven, stream)
+        windows = _windows_with_their_sources(provider, proven, stream)
         if not windows:
             return nothing
         blocks.append(windows[0])
@@ -76,3 +80,36 @@ def coverage_of(account: str, provider: str, proven: Sequence[ProvenWindow]) -> 
         return nothing
     notes = [window.note for window in proven if window.stream == "leads"]
     return AccountCoverage(account, provider, start, end, notes[-1] if notes else None)
+
+
+def _windows_with_their_sources(
+    provider: str, proven: Sequence[ProvenWindow], stream: str
+) -> list[UpdatedWindow]:
+    """The windows of `stream`, without what those streams do not prove that it was planned from.
+
+    A crawl that asks for the leads that an earlier one named proves nothing after the earlier one.
+    """
+    planned_from = next(s.after for s in PROVIDERS[provider].streams if s.name == stream)
+    windows = [(window.start, window.end) for window in proven if _is(window, stream, full=True)]
+    relying = merge(
+        (window.start, window.end) for window in proven if _is(window, stream, full=False)
+    )
+    for other in planned_from:
+        relying = _common(relying, merged_windows(proven, other))
+    return merge([*windows, *((window.start, window.end) for window in relying)])
+
+
+def _is(window: ProvenWindow, stream: str, *, full: bool) -> bool:
+    return window.stream == stream and window.is_full == full
+
+
+def _common(left: Iterable[UpdatedWindow], right: Sequence[UpdatedWindow]) -> list[UpdatedWindow]:
+    """The time that is in windows of both."""
+    return merge(
+        (
+            max((w.start for w in (one, other) if w.start is not None), default=None),
+            min(one.end, other.end),
+        )
+        for one in left
+        for other in right
+    )

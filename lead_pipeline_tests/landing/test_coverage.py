@@ -23,6 +23,15 @@ def leads(start: datetime | None, end: datetime, note: str | None = None) -> Pro
     return ProvenWindow("leads", start, end, note)
 
 
+def full_leads(end: datetime) -> ProvenWindow:
+    """A crawl over the whole list."""
+    return ProvenWindow("leads", None, end, is_full=True)
+
+
+def events(start: datetime | None, end: datetime) -> ProvenWindow:
+    return ProvenWindow("lead_events", start, end)
+
+
 def details(start: datetime | None, end: datetime) -> ProvenWindow:
     return ProvenWindow("lead_details", start, end)
 
@@ -60,16 +69,28 @@ def test_coverage_ends_at_the_first_gap(proven: list[ProvenWindow], expected: Bo
 
 
 def test_every_stream_that_lead_states_come_from_must_be_complete() -> None:
-    assert reach("expert_ai_labs", leads(None, at(5))) == (None, None)
+    assert reach("expert_ai_labs", full_leads(at(5))) == (None, None)
 
 
 def test_coverage_is_what_the_required_streams_have_in_common() -> None:
-    proven = leads(None, at(5)), details(at(2), at(4))
+    proven = full_leads(at(5)), details(at(2), at(4))
     assert reach("expert_ai_labs", *proven) == (at(2), at(4))
 
 
+def test_leads_that_the_audit_log_names_are_not_proven_beyond_the_audit_log() -> None:
+    """A change between 12:00 and 12:05 is in no event that was read, so nobody read its lead."""
+    night = full_leads(at(5)), events(None, at(5)), details(None, at(5))
+    noon = events(at(5), at(5, 12)), leads(at(5), at(5, 12, 5)), details(at(5), at(5, 12, 6))
+    assert reach("expert_ai_labs", *night, *noon) == (None, at(5, 12))
+
+
+def test_the_whole_list_is_proven_without_the_audit_log() -> None:
+    noon = full_leads(at(5, 12, 5)), details(None, at(5, 12, 6))
+    assert reach("expert_ai_labs", *noon) == (None, at(5, 12, 5))
+
+
 def test_streams_without_a_common_time_cover_nothing() -> None:
-    proven = leads(at(1), at(2)), details(at(3), at(4))
+    proven = events(at(1), at(2)), leads(at(1), at(2)), details(at(3), at(4))
     assert reach("expert_ai_labs", *proven) == (None, None)
 
 

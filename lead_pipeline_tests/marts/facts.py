@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from lead_pipeline.landing.commits import CommitRecord
 
 PATH = ("new", "engaged", "qualified", "booked", "won")
 CLOSED = ("won", "lost", "archived")
@@ -24,6 +26,9 @@ LIMITS = {"new": 48.0, "engaged": 336.0, "qualified": 504.0, "booked": 720.0}
 STALE_AFTER_DAYS = 14
 DAILY_HISTORY_DAYS = 400
 MAX_IDENTITIES = 3
+REQUIRED_STREAMS = {"expert_ai_labs": ("leads", "lead_details")}
+"""Streams of an account that must all be complete, where they are more than its leads."""
+FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 
 Row = dict[str, Any]
 
@@ -55,9 +60,10 @@ def rate(part: int, whole: int) -> float | None:
 
 @dataclass
 class Facts:
-    """What the tables in `frames` say of each lead."""
+    """What the tables in `frames` say of each lead; how far, the commit records `crawls` say."""
 
     frames: Mapping[str, pd.DataFrame]
+    crawls: Sequence[CommitRecord]
 
     def __post_init__(self) -> None:
         self.leads: list[Row] = [
@@ -80,20 +86,42 @@ class Facts:
         self.facts = [self._facts(lead) for lead in self.leads]
 
     def _horizons(self) -> dict[str, pd.Timestamp]:
-        through = {
-            row["account"]: text(row["complete_through"])
-            for row in self.frames["coverage"].to_dict("records")
-        }
+        """To the end of what crawls prove, or to a newer change once a crawl has seen it."""
         until = {}
         for account in {lead["account"] for lead in self.leads}:
-            mine = [lead for lead in self.leads if lead["account"] == account]
-            known = [lead["updated_at"] for lead in mine]
-            known += [
-                step["entered_at"] for lead in mine for step in self.history[lead["lead_key"]]
-            ]
-            known += [through[account]] if through.get(account) is not None else []
-            until[account] = min(max(known), max(lead["last_seen_at"] for lead in mine))
+            ends = [self._newest_change(lead) for lead in self.leads if lead["account"] == account]
+            through = self._proven_through(account)
+            until[account] = max(ends if through is None else [*ends, through])
         return until
+
+    def _newest_change(self, lead: Row) -> pd.Timestamp:
+        """The newest update or stage entry, each not later than a crawl saw a new state."""
+        versions = self.versions[lead["lead_key"]]
+        seen = max(version["first_seen_at"] for version in versions)
+        entered = max(step["entered_at"] for step in self.history[lead["lead_key"]])
+        updates = [min(version["updated_at"], version["first_seen_at"]) for version in versions]
+        newest_change: pd.Timestamp = max([*updates, min(entered, seen)])
+        return newest_change
+
+    def _proven_through(self, account: str) -> pd.Timestamp | None:
+        """Follows the account's complete crawls, one after the other, until one is lacking.
+
+        A crawl proves nothing later than its own start, whether or not it met a lead.
+        """
+        ends: list[pd.Timestamp] = []
+        for stream in REQUIRED_STREAMS.get(account, ("leads",)):
+            mine = [
+                (pd.Timestamp(crawl.window.start or FIRST), min(crawl.window.end, crawl.started_at))
+                for crawl in self.crawls
+                if (crawl.account, crawl.stream, crawl.complete) == (account, stream, True)
+            ]
+            if not mine:
+                return None
+            reached = pd.Timestamp(min(start for start, _ in mine))
+            while ahead := [end for start, end in mine if start <= reached < end]:
+                reached = pd.Timestamp(max(ahead))
+            ends.append(reached)
+        return min(ends)
 
     def known_until(self, lead: Row) -> pd.Timestamp:
         until = self.until[lead["account"]]

@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 ACCOUNTS = {
     "mega": "mega",
+    "mega_quiet": "mega",
     "expert_ai_labs": "expert_ai_labs",
     "vorel": "vorel",
     "vorel_eu": "vorel",

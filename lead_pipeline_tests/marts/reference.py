@@ -131,9 +131,8 @@ class Reference(Facts):
     def stage_funnel_daily(self) -> list[Row]:
         stays = [(facts, stay) for facts in self.facts for stay in facts["stays"]]
         first = min(stay["entered_at"] for _, stay in stays).date()
-        last = max(
-            [stay["entered_at"] for _, stay in stays] + [lead["updated_at"] for lead in self.leads]
-        ).date()
+        ends = [until - pd.Timedelta(microseconds=1) for until in self.until.values()]
+        last = max([stay["entered_at"] for _, stay in stays] + ends).date()
         groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
         for facts, stay in stays:
             groups[facts["provider"], facts["account"], stay["stage"]].append(stay)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
+from datetime import date
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +49,55 @@ def by_key(rows: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
     return {(row["lead_key"], row["date_day"]): row for row in rows}
 
 
+def change(days: int) -> Callable[[World], None]:
+    return lambda world: world.live_on(days)
+
+
+def stay_quiet(days: int) -> Callable[[World], None]:
+    return lambda world: world.stay_quiet(days)
+
+
+NIGHTS = (change(0), change(1), change(5), stay_quiet(6), change(1), change(-3))
+"""What happens before each build: at last, time is turned back."""
+
+
 @pytest.fixture(scope="module")
 def nights(folder: Path) -> list[tuple[World, Path]]:
-    """Builds of four nights, each on the one before; before the last one, time was turned back."""
+    """Builds of some nights, each on the one before, each what a second computation says."""
     world = World.invent(leads=150, days=40, seed=7)
     builds: list[Path] = []
-    for night, days in enumerate([0, 1, 5, -3]):
-        if days:
-            world.live_on(days)
+    for night, happen in enumerate(NIGHTS):
+        happen(world)
         candidate = prepare(world, folder, f"night{night}")
         is_seeded = build(candidate, builds[-1] if builds else None)
         assert is_seeded == bool(builds)
         found = by_key(rows_of(candidate, DAYS))
-        assert found == by_key(Reference(world.frames()).lead_daily_history()), f"night {night}"
+        expected = Reference(world.frames(), world.crawls).lead_daily_history()
+        assert found == by_key(expected), f"night {night}"
         builds.append(candidate)
     return [(world, path) for path in builds]
+
+
+def test_quiet_nights_add_their_days_to_accounts_that_are_complete(
+    nights: list[tuple[World, Path]],
+) -> None:
+    """In the six days before `after` nothing changed: each history has the digest it had."""
+    before, after = (rows_of(nights[night][1], DAYS) for night in (2, 3))
+    digests = [sorted(rows_of(nights[night][1], DIGESTS), key=str) for night in (2, 3)]
+    assert digests[0] == digests[1]
+
+    def last_days(rows: list[dict[str, Any]]) -> dict[str, date]:
+        return {row["account"]: row["date_day"] for row in sorted(rows, key=itemgetter("date_day"))}
+
+    grown = {
+        account: (last - last_days(before)[account]).days
+        for account, last in last_days(after).items()
+    }
+    assert {account: grown[account] for account in ("mega", "mega_quiet", "vorel")} == {
+        "mega": 6,
+        "mega_quiet": 6,
+        "vorel": 0,
+    }
 
 
 def test_nights_in_a_row_give_the_same_rows_as_one_computation_of_everything(

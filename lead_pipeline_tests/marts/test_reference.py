@@ -13,7 +13,7 @@ from lead_pipeline_tests.marts.reference import MARTS, Reference
 
 @pytest.fixture(scope="module")
 def reference(built_world: BuiltWorld) -> Reference:
-    return Reference(built_world.world.frames())
+    return Reference(built_world.world.frames(), built_world.world.crawls)
 
 
 @pytest.mark.parametrize("mart", sorted(MARTS))

@@ -1,9 +1,10 @@
 """Invented histories of several hundred leads, as loading would have written them.
 
-Belongs here: leads of four accounts with everything that makes marts go wrong (stages that come
-back, leads that vanish, unknown creations, several records of one person, switchboards), and
-how such a world changes from one night to the next. Does not belong here: landed files, and
-what the marts should make of it (`reference`).
+Belongs here: leads of five accounts with everything that makes marts go wrong (stages that come
+back, leads that vanish, unknown creations, several records of one person, switchboards, an
+account in which nothing happens any more), and how such a world changes from one night to the
+next. Does not belong here: when accounts are crawled (`invented_crawls`), landed files, and what
+the marts should make of it (`reference`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from random import Random
 import pandas as pd
 
 from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline_tests.marts.invented_crawls import coverage_rows, crawls_until
 from lead_pipeline_tests.marts.invented_leads import (
     ACCOUNTS,
     InventedLead,
@@ -43,6 +46,9 @@ STAGES = {
 }
 SOURCES = ("facebook", "website", "referral", None, "  ")
 SWITCHBOARD = "+15550000000"
+QUIET_ACCOUNT = "mega_quiet"
+QUIET_SINCE = BEGIN + timedelta(days=20)
+"""Nothing happens in the quiet account from here on, and no crawl meets a lead of it again."""
 
 Change = Callable[["InventedLead", datetime], "InventedLead"]
 
@@ -52,25 +58,29 @@ class World:
     """All leads of all accounts, at one night's end."""
 
     random: Random
+    night: datetime
     leads: dict[str, InventedLead] = field(default_factory=dict)
-    complete_through: dict[str, datetime | None] = field(default_factory=dict)
     count: int = 0
 
     @classmethod
     def invent(cls, leads: int, days: int, seed: int) -> World:
         """A world of `leads` leads after its first `days` days."""
-        world = cls(Random(seed))  # noqa: S311 - not a secret
-        night = BEGIN + timedelta(days=days)
+        world = cls(Random(seed), BEGIN + timedelta(days=days))  # noqa: S311 - not a secret
         for _ in range(leads):
-            world._add_lead(BEGIN, night)
-        world._tell_coverage(night)
+            world._add_lead(BEGIN, world.night)
         return world
+
+    @property
+    def crawls(self) -> list[CommitRecord]:
+        """What was crawled until now, account by account."""
+        return crawls_until(self.night, BEGIN)
 
     def live_on(self, days: int) -> None:
         """Let `days` days pass: new leads, new stages, late evidence, erasures, corrections."""
-        first = max(lead.updated_at for lead in self.leads.values())
-        night = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
-        for key in self.random.sample(sorted(self.leads), len(self.leads) // 6):
+        self.stay_quiet(days)
+        night = self.night
+        busy = sorted(key for key, lead in self.leads.items() if lead.account != QUIET_ACCOUNT)
+        for key in self.random.sample(busy, len(busy) // 6):
             lead = self.leads[key]
             changes: list[Change] = [
                 self._move_on,
@@ -85,7 +95,10 @@ class World:
             del self.leads[key]
         for _ in range(len(self.leads) // 20):
             self._add_lead(night - timedelta(days=3), night)
-        self._tell_coverage(night)
+
+    def stay_quiet(self, days: int) -> None:
+        """Let `days` days pass on which accounts are crawled and nothing changes."""
+        self.night += timedelta(days=days)
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """The warehouse's tables, by name."""
@@ -97,12 +110,7 @@ class World:
             "lead_versions": pd.DataFrame(
                 [row for lead in self.leads.values() for row in version_rows(lead)]
             ),
-            "coverage": pd.DataFrame(
-                [
-                    {"account": account, "provider": ACCOUNTS[account], "complete_through": through}
-                    for account, through in self.complete_through.items()
-                ]
-            ),
+            "coverage": pd.DataFrame(coverage_rows(self.crawls)),
             "provider_stale_leads": pd.DataFrame(
                 [
                     {
@@ -136,6 +144,8 @@ class World:
         random = self.random
         self.count += 1
         account = random.choice(sorted(ACCOUNTS))
+        if account == QUIET_ACCOUNT:
+            after, before = BEGIN, QUIET_SINCE
         created_at = self._moment(after, before)
         person = random.randrange(self.count // 2 + 3)
         is_created_known = random.random() > 0.06
@@ -254,10 +264,3 @@ class World:
             midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
             return max(midnight, after)
         return moment
-
-    def _tell_coverage(self, night: datetime) -> None:
-        self.complete_through = {
-            "mega": night,
-            "expert_ai_labs": night - timedelta(days=30),
-            "vorel": None,
-        }

@@ -63,15 +63,15 @@ class Stack:
     def start(self) -> None:
         """Start all processes and wait until the code location is loaded."""
         dagster = str(Path(sys.executable).with_name("dagster"))
-        log = (self.home.parent / "dev.log").open("ab")
-        self.process = subprocess.Popen(  # noqa: S603
-            [dagster, "dev", "--host", "127.0.0.1", "--port", str(self.port)],
-            cwd=REPOSITORY,
-            env=self.variables,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with (self.home.parent / "dev.log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                [dagster, "dev", "--host", "127.0.0.1", "--port", str(self.port)],
+                cwd=REPOSITORY,
+                env=self.variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         wait_until(lambda: bool(self.place()))
 
     def kill(self) -> None:

@@ -1,43 +1,58 @@
 -- How far an account's data reaches, in the provider's own time: through what its crawls prove,
--- or beyond it where newer changes have landed as well. Never the time at which dbt runs. A
--- provider's clock can be wrong by decades; nothing is known of the time after the last crawl.
+-- whether or not they met a lead, or beyond it where newer changes have landed as well. Never the
+-- time at which dbt runs.
 with
 
     leads as (select * from {{ ref("stg_leads") }}),
+
+    versions as (select * from {{ ref("stg_lead_versions") }}),
 
     stage_history as (select * from {{ ref("stg_lead_stage_history") }}),
 
     coverage as (select * from {{ ref("stg_coverage") }}),
 
+    -- A provider's clock, or the time in a single record, can be wrong by decades. Whatever it
+    -- says, a state had come about when a crawl first met it.
+    newest_states as (
+        select
+            lead_key,
+            max(least(updated_at, first_seen_at)) as updated_at,
+            max(first_seen_at) as first_seen_at
+        from versions
+        group by lead_key
+    ),
+
+    newest_entries as (
+        select lead_key, max(entered_at) as entered_at from stage_history group by lead_key
+    ),
+
     newest_changes as (
         select
-            account,
-            any_value(provider) as provider,
-            max(updated_at) as newest_update_at,
-            max(last_seen_at) as newest_sighting_at
+            leads.account,
+            any_value(leads.provider) as provider,
+            max(
+                greatest(
+                    newest_states.updated_at,
+                    case
+                        when newest_entries.entered_at > newest_states.first_seen_at
+                        then newest_states.first_seen_at
+                        else newest_entries.entered_at
+                    end
+                )
+            ) as changed_at
         from leads
-        group by account
+        left join newest_states using (lead_key)
+        left join newest_entries using (lead_key)
+        group by leads.account
     ),
 
-    newest_stages as (
-        select account, max(entered_at) as newest_entry_at from stage_history group by account
-    ),
-
-    bounded as (
+    reached as (
         select
             newest_changes.account,
             newest_changes.provider,
-            -- Both take no notice of nulls.
-            least(
-                greatest(
-                    coverage.complete_through,
-                    newest_changes.newest_update_at,
-                    newest_stages.newest_entry_at
-                ),
-                newest_changes.newest_sighting_at
-            ) as data_until
+            -- Takes no notice of nulls.
+            greatest(coverage.complete_through, newest_changes.changed_at) as data_until
         from newest_changes
-        left join newest_stages using (account)
         left join coverage using (account)
     ),
 
@@ -47,7 +62,7 @@ with
             -- Data until midnight tells nothing of the day that begins then.
             {{ utc_date("(data_until - interval 1 microsecond)") }} as last_day,
             last_day - {{ var("daily_history_days") }} + 1 as first_day
-        from bounded
+        from reached
     )
 
 select *

@@ -4,7 +4,7 @@ with
 
     stays as (select * from {{ ref("int_lead_stage_stays") }}),
 
-    leads as (select * from {{ ref("stg_leads") }}),
+    horizons as (select * from {{ ref("int_account_horizons") }}),
 
     changes as (
         select entered_date as date_day, provider, account, stage, 1 as entered, 0 as exited
@@ -21,14 +21,12 @@ with
         group by date_day, provider, account, stage
     ),
 
-    -- To the last day on which anything is known to have changed: a quiet pipeline is a
-    -- flat line, not a line that ends.
+    -- To the last day that the data of any account reaches: quiet accounts are flat lines, not
+    -- lines that end, and the last day counts all leads.
     bounds as (
         select
             min(changes_by_day.date_day) as first_day,
-            greatest(
-                max(changes_by_day.date_day), (select max(updated_date) from leads)
-            ) as last_day
+            greatest(max(changes_by_day.date_day), (select max(last_day) from horizons)) as last_day
         from changes_by_day
     ),
 

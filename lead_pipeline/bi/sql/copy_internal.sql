@@ -7,6 +7,7 @@ select
     lead_key,
     version_id,
     updated_at,
+    first_seen_at,
     last_seen_at,
     score,
     masked(owner_id) as owner_id,
