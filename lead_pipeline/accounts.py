@@ -12,6 +12,10 @@ them:
     base_url = "https://app.gomega.ai"   # optional
     requests_per_minute = 30             # optional, a limit of your own
 
+An account of the file is declared; without the file, one of which at least one variable is set.
+A declared account without all its credentials is a failure that names it, after the others are
+done. A provider of which nothing is set is left out.
+
 Belongs here: reading and validating accounts. Does not belong here: asking an API whether the
 credentials work (`lead_pipeline.check`).
 """
@@ -39,29 +43,58 @@ _OPTIONS = {"name", "provider", "base_url", "requests_per_minute"}
 
 
 @dataclass(frozen=True)
-class MissingAccount:
-    """An account that is left out because credentials are not set; `reason` says which."""
+class UnusableAccount:
+    """An account that cannot be pulled because credentials are not set; `reason` says which."""
 
     name: str
     provider: str
     reason: str
 
+    @property
+    def failure(self) -> str:
+        """One sentence that names the account and what to set."""
+        return f"Account {self.name} cannot be used: {self.reason}"
+
 
 @dataclass(frozen=True)
 class Accounts:
-    """The accounts that can be pulled, and those that cannot yet."""
+    """The accounts that can be pulled, those that are declared and cannot, and all others."""
 
     usable: tuple[Account, ...]
-    missing: tuple[MissingAccount, ...]
+    incomplete: tuple[UnusableAccount, ...] = ()
+    """Declared, but not all credentials are set."""
+    left_out: tuple[UnusableAccount, ...] = ()
+    """Providers of which nothing is set: nobody asked for them."""
+
+    @property
+    def declared(self) -> tuple[Account | UnusableAccount, ...]:
+        """The accounts that users expect to be pulled."""
+        return (*self.usable, *self.incomplete)
+
+    def chosen(self, name: str | None) -> tuple[Account, ...]:
+        """The usable account of that name, or all of them.
+
+        Raises `ConfigurationError` that says what to set where there is none.
+        """
+        if name is not None:
+            return (self.named(name),)
+        if self.usable:
+            return self.usable
+        if self.incomplete:
+            raise ConfigurationError(" ".join(account.failure for account in self.incomplete))
+        raise ConfigurationError(
+            "No account has credentials. `lead-pipeline check` says what to set; "
+            "`lead-pipeline demo` needs none."
+        )
 
     def named(self, name: str) -> Account:
         """The usable account of that name. Raises `ConfigurationError` if there is none."""
-        for account in self.usable:
+        for usable in self.usable:
+            if usable.name == name:
+                return usable
+        for account in (*self.incomplete, *self.left_out):
             if account.name == name:
-                return account
-        for missing in self.missing:
-            if missing.name == name:
-                raise ConfigurationError(f"Account {name} cannot be used: {missing.reason}")
+                raise ConfigurationError(account.failure)
         names = ", ".join(account.name for account in self.usable) or "none"
         raise ConfigurationError(
             f"There is no account {name!r}. Accounts with credentials: {names}."
@@ -90,15 +123,19 @@ def variable_name(provider: Provider, field: str) -> str:
 
 def _from_variables(environment: Mapping[str, str]) -> Accounts:
     usable: list[Account] = []
-    missing: list[MissingAccount] = []
+    incomplete: list[UnusableAccount] = []
+    left_out: list[UnusableAccount] = []
     for provider in PROVIDERS.values():
         names = {item.name: variable_name(provider, item.name) for item in provider.credentials}
+        base_url_variable = variable_name(provider, "base_url")
         absent = [name for name in names.values() if name not in environment]
         if absent:
             reason = f"set {' and '.join(absent)} in the environment or in .env."
-            missing.append(MissingAccount(provider.slug, provider.slug, reason))
+            is_declared = any(name in environment for name in (*names.values(), base_url_variable))
+            (incomplete if is_declared else left_out).append(
+                UnusableAccount(provider.slug, provider.slug, reason)
+            )
             continue
-        base_url_variable = variable_name(provider, "base_url")
         usable.append(
             Account(
                 name=provider.slug,
@@ -112,15 +149,14 @@ def _from_variables(environment: Mapping[str, str]) -> Accounts:
                 credential_names=tuple(names.values()),
             )
         )
-    return Accounts(tuple(usable), tuple(missing))
+    return Accounts(tuple(usable), tuple(incomplete), tuple(left_out))
 
 
 def _from_file(path: Path, environment: Mapping[str, str]) -> Accounts:
-    entries = _entries(path)
     usable: list[Account] = []
-    missing: list[MissingAccount] = []
+    incomplete: list[UnusableAccount] = []
     seen: set[str] = set()
-    for number, entry in enumerate(entries, start=1):
+    for number, entry in enumerate(_entries(path), start=1):
         where = f"{path}, account {number}"
         account = _account(entry, environment, where)
         if account.name in seen:
@@ -128,8 +164,11 @@ def _from_file(path: Path, environment: Mapping[str, str]) -> Accounts:
                 f"{where}: the name {account.name!r} is taken; give each account its own `name`."
             )
         seen.add(account.name)
-        (usable if isinstance(account, Account) else missing).append(account)  # type: ignore[arg-type]
-    return Accounts(tuple(usable), tuple(missing))
+        if isinstance(account, Account):
+            usable.append(account)
+        else:
+            incomplete.append(account)
+    return Accounts(tuple(usable), tuple(incomplete))
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
@@ -157,7 +196,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
 
 def _account(
     entry: Mapping[str, Any], environment: Mapping[str, str], where: str
-) -> Account | MissingAccount:
+) -> Account | UnusableAccount:
     provider = PROVIDERS.get(str(entry.get("provider")))
     if provider is None:
         raise ConfigurationError(f"{where}: `provider` must be one of {', '.join(PROVIDERS)}.")
@@ -176,15 +215,18 @@ def _account(
             f"{', '.join(sorted(allowed))}."
         )
     credentials: dict[str, str] = {}
+    remedies: list[str] = []
     for field in fields:
         variable = entry.get(f"{field}_env")
         value = environment.get(str(variable)) if variable else entry.get(field)
         if not value or not str(value).strip():
-            remedy = (
+            remedies.append(
                 f"set the variable {variable}" if variable else f"add `{field}` or `{field}_env`"
             )
-            return MissingAccount(name, provider.slug, f"{remedy} ({where}).")
+            continue
         credentials[field] = _header_safe(str(value), f"{where}: {variable or field}")
+    if remedies:
+        return UnusableAccount(name, provider.slug, f"{' and '.join(remedies)} ({where}).")
     return Account(
         name=name,
         provider=provider.slug,

@@ -33,7 +33,7 @@ class ConfigurationError(LeadPipelineError):
 class RetryableError(LeadPipelineError):
     """A request that may succeed when asked again: connection, timeout, 5xx, 429.
 
-    `retry_after` is what the server asked for, in seconds, or None.
+    `retry_after` is how long the server's answer makes us wait, in seconds, or None.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:

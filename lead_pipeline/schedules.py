@@ -1,7 +1,8 @@
 """The job and its schedules.
 
 Each schedule asks for one run per account: a provider that is down, or waits an hour for its
-quota, does not keep the others from being loaded and published.
+quota, does not keep the others from being loaded and published. The run of an account without its
+credentials fails, so that it is seen.
 
 Belongs here: what runs when. Does not belong here: what a run does.
 """
@@ -13,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from lead_pipeline.accounts import UnusableAccount
 from lead_pipeline.landing.assets import landing_keys
 from lead_pipeline.partitions import ONE_DAY
 from lead_pipeline.providers.base import Account
@@ -36,7 +38,7 @@ def build_job() -> dg.UnresolvedAssetJobDefinition:
 def build_schedules(
     job: dg.UnresolvedAssetJobDefinition,
     settings: Settings,
-    accounts: Sequence[Account],
+    accounts: Sequence[Account | UnusableAccount],
     downstream: Sequence[dg.AssetKey],
 ) -> list[dg.ScheduleDefinition]:
     """The nightly, the intraday and the weekly full schedule."""
@@ -59,7 +61,7 @@ def build_schedules(
                 yield dg.SkipReason(f"{day} lies before LEAD_PIPELINE_START_DATE.")
             elif not accounts:
                 yield dg.SkipReason(
-                    "No account has credentials; `lead-pipeline check` says what to set."
+                    "No account is declared; `lead-pipeline check` says what to set."
                 )
             else:
                 for account in accounts:
@@ -108,7 +110,7 @@ def build_schedules(
 def _run_request(
     schedule: str,
     context: dg.ScheduleEvaluationContext,
-    account: Account,
+    account: Account | UnusableAccount,
     day: date,
     downstream: Sequence[dg.AssetKey],
     full: bool,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from lead_pipeline.accounts import Accounts, load_accounts
+from lead_pipeline.accounts import Accounts, UnusableAccount, load_accounts
 from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.pulling import settings_in
 
@@ -21,20 +23,56 @@ def from_file(tmp_path: Path, text: str) -> Accounts:
     return load_accounts(settings_in(tmp_path / "home", accounts=path))
 
 
-def test_without_credentials_every_provider_is_missing(settings: Settings) -> None:
+def names(accounts: Sequence[Account | UnusableAccount]) -> list[str]:
+    """The names of these accounts."""
+    return [account.name for account in accounts]
+
+
+def test_provider_of_which_nothing_is_set_is_left_out(settings: Settings) -> None:
     accounts = load_accounts(settings)
 
-    assert accounts.usable == ()
-    assert [missing.name for missing in accounts.missing] == ["mega", "expert_ai_labs", "vorel"]
+    assert (accounts.usable, accounts.incomplete, accounts.declared) == ((), (), ())
+    assert names(accounts.left_out) == ["mega", "expert_ai_labs", "vorel"]
 
 
-def test_missing_account_says_which_variables_to_set(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_left_out_provider_says_which_variables_to_set(settings: Settings) -> None:
+    assert load_accounts(settings).left_out[0].reason == (
+        "set MEGA_TOKEN and MEGA_CUSTOMER_ID in the environment or in .env."
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "to_set"),
+    [
+        ("MEGA_TOKEN", "mega_0", "mega", "MEGA_CUSTOMER_ID"),
+        ("MEGA_CUSTOMER_ID", "8a0e", "mega", "MEGA_TOKEN"),
+        ("MEGA_BASE_URL", "https://eu.gomega.ai", "mega", "MEGA_TOKEN and MEGA_CUSTOMER_ID"),
+        ("VOREL_BASE_URL", "https://eu.vorel.ai", "vorel", "VOREL_API_KEY"),
+    ],
+)
+def test_provider_of_which_only_a_part_is_set_is_declared_and_says_what_is_missing(
+    variable: str,
+    value: str,
+    name: str,
+    to_set: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("MEGA_TOKEN", "mega_0")
-    missing = load_accounts(settings).missing[0]
+    monkeypatch.setenv(variable, value)
+    accounts = load_accounts(settings)
 
-    assert missing.reason == "set MEGA_CUSTOMER_ID in the environment or in .env."
+    assert (names(accounts.usable), names(accounts.declared)) == ([], [name])
+    assert accounts.incomplete[0].failure == (
+        f"Account {name} cannot be used: set {to_set} in the environment or in .env."
+    )
+
+
+def test_part_of_a_provider_that_stands_in_dot_env_declares_it_too(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("MEGA_CUSTOMER_ID=8a0e\nMEGA_TOKEN=\nVOREL_API_KEY=\n")
+
+    assert names(load_accounts(settings).declared) == ["mega"]
 
 
 def test_account_from_variables_is_named_after_its_provider(
@@ -62,12 +100,12 @@ def test_environment_wins_over_dot_env(
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\t"])
-def test_blank_credential_is_a_missing_one(
+def test_blank_credential_is_one_that_is_not_set(
     blank: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOREL_API_KEY", blank)
 
-    assert "vorel" in [missing.name for missing in load_accounts(settings).missing]
+    assert "vorel" in names(load_accounts(settings).left_out)
 
 
 def test_blanks_around_a_credential_are_not_part_of_it(
@@ -183,7 +221,12 @@ def test_table_may_carry_the_name(tmp_path: Path) -> None:
     assert accounts.named("salon").provider == "vorel"
 
 
-def test_file_with_a_variable_that_is_not_set_leaves_out_that_account_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_account_of_the_file_whose_variable_is_not_set_is_declared_and_says_so(
+    blank: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if blank is not None:
+        monkeypatch.setenv("SALON_KEY", blank)
     accounts = from_file(
         tmp_path,
         """
@@ -196,8 +239,43 @@ def test_file_with_a_variable_that_is_not_set_leaves_out_that_account_only(tmp_p
         """,
     )
 
-    assert [account.name for account in accounts.usable] == ["expert_ai_labs"]
-    assert accounts.missing[0].reason.startswith("set the variable SALON_KEY")
+    assert names(accounts.usable) == ["expert_ai_labs"]
+    assert names(accounts.incomplete) == ["vorel"]
+    assert accounts.incomplete[0].reason.startswith("set the variable SALON_KEY")
+    assert accounts.left_out == ()
+
+
+def test_account_of_the_file_says_everything_that_it_lacks(tmp_path: Path) -> None:
+    accounts = from_file(tmp_path, '[accounts.us]\nprovider = "mega"\ntoken_env = "US_TOKEN"')
+
+    assert accounts.incomplete[0].reason == (
+        "set the variable US_TOKEN and add `customer_id` or `customer_id_env` "
+        f"({tmp_path / 'accounts.toml'}, account 1)."
+    )
+
+
+def test_choice_of_all_accounts_is_that_of_the_usable_ones(tmp_path: Path) -> None:
+    accounts = from_file(
+        tmp_path,
+        '[accounts.salon]\nprovider = "vorel"\napi_key = "vapk_0"\n'
+        '[accounts.agency]\nprovider = "vorel"\napi_key_env = "AGENCY_KEY"\n',
+    )
+
+    assert names(accounts.chosen(None)) == ["salon"]
+
+
+def test_choice_without_a_usable_account_names_what_each_lacks(tmp_path: Path) -> None:
+    accounts = from_file(
+        tmp_path,
+        '[accounts.salon]\nprovider = "vorel"\napi_key_env = "SALON_KEY"\n'
+        '[accounts.agency]\nprovider = "vorel"\napi_key_env = "AGENCY_KEY"\n',
+    )
+
+    with pytest.raises(
+        ConfigurationError,
+        match=r"Account salon .* SALON_KEY .*\. Account agency .* AGENCY_KEY .*\.",
+    ):
+        accounts.chosen(None)
 
 
 @pytest.mark.parametrize(
@@ -260,6 +338,6 @@ def test_unknown_name_is_told_with_the_names_there_are(
         load_accounts(settings).named("salon")
 
 
-def test_name_of_a_missing_account_is_told_with_the_remedy(settings: Settings) -> None:
+def test_name_of_an_account_that_is_left_out_is_told_with_the_remedy(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="vorel cannot be used: set VOREL_API_KEY"):
         load_accounts(settings).named("vorel")

@@ -120,6 +120,20 @@ def test_run_without_credentials_says_what_to_do(tmp_path: Path) -> None:
             "127.0.0.1:9",
             id="server down",
         ),
+        pytest.param(
+            ("run", "--account", "mega"),
+            {"MEGA_TOKEN": "key", "VOREL_API_KEY": "key"},
+            "Account mega cannot be used: set MEGA_CUSTOMER_ID",
+            id="account without a key",
+        ),
+        pytest.param(
+            ("run",),
+            {"MEGA_TOKEN": "key", "VOREL_BASE_URL": "http://127.0.0.1:9"},
+            "set MEGA_CUSTOMER_ID in the environment or in .env. Account vorel cannot be used: set "
+            "VOREL_API_KEY",
+            id="no declared account has its key",
+        ),
+        pytest.param(("check",), {"MEGA_TOKEN": "key"}, "MEGA_CUSTOMER_ID", id="check of the same"),
         pytest.param(("rebuild",), {}, "LEAD_PIPELINE_HOME", id="nothing to rebuild"),
         pytest.param(("rollback",), {}, "LEAD_PIPELINE_KEPT_BUILDS", id="nothing to go back to"),
         pytest.param(
@@ -217,6 +231,61 @@ def test_personal_data_is_in_landing_and_tables_only(
     people = personal_data(busy_sandbox)
     assert len(people) > 50
     assert found_in_files(two_runs.home, people, everywhere=False) == []
+
+
+@dataclass(frozen=True)
+class WithoutKey:
+    """Two declared accounts of which one lacks its key: a run, a check, a status."""
+
+    home: Path
+    run: Ran
+    check: Ran
+    status: Ran
+
+
+@pytest.fixture(scope="module")
+def without_key(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> WithoutKey:
+    folder = tmp_path_factory.mktemp("without_key")
+    home = folder / "home"
+    vorel = busy_sandbox.environment()
+    (folder / "accounts.toml").write_text(
+        '[accounts.agency]\nprovider = "mega"\ntoken_env = "AGENCY_TOKEN"\ncustomer_id = "c"\n'
+        f'[accounts.salon]\nprovider = "vorel"\napi_key = "{vorel["VOREL_API_KEY"]}"\n'
+        f'base_url = "{vorel["VOREL_BASE_URL"]}"\n'
+    )
+    variables = environment(home, {"LEAD_PIPELINE_ACCOUNTS": "accounts.toml"})
+    ran = [
+        lead_pipeline(folder, variables, *arguments)
+        for arguments in (("run", "--from", FIRST, "--to", LAST), ("check",), ("status",))
+    ]
+    return WithoutKey(home, *ran)
+
+
+def test_run_publishes_the_others_and_then_fails_for_the_account_without_its_key(
+    without_key: WithoutKey, busy_sandbox: Sandbox
+) -> None:
+    assert leads_per_account(without_key.home) == [("salon", len(busy_sandbox.vorel.store))]
+    assert "Published" in without_key.run.output
+    assert without_key.run.status == 1
+    assert without_key.run.last_line == (
+        "lead-pipeline: landing of agency failed: Account agency cannot be used: set the variable "
+        "AGENCY_TOKEN (accounts.toml, account 1)."
+    )
+
+
+def test_check_checks_the_others_and_then_fails_for_the_account_without_its_key(
+    without_key: WithoutKey,
+) -> None:
+    assert "salon (vorel, http://127.0.0.1:" in without_key.check.output
+    assert without_key.check.status == 1
+    assert without_key.check.last_line == (
+        "lead-pipeline: agency cannot be pulled: Account agency cannot be used: set the variable "
+        "AGENCY_TOKEN (accounts.toml, account 1)."
+    )
+
+
+def test_status_names_the_account_without_its_key(without_key: WithoutKey) -> None:
+    assert "agency: cannot be pulled; set the variable AGENCY_TOKEN" in without_key.status.output
 
 
 def found_in_files(home: Path, needles: set[bytes], *, everywhere: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -158,6 +159,80 @@ def test_code_location_loads_without_credentials() -> None:
     keys = asset_keys(definitions.defs())
     assert NORMALIZED | {"bi/published"} <= keys
     assert [key for key in keys if key.startswith("landing/")] == []
+
+
+@pytest.fixture
+def without_key(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Two declared accounts, of which one has its key."""
+    path = tmp_path_factory.mktemp("accounts") / "accounts.toml"
+    path.write_text(
+        '[accounts.salon]\nprovider = "vorel"\napi_key = "a-key"\n'
+        '[accounts.agency]\nprovider = "vorel"\napi_key_env = "AGENCY_KEY"\n'
+    )
+    monkeypatch.setenv("LEAD_PIPELINE_ACCOUNTS", str(path))
+
+
+@pytest.mark.usefixtures("without_key")
+def test_declared_account_without_its_key_has_assets() -> None:
+    keys = asset_keys(definitions.defs())
+    assert {"landing/agency/leads", "landing/salon/leads"} <= keys
+
+
+@pytest.mark.usefixtures("without_key")
+@pytest.mark.parametrize("schedule", ["daily_leads_schedule", "weekly_full_leads_schedule"])
+def test_schedules_ask_for_a_declared_account_without_its_key(schedule: str) -> None:
+    at = datetime(2026, 1, 18, 2, 30, tzinfo=UTC)
+    requests = evaluated(definitions.defs(), schedule, at)
+    assert {r.tags["lead_pipeline/account"] for r in requests} == {"salon", "agency"}
+
+
+@pytest.mark.usefixtures("without_key")
+def test_run_of_a_declared_account_without_its_key_fails_with_its_name_and_does_nothing_else(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_HOME", str(home))
+    loaded = definitions.defs()
+    request = evaluated(loaded, "daily_leads_schedule", datetime(2026, 1, 2, 2, 30, tzinfo=UTC))[-1]
+    with instance_of(home) as instance:
+        result = loaded.resolve_job_def("daily_leads").execute_in_process(
+            instance=instance,
+            asset_selection=list(request.asset_selection or []),
+            partition_key=request.partition_key,
+            tags=dict(request.tags),
+            raise_on_error=False,
+        )
+    assert request.tags["lead_pipeline/account"] == "agency"
+    said = {
+        event.step_failure_data.user_failure_data.description
+        for event in result.all_events
+        if event.is_step_failure and event.step_failure_data.user_failure_data is not None
+    }
+    [message] = [text for text in said if text]
+    assert message.startswith("Account agency cannot be used: set the variable AGENCY_KEY (")
+    assert not (home / "warehouse.duckdb").exists()
+    assert not (home / "bi").exists()
+
+
+@pytest.mark.usefixtures("without_key")
+def test_key_that_is_set_later_counts_from_the_next_run_on_without_a_reload(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = definitions.defs()
+    with Sandbox(World(leads_per_day=2, leads_at_start=5), limits=False) as sandbox:
+        sandbox.set_clock(datetime(2026, 1, 2, 2, 30, tzinfo=UTC))
+        monkeypatch.setenv("LEAD_PIPELINE_HOME", str(home))
+        variables = sandbox.environment()
+        path = Path(os.environ["LEAD_PIPELINE_ACCOUNTS"])
+        path.write_text(f'{path.read_text()}base_url = "{variables["VOREL_BASE_URL"]}"\n')
+        monkeypatch.setenv("AGENCY_KEY", variables["VOREL_API_KEY"])
+        with instance_of(home) as instance:
+            result = loaded.resolve_job_def("daily_leads").execute_in_process(
+                instance=instance,
+                asset_selection=[dg.AssetKey(["landing", "agency", "leads"])],
+                partition_key="2026-01-01",
+            )
+    assert result.success
+    assert list((home / "landing" / "agency" / "leads").glob("date=*/*.parquet"))
 
 
 def test_schedules_without_credentials_ask_for_nothing() -> None:

@@ -18,8 +18,8 @@ def check(
 ) -> None:
     """Ask each account's API whether the key works; say what is missing, and what comes next.
 
-    Costs one or two requests per account. Exit status 1 when an account does not work or none
-    has credentials.
+    Costs one or two requests per account. Exit status 1 when an account does not work or lacks
+    credentials; providers of which nothing is set are left out.
     """
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.check import check_account
@@ -27,22 +27,26 @@ def check(
 
     settings = load_settings()
     accounts = load_accounts(settings)
-    for missing in accounts.missing:
-        if account in (None, missing.name):
-            say(f"{missing.name}: left out; {missing.reason}")
-    chosen = list(accounts.usable) if account is None else [accounts.named(account)]
-    if not chosen:
+    for left_out in accounts.left_out:
+        if account in (None, left_out.name):
+            say(f"{left_out.name}: left out; {left_out.reason}")
+    if account is None and not accounts.declared:
         raise ConfigurationError(
             "No account has credentials. Set the variables named above "
             "(.env.example lists them all), or try `lead-pipeline demo`, which needs none."
         )
-    checks = [check_account(settings, item, say) for item in chosen]
+    incomplete = accounts.incomplete if account is None else ()
+    for unusable in incomplete:
+        say(f"{unusable.name}: cannot be pulled; {unusable.reason}")
+    checks = [check_account(settings, item, say) for item in accounts.chosen(account)]
     for result in checks:
         _show_check(result)
-    failed = [result for result in checks if result.failure]
-    if failed:
-        names = ", ".join(result.account.name for result in failed)
-        fail(f"lead-pipeline: {names} cannot be pulled: {failed[-1].failure}")
+    failures = {result.account.name: result.failure for result in checks if result.failure}
+    failures |= {unusable.name: unusable.failure for unusable in incomplete}
+    if failures:
+        fail(
+            f"lead-pipeline: {', '.join(failures)} cannot be pulled: {' '.join(failures.values())}"
+        )
         raise typer.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from lead_pipeline.console import note, say, show_table, shown_progress
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from lead_pipeline.accounts import UnusableAccount
     from lead_pipeline.landing.commits import CommitRecord
     from lead_pipeline.providers.base import Account
     from lead_pipeline.runner import RunOutcome
@@ -34,9 +36,7 @@ def run(
             help="Last day, included. [yesterday]",
         ),
     ] = None,
-    account: Annotated[
-        str | None, typer.Option(help="Only this account. [all with credentials]")
-    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only this account. [all]")] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="Read everything that exists: shows which leads vanished."),
@@ -45,7 +45,8 @@ def run(
     """Pull a range of days, load, build and test the marts, publish the BI file.
 
     One crawl serves the whole range. An interrupted run goes on where it stopped when it is
-    run again with the same range. Days are UTC.
+    run again with the same range. Days are UTC. Exit status 1 when an account fails or lacks
+    credentials; the others are published all the same.
 
     Example: lead-pipeline run --from 2026-01-01 --to 2026-01-31
     """
@@ -56,16 +57,12 @@ def run(
     settings = load_settings()
     days = _days(first, last, settings)
     accounts = load_accounts(settings)
-    chosen = list(accounts.usable) if account is None else [accounts.named(account)]
-    if not chosen:
-        raise ConfigurationError(
-            "No account has credentials. `lead-pipeline check` says what to set; "
-            "`lead-pipeline demo` needs none."
-        )
+    chosen = accounts.chosen(account)
+    incomplete = accounts.incomplete if account is None else ()
     refuse_demo_home(settings)
     outcomes = _run_days(settings, chosen, days, full=full)
     _show_crawls(settings, {outcome.run_id for outcome in outcomes})
-    conclude(settings, outcomes)
+    conclude(settings, [*_not_landed(incomplete), *outcomes])
 
 
 def _days(first: datetime | None, last: datetime | None, settings: Settings) -> tuple[date, date]:
@@ -94,8 +91,15 @@ def _days(first: datetime | None, last: datetime | None, settings: Settings) -> 
     return first_day, last_day
 
 
+def _not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
+    """Accounts that were asked for and have no credentials have failed, like all others that do."""
+    from lead_pipeline.runner import RunOutcome
+
+    return [RunOutcome(f"landing of {item.name}", "", item.failure) for item in accounts]
+
+
 def _run_days(
-    settings: Settings, accounts: list[Account], days: tuple[date, date], *, full: bool
+    settings: Settings, accounts: Sequence[Account], days: tuple[date, date], *, full: bool
 ) -> list[RunOutcome]:
     from lead_pipeline.definitions import defs
     from lead_pipeline.landing.progress import subscribed

@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
 def status() -> None:
     """Show how far each account's data reaches, and what is open: crawls, details, rejected."""
+    from lead_pipeline.accounts import load_accounts
     from lead_pipeline.settings import load_settings
     from lead_pipeline.status import account_statuses
 
     settings = load_settings()
     statuses = account_statuses(settings)
-    if not statuses:
+    if statuses:
+        _show_statuses(statuses)
+    else:
         say(f"Nothing has landed in {settings.landing_path} yet. Try `lead-pipeline run`.")
-        return
+    for unusable in load_accounts(settings).incomplete:
+        say(f"{unusable.name}: cannot be pulled; {unusable.reason}")
+
+
+def _show_statuses(statuses: list[AccountStatus]) -> None:
     show_table(
         "Streams",
         ["stream", "complete windows", "unfinished crawls", "rows landed", "last crawl"],

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from lead_pipeline.accounts import load_accounts
+from lead_pipeline.accounts import UnusableAccount, load_accounts
 from lead_pipeline.errors import (
     ForeignTenant,
     LeadPipelineError,
@@ -52,13 +52,13 @@ def landing_key(account: str, stream: str) -> dg.AssetKey:
     return dg.AssetKey(["landing", account, stream])
 
 
-def landing_keys(account: Account) -> list[dg.AssetKey]:
+def landing_keys(account: Account | UnusableAccount) -> list[dg.AssetKey]:
     """The landing assets of an account, in the order they are pulled."""
     return [landing_key(account.name, s.name) for s in PROVIDERS[account.provider].streams]
 
 
 def build_landing_assets(
-    accounts: Sequence[Account], partitions: dg.DailyPartitionsDefinition
+    accounts: Sequence[Account | UnusableAccount], partitions: dg.DailyPartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
     """One asset per account and stream. Only names are kept; secrets are read when it runs."""
     return [

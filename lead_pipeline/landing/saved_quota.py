@@ -7,6 +7,7 @@ Belongs here: reading and writing the file. Does not belong here: what it means 
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -16,11 +17,16 @@ from lead_pipeline.providers.quota import Quota
 
 
 def load_quota(landing: Path, account: str) -> Quota:
-    """What was left after the account's last requests; unknown where that was not written down."""
+    """What was left after the account's last requests; unknown where no file says so credibly.
+
+    A file that is damaged, of an earlier version with longer waits, or from before the clock was
+    set back counts as none: it must not keep us from asking, and the next answer says what holds.
+    """
     try:
-        return msgspec.json.decode(_path(landing, account).read_bytes(), type=Quota)
-    except (OSError, msgspec.DecodeError):
+        quota = msgspec.json.decode(_path(landing, account).read_bytes(), type=Quota)
+    except (OSError, ValueError, RecursionError, msgspec.DecodeError):
         return Quota()
+    return quota if quota.is_plausible(time.time()) else Quota()
 
 
 def save_quota(landing: Path, account: str, quota: Quota) -> None:

@@ -28,7 +28,7 @@ from lead_pipeline.errors import (
     RetryableError,
 )
 from lead_pipeline.providers.base import LOOPBACK, Account, Provider, Request
-from lead_pipeline.providers.quota import Pause, Quota, parse_retry_after
+from lead_pipeline.providers.quota import Pause, Quota
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
 USER_AGENT = "lead-pipeline"
@@ -178,9 +178,8 @@ class ApiClient:
         self._sleep(seconds)
 
     def _wait_for_quota(self) -> None:
-        now = time.time()
         pause = self.quota.pause(
-            now, self._provider.documented_limits, self._account.requests_per_minute
+            time.time(), self._provider.documented_limits, self._account.requests_per_minute
         )
         if pause is None:
             return
@@ -193,9 +192,10 @@ class ApiClient:
             )
         self.counters.waits.append(pause)
         self._observer.waiting(pause)
-        # Sleeps may end early by a hair; the quota is for the server's clock to refuse.
-        deadline = now + pause.seconds
-        while (left := deadline - time.time()) > 0:
+        # Sleeps may end early by a hair; the quota is for the server's clock to refuse. A clock
+        # that is set back meanwhile must not make the wait longer.
+        deadline = time.monotonic() + pause.seconds
+        while (left := deadline - time.monotonic()) > 0:
             self._sleep(left)
 
     def _send(self, request: Request, accepts_missing: bool) -> bytes | None:
@@ -209,8 +209,10 @@ class ApiClient:
             ) as response:
                 self.quota.observe(response.headers, sent_at, time.time())
                 if response.status_code == 200:
+                    self.quota.served()
                     return self._body(response, deadline)
                 if response.status_code == 404 and accepts_missing:
+                    self.quota.served()
                     return None
                 self._raise_for(response, request)
         except httpx.TimeoutException as error:
@@ -236,12 +238,14 @@ class ApiClient:
     def _raise_for(self, response: httpx.Response, request: Request) -> None:
         status = response.status_code
         if status in (429, 503):
-            now = time.time()
-            retry_after = parse_retry_after(
-                response.headers.get("Retry-After"), now, response.headers.get("Date")
+            wait = self.quota.refused(
+                response.headers.get("Retry-After"),
+                time.time(),
+                self._provider.documented_limits,
+                status=status,
+                date=response.headers.get("Date"),
             )
-            self.quota.refused(retry_after, now, status)
-            raise RetryableError(f"{status} {response.reason_phrase}", retry_after=retry_after)
+            raise RetryableError(f"{status} {response.reason_phrase}", retry_after=wait)
         if status >= 500 or status == 408:
             raise RetryableError(f"{status} {response.reason_phrase}")
         where = self._where(request)

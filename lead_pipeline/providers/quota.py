@@ -2,7 +2,8 @@
 
     headers of each answer ──▶ Quota.observe ──▶ Quota.pause() ──▶ seconds to wait, and why
 
-The server's headers are the truth. What the three APIs send (provider sheets):
+The server's headers are the truth, within what an API can mean (`stated.py`). What the three send
+(provider sheets):
 
 - MEGA: `RateLimit-Limit`, `-Remaining`, `-Reset` (seconds), of two windows at once, a minute
   and an hour, of which one is reported. Windows are told apart by their limit.
@@ -12,23 +13,31 @@ The server's headers are the truth. What the three APIs send (provider sheets):
   remained than the documented limit (a bucket that fills all the time, to more than that);
   otherwise a documented period is waited for.
 
+No wait is longer than an hour, the longest window that a provider documents. After a statement of
+more than that the length of the wait is unknown: a documented period, and twice as long with each
+further refusal in a row, up to the hour.
+
 Belongs here: arithmetic on times, no sleeping and no HTTP. Times are Unix seconds.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from lead_pipeline.providers.base import Limit
+from lead_pipeline.providers.stated import (
+    CLOCK_SKEW_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    MOST_REMAINING,
+    NOT_CREDIBLE,
+    ROUNDING_SECONDS,
+    shown,
+    stated_count,
+    stated_seconds,
+)
 
-EPOCH_THRESHOLD = 1_000_000_000
-"""Reset values above this are Unix seconds, below it seconds from now."""
-CLOCK_SKEW_SECONDS = 2.0
-"""A difference between our clock and the server's `Date` that is taken seriously."""
 MARGIN_SECONDS = 0.01
 """Added to a stated reset: the server's window must be over when the request arrives."""
 LONGEST_SLACK_SECONDS = 5.0
@@ -37,6 +46,12 @@ REAL_MINUTE_SECONDS = 30.0
 """A reset seen at or above this proves that the server's minute is a real one."""
 IDLE_SECONDS = 60.0
 """After such a pause a measured refill rate starts anew: a full bucket refills no further."""
+_LONGEST_SAVED_SECONDS = LONGEST_WAIT_SECONDS + ROUNDING_SECONDS
+"""The longest saved wait that can be ours; a clock may have been set back by a hair meanwhile."""
+MOST_BUCKETS = 8
+"""Of more limits than this, which no provider has, those seen last are kept."""
+MOST_DOUBLINGS = 16
+"""Of a wait of unknown length: enough for any period to reach the longest wait."""
 
 
 class Bucket(msgspec.Struct):
@@ -44,13 +59,15 @@ class Bucket(msgspec.Struct):
 
     remaining: int
     ends_at: float | None
-    """When it refills; None where the server does not say."""
+    """When it refills; None where the server does not say, or says what cannot be."""
     since: float
     """When this window, or this measurement of a refill rate, began."""
     last_at: float
     first_remaining: int
     sent: int = 0
     """Requests answered since the one at `since`."""
+    doubted: str = ""
+    """A stated reset that is not credible."""
 
     def refilled_by(self, remaining: float, sent_at: float) -> bool:
         """Whether an answer shows that a new window has begun."""
@@ -68,6 +85,18 @@ class Bucket(msgspec.Struct):
         came_back = self.sent + self.remaining - self.first_remaining - 1
         return came_back / seconds if came_back > 0 and seconds > 0 else 0.0
 
+    def is_plausible(self, now: float) -> bool:
+        """Whether an answer before `now` can have reported it."""
+        return (
+            max(self.since, self.last_at) <= now + CLOCK_SKEW_SECONDS
+            and (self.ends_at is None or self.ends_at <= now + _LONGEST_SAVED_SECONDS)
+            and all(
+                0 <= count <= MOST_REMAINING
+                for count in (self.remaining, self.first_remaining, self.sent)
+            )
+            and self.doubted == shown(self.doubted)
+        )
+
 
 class Pause(msgspec.Struct, frozen=True):
     """How long to wait before the next request, in seconds, and why."""
@@ -83,6 +112,10 @@ class Quota(msgspec.Struct):
     blocked_until: float = 0.0
     """Set by a 429, and by a 503 that says when to come back."""
     blocked_by: int = 429
+    doubted: str = ""
+    """The stated wait behind `blocked_until`, where it is not credible."""
+    doubted_refusals: int = 0
+    """Refusals with such a statement since a request was last served."""
     refill_expected_at: float = 0.0
     slack: float = 0.0
     """Seconds added to stated resets: one more each time that a request came too early, because
@@ -94,46 +127,80 @@ class Quota(msgspec.Struct):
     def observe(self, headers: Mapping[str, str], sent_at: float, received_at: float) -> None:
         """Take in the headers of any answer. Values that cannot be read count as absent."""
         lower = {name.lower(): value for name, value in headers.items()}
-        remaining = _number(lower, "ratelimit-remaining", "x-ratelimit-remaining")
+        remaining = stated_count(_either(lower, "remaining", stated_count))
         if remaining is None:
             return
-        limit = lower.get("ratelimit-limit") or lower.get("x-ratelimit-limit") or ""
-        reset = _number(lower, "ratelimit-reset", "x-ratelimit-reset")
-        ends_at = None if reset is None else _ends_at(reset, lower.get("date"), received_at)
+        limit = shown(_either(lower, "limit", lambda text: text or None))
+        reset = _either(lower, "reset", lambda text: stated_seconds(text, received_at))
+        seconds = stated_seconds(reset, received_at, lower.get("date"))
+        doubted = shown(reset) if seconds == NOT_CREDIBLE else ""
+        ends_at = None if seconds is None or doubted else received_at + seconds
         if ends_at is not None:
             self.longest_reset = max(self.longest_reset, ends_at - received_at)
         bucket = self.buckets.get(limit)
         if bucket is None or bucket.refilled_by(remaining, sent_at):
             self.buckets[limit] = Bucket(
-                int(remaining), ends_at, received_at, received_at, int(remaining)
+                remaining, ends_at, received_at, received_at, remaining, doubted=doubted
             )
+            self._forget_old_buckets()
             return
-        bucket.remaining = int(remaining)
+        bucket.remaining = remaining
         bucket.last_at = received_at
         bucket.sent += 1
+        bucket.doubted = doubted
         if ends_at is not None:
             # Whole seconds are rounded up: within one window the earliest answer is the best.
             bucket.ends_at = ends_at if bucket.ends_at is None else min(bucket.ends_at, ends_at)
 
-    def refused(self, retry_after: float | None, now: float, status: int = 429) -> None:
-        """Take in a 429 or 503. `retry_after` is what the server asks for, in seconds."""
-        if status == 429 and 0 <= now - self.refill_expected_at < 1.0:
+    def refused(
+        self,
+        retry_after: str | None,
+        now: float,
+        documented: Sequence[Limit],
+        *,
+        status: int = 429,
+        date: str | None = None,
+    ) -> float | None:
+        """Take in a 429 or 503 with the text of its `Retry-After` and `Date`.
+
+        Returns the seconds to wait for it, None where the server does not say.
+        """
+        if status == 429 and not self.doubted and 0 <= now - self.refill_expected_at < 1.0:
             self.slack = min(self.slack + 1.0, LONGEST_SLACK_SECONDS)
-        if retry_after is not None:
-            self.blocked_until = now + retry_after
-            self.blocked_by = status
+        seconds = stated_seconds(retry_after, now, date)
+        if seconds is None:
+            return None
+        self.doubted = ""
+        if seconds == NOT_CREDIBLE:
+            self.doubted = shown(retry_after or "")
+            seconds = documented[0].seconds * 2.0**self.doubted_refusals
+            self.doubted_refusals = min(self.doubted_refusals + 1, MOST_DOUBLINGS)
+            seconds = min(seconds, LONGEST_WAIT_SECONDS)
+        self.blocked_until = now + seconds
+        self.blocked_by = status
+        return seconds
+
+    def served(self) -> None:
+        """Take in that a request was answered with what it asked for: the server is well.
+
+        Nothing blocks then, also where a clock that was set back says otherwise.
+        """
+        self.blocked_until = 0.0
+        self.doubted = ""
+        self.doubted_refusals = 0
 
     def pause(
         self, now: float, documented: Sequence[Limit], own_limit: int | None = None
     ) -> Pause | None:
-        """What to wait for before the next request; None when it can be sent at once."""
+        """What to wait for before the next request, an hour at most; None for nothing."""
         asked = f"the server asked to come back later ({self.blocked_by})"
-        pauses = [Pause(self.blocked_until - now, asked)]
+        pauses = [Pause(self.blocked_until - now, asked + _doubts("wait", self.doubted))]
         for limit, bucket in self.buckets.items():
             if bucket.remaining <= 0:
                 refill = self._refill_at(bucket, documented)
                 reason = f"no request remains of {limit}" if limit else "no request remains"
-                pauses.append(Pause(refill - now, reason))
+                doubted = bucket.doubted if bucket.ends_at is None else ""
+                pauses.append(Pause(refill - now, reason + _doubts("reset", doubted)))
         for unreported in self._unreported(documented):
             reason = f"the documented limit of {unreported.requests:,} is used up"
             pauses.append(Pause(self._room_at(unreported) - now, reason))
@@ -143,21 +210,46 @@ class Quota(msgspec.Struct):
         longest = max(pauses, key=lambda pause: pause.seconds)
         if longest.seconds <= 0:
             return None
-        self.refill_expected_at = now + longest.seconds
-        return longest
+        seconds = min(longest.seconds, LONGEST_WAIT_SECONDS)
+        self.refill_expected_at = now + seconds
+        return Pause(seconds, longest.reason)
 
     def sent(self, at: float, keep: int) -> None:
         """Remember when a request was sent, the latest `keep` of them."""
         self.sent_at.append(at)
         del self.sent_at[:-keep]
 
+    def is_plausible(self, now: float) -> bool:
+        """Whether we can have saved it before `now`: nothing was seen later, no wait is too long.
+
+        False for what a damaged file holds, for waits beyond the longest, and after our clock was
+        set back.
+        """
+        return (
+            len(self.buckets) <= MOST_BUCKETS
+            and all(limit == shown(limit) for limit in self.buckets)
+            and all(bucket.is_plausible(now) for bucket in self.buckets.values())
+            and max(self.sent_at, default=now) <= now + CLOCK_SKEW_SECONDS
+            and max(self.blocked_until, self.refill_expected_at) <= now + _LONGEST_SAVED_SECONDS
+            and self.longest_reset <= _LONGEST_SAVED_SECONDS
+            and 0 <= self.slack <= LONGEST_SLACK_SECONDS
+            and 0 <= self.doubted_refusals <= MOST_DOUBLINGS
+            and self.doubted == shown(self.doubted)
+            and self.blocked_by in (429, 503)
+        )
+
+    def _forget_old_buckets(self) -> None:
+        """A server that words its limit anew in each answer must not fill our memory."""
+        while len(self.buckets) > MOST_BUCKETS:
+            del self.buckets[min(self.buckets, key=lambda limit: self.buckets[limit].last_at)]
+
     def _refill_at(self, bucket: Bucket, documented: Sequence[Limit]) -> float:
         if bucket.ends_at is not None:
             return bucket.ends_at + self.slack + MARGIN_SECONDS
+        shortest = documented[0]
         rate = bucket.refill_rate()
         if rate > 0:
-            return bucket.last_at + 1.0 / rate
-        shortest = documented[0]
+            return bucket.last_at + min(1.0 / rate, shortest.seconds)
         if bucket.first_remaining > shortest.requests:
             return bucket.last_at + shortest.seconds / shortest.requests
         return bucket.since + shortest.seconds
@@ -183,52 +275,13 @@ class Quota(msgspec.Struct):
         return self.sent_at[-limit.requests] + limit.seconds
 
 
-def parse_retry_after(value: str | None, now: float, date: str | None = None) -> float | None:
-    """Seconds to wait from a `Retry-After` header: a number, or an HTTP date. None if neither.
-
-    `date` is the answer's own `Date`: where our clock differs from it, the server's counts.
-    """
-    if value is None:
-        return None
-    seconds = _finite(value)
-    if seconds is not None:
-        return max(0.0, seconds)
-    until = _http_date(value)
-    return None if until is None else max(0.0, until - _server_clock(date, now))
+def _either(headers: Mapping[str, str], name: str, read: Callable[[str], object]) -> str:
+    """The first of the two headers in use for `name` that can be read, empty where none can."""
+    texts = (headers.get(f"ratelimit-{name}", ""), headers.get(f"x-ratelimit-{name}", ""))
+    return next((text for text in texts if read(text) is not None), "")
 
 
-def _number(headers: Mapping[str, str], *names: str) -> float | None:
-    for name in names:
-        number = _finite(headers.get(name, ""))
-        if number is not None:
-            return number
-    return None
-
-
-def _finite(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _http_date(value: str) -> float | None:
-    try:
-        return parsedate_to_datetime(value).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _server_clock(date: str | None, now: float) -> float:
-    """The server's time: ours, unless its `Date`, in whole seconds, is clearly another."""
-    server_now = None if date is None else _http_date(date)
-    if server_now is not None and abs(server_now - now) > CLOCK_SKEW_SECONDS:
-        return server_now
-    return now
-
-
-def _ends_at(reset: float, date: str | None, received_at: float) -> float:
-    if reset < EPOCH_THRESHOLD:
-        return received_at + reset
-    return received_at + (reset - _server_clock(date, received_at))
+def _doubts(kind: str, stated: str) -> str:
+    if not stated:
+        return ""
+    return f', but the {kind} that it states, "{stated}", is not credible: one request asks again'

@@ -53,6 +53,11 @@ def _too_many_requests_without_retry_after(exchange: Exchange) -> Delivery:
     return Delivery(exchange.api.error(429, "Too many requests."))
 
 
+def _too_many_requests_with_headers(exchange: Exchange) -> Delivery:
+    response = exchange.api.error(429, "Too many requests.")
+    return Delivery(response.with_headers(exchange.fault.headers))
+
+
 def _reset_before_answer(exchange: Exchange) -> Delivery:
     return Delivery(exchange.response, ending="reset", answered=False)
 
@@ -189,6 +194,7 @@ KINDS: dict[str, FaultFunction] = {
     "too_many_requests": _too_many_requests,
     "too_many_requests_with_date": _too_many_requests_with_date,
     "too_many_requests_without_retry_after": _too_many_requests_without_retry_after,
+    "too_many_requests_with_headers": _too_many_requests_with_headers,
     "reset_before_answer": _reset_before_answer,
     "reset_in_body": _reset_in_body,
     "closed_in_body": _closed_in_body,

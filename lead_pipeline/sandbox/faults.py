@@ -25,6 +25,7 @@ class Fault:
         among the requests that the limits let pass and whose path contains
         `path_contains`; `times`: how many of them in a row (`FOREVER`: to the end).
     status: of kind "status". retry_after: seconds, of the "too_many_requests" kinds.
+    headers: what "too_many_requests_with_headers" states, whatever it is.
     delay, chunk: seconds between two pieces and bytes of a piece, of "slow_body".
     field, value: what "wrong_type" (its score, when None), "huge_record" and the other
         record-level kinds write, and where; size: characters of "huge_record".
@@ -37,6 +38,7 @@ class Fault:
     path_contains: str = ""
     status: int = 500
     retry_after: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.05
     chunk: int = 1024
     field: str | None = None

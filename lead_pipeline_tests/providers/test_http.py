@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -208,6 +209,48 @@ def test_retry_after_that_makes_no_sense_is_answered_with_backoff(value: str) ->
         fetch(client_of(server.url))
 
     assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("value", ["1e18", "Fri, 31 Dec 9999 23:59:59 GMT", "30000"])
+def test_retry_after_that_is_not_credible_means_a_minute(value: str) -> None:
+    with (
+        serving(Answer(429, b"", {"Retry-After": value})) as server,
+        pytest.raises(QuotaExhausted, match=f'states, "{re.escape(value)}", is not') as failure,
+    ):
+        fetch(client_of(server.url, max_wait_seconds=1))
+
+    assert failure.value.seconds == pytest.approx(60, abs=1)
+
+
+def test_last_attempt_that_is_refused_without_a_credible_end_comes_back_within_the_hour() -> None:
+    with (
+        serving(Answer(503, b"", {"Retry-After": "1e300"})) as server,
+        pytest.raises(QuotaExhausted, match="failed 1 times") as failure,
+    ):
+        fetch(client_of(server.url, retry=RetryPolicy(attempts=1)))
+
+    assert failure.value.seconds == 60
+
+
+def test_clock_that_is_set_back_during_a_wait_does_not_make_the_wait_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    real_time, real_sleep = time.time, time.sleep
+
+    def sleep_while_the_clock_is_set_back(seconds: float) -> None:
+        slept.append(seconds)
+        assert seconds <= 1
+        monkeypatch.setattr(time, "time", lambda: real_time() - 86_400)
+        real_sleep(seconds)
+
+    with serving(Answer(429, b"", {"Retry-After": "1"}), Answer()) as server:
+        client = client_of(server.url, sleep=sleep_while_the_clock_is_set_back)
+        with client:
+            client.fetch(LEADS, lambda body: body)
+            client.fetch(LEADS, lambda body: body)
+
+    assert sum(slept) == pytest.approx(1, abs=0.1)
 
 
 def test_429_to_all_attempts_means_later_not_failed() -> None:

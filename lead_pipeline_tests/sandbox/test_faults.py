@@ -130,6 +130,12 @@ def test_too_many_requests_can_tell_nothing(api: Api) -> None:
     assert "retry-after" not in answer.headers
 
 
+def test_too_many_requests_can_state_anything(api: Api) -> None:
+    api.fail("too_many_requests_with_headers", headers={"Retry-After": "1e18"})
+    answer = api.ask()
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1e18")
+
+
 def test_a_connection_can_be_reset_before_any_answer(api: Api) -> None:
     api.fail("reset_before_answer")
     with pytest.raises(httpx.ReadError):
