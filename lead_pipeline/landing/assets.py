@@ -7,7 +7,7 @@ crawling (`pull.py`).
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -27,7 +27,7 @@ from lead_pipeline.landing.commits import (
     load_commit,
 )
 from lead_pipeline.landing.landed import LandedRecords
-from lead_pipeline.landing.progress import LogListener, Progress
+from lead_pipeline.landing.progress import LogListener, Progress, ProgressListener
 from lead_pipeline.landing.pull import pull_stream
 from lead_pipeline.partitions import window_of_days
 from lead_pipeline.providers import PROVIDERS
@@ -35,7 +35,7 @@ from lead_pipeline.providers.base import Account, Stream
 from lead_pipeline.settings import load_settings
 
 GROUP = "landing"
-MAX_QUOTA_RETRIES = 48
+MAX_QUOTA_RETURNS = 48
 """How often a run comes back for its quota before it fails; with hourly limits, two days."""
 REJECTED_CHECK = "no_rejected_records"
 
@@ -105,31 +105,55 @@ def _pull(
 ) -> CommitRecord:
     """Pull the run's partitions, turning errors into what Dagster should do about them."""
     listener = LogListener(context.log.info)
-    try:
-        settings = load_settings()
-        account = load_accounts(settings).named(account_name)
-        days = sorted(date.fromisoformat(key) for key in context.partition_keys)
-        return pull_stream(
-            settings,
-            account,
-            stream,
-            window_of_days(days[0], days[-1], settings.start_date),
-            full=config.full,
-            dagster_run_id=context.run.run_id,
-            listener=listener,
-        )
-    except QuotaExhausted as error:
-        message = f"{error} The run comes back by itself."
+
+    def tell(message: str) -> None:
         listener(Progress(account_name, stream, 0, 0, None, None, message, is_news=True))
-        raise dg.RetryRequested(MAX_QUOTA_RETRIES, error.seconds + 1) from None
+
+    try:
+        return _pull_with_quota(context, config, account_name, stream, listener, tell)
     except ForeignTenant as error:
         # The rest of this stream has landed, and the account's other streams shall too.
-        listener(Progress(account_name, stream, 0, 0, None, None, str(error), is_news=True))
-        return load_commit(crawls_folder(settings.landing_path, account_name), error.crawl_id)
+        tell(str(error))
+        crawls = crawls_folder(load_settings().landing_path, account_name)
+        return load_commit(crawls, error.crawl_id)
     except RetryableError as error:
         raise dg.Failure(str(error)) from None
     except LeadPipelineError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _pull_with_quota(
+    context: dg.AssetExecutionContext,
+    config: PullConfig,
+    account_name: str,
+    stream: str,
+    listener: ProgressListener,
+    tell: Callable[[str], None],
+) -> CommitRecord:
+    """Pull, and come back whenever the quota refills only after the longest single wait.
+
+    The wait is here and not a retry of Dagster's, which hears no Ctrl-C while it sleeps. The
+    account's lock is free meanwhile. Settings and secrets are read again each time.
+    """
+    days = sorted(date.fromisoformat(key) for key in context.partition_keys)
+    for returns in range(MAX_QUOTA_RETURNS + 1):
+        settings = load_settings()
+        try:
+            return pull_stream(
+                settings,
+                load_accounts(settings).named(account_name),
+                stream,
+                window_of_days(days[0], days[-1], settings.start_date),
+                full=config.full,
+                dagster_run_id=context.run.run_id,
+                listener=listener,
+            )
+        except QuotaExhausted as error:
+            if returns == MAX_QUOTA_RETURNS:
+                raise
+            tell(f"{error} The run comes back by itself.")
+            time.sleep(error.seconds + 1)
+    raise AssertionError("the last return pulls or raises")
 
 
 def _is_last_of_account(
