@@ -165,8 +165,8 @@ def _replace(candidate: Path, published: Path, before: Build | None, rules: Publ
         )
     published.parent.mkdir(parents=True, exist_ok=True)
     sync(candidate)
-    if rules.kept_builds and before and before.masking_key_id == rules.masking_key_id:
-        keep(published, before)
+    if rules.kept_builds:
+        keep(published, before, rules.masking_key_id)
     # Nobody may write to the published file; if someone did, DuckDB would apply what is left
     # of it to the new file.
     wal_of(published).unlink(missing_ok=True)
