@@ -19,28 +19,41 @@ from pathlib import Path
 
 import duckdb
 
-from lead_pipeline.bi.masking import Mask, note_masking, prepare_masking, treatments_of
-from lead_pipeline.duckdb_files import attach, connect_utc, wal_of
+from lead_pipeline.bi.masking import (
+    Mask,
+    masking_key_id_in,
+    note_masking,
+    prepare_masking,
+    rules_id,
+    treatments_of,
+)
+from lead_pipeline.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
 from lead_pipeline.errors import PublishError
 from lead_pipeline.sql import read_sql
 
 STORAGE_VERSION = "v1.0.0"
 """Storage format of candidate and published file; clients from DuckDB 1.0 on can read it."""
 
-COPIED_TABLES = ("leads", "lead_stage_history", "coverage")
-"""The tables of the warehouse's schema `normalized` that a build is made of.
+COPIED_TABLES = {
+    "leads": "lead_key",
+    "lead_stage_history": "lead_key, stage_number",
+    "coverage": "account",
+}
+"""The tables of the warehouse's schema `normalized` that a build is made of, and the key by which
+the rows of each are put in order: the order of the warehouse follows digests of plain rows.
 
 `coverage` moves to `meta`: how far the copied tables reach, not what has landed since.
 """
 
-INTERNAL_TABLES = ("lead_versions", "provider_stale_leads")
-"""Tables of which some columns go into the candidate's schema `internal`, for the models only."""
+INTERNAL_TABLES = {"lead_versions": "lead_key, version_number", "provider_stale_leads": "lead_key"}
+"""Tables of which some columns go into the candidate's schema `internal`, for the models only,
+and their keys. `bi/sql/create_internal.sql` says which columns."""
 
 
 def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None) -> None:
     """Make a new file at `candidate` with the warehouse's `COPIED_TABLES`, replacing any other.
 
-    Beside them, what models need of `INTERNAL_TABLES`; publishing drops it.
+    Beside them, what models need of `INTERNAL_TABLES`; the published file is without it.
 
     Columns, types, NOT NULLs and comments stay as they are; with a `mask`, personal data does
     not. The warehouse is opened read-only and closed again whatever happens; the caller holds
@@ -55,6 +68,8 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
     candidate.parent.mkdir(parents=True, exist_ok=True)
     discard_candidate(candidate)
     with closing(connect_utc(":memory:")) as connection:
+        # Plain values may lie beside the warehouse, and nowhere else.
+        spill_beside(connection, warehouse)
         try:
             attach(connection, warehouse, "warehouse", options="read_only")
         except duckdb.Error as error:
@@ -67,21 +82,22 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | None) -> None:
-    columns = connection.execute(
-        read_sql("bi", "copied_columns"), {"tables": list(COPIED_TABLES)}
-    ).fetchall()
+    connection.execute(read_sql("bi", "create_internal"))
+    tables = {"tables": list(COPIED_TABLES)}
+    columns = connection.execute(read_sql("bi", "copied_columns"), tables).fetchall()
     treatments = treatments_of(mask, columns)
     prepare_masking(connection, mask)
     attach(connection, candidate, "candidate", options=f"storage_version '{STORAGE_VERSION}'")
-    connection.execute("create schema candidate.normalized")
-    connection.execute("use candidate.normalized")
+    connection.execute("create schema candidate.normalized; create schema candidate.internal")
+    connection.execute("use candidate")
+    keys = COPIED_TABLES | INTERNAL_TABLES
+    order = {"keyed_tables": list(keys), "keys": list(keys.values())}
     for (statement,) in connection.execute(
-        read_sql("bi", "copy_statements"), {"tables": list(COPIED_TABLES), **treatments}
+        read_sql("bi", "copy_statements"), tables | treatments | order
     ).fetchall():
         connection.execute(statement)
     connection.execute(read_sql("bi", "move_coverage"))
-    connection.execute(read_sql("bi", "copy_internal"))
-    note_masking(connection, mask, treatments)
+    note_masking(connection, mask, tables | treatments)
     connection.execute("use memory")
     # Detached here, so that a disk that is full by now is met inside of the caller's block.
     connection.execute("detach candidate")
@@ -89,17 +105,27 @@ def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | N
 
 def discard_candidate(candidate: Path) -> None:
     """Remove what an earlier build may have left, so that nobody takes it for a new one."""
-    candidate.unlink(missing_ok=True)
-    wal_of(candidate).unlink(missing_ok=True)
+    remove_duckdb_file(candidate)
+    remove_duckdb_file(finished_path(candidate))
+
+
+def finished_path(candidate: Path) -> Path:
+    """Where the copy of a candidate that is about to be published is written."""
+    return candidate.with_name(f"finished.{candidate.name}")
 
 
 def mark_tested(candidate: Path, *, run_id: str, tests_passed: int) -> None:
-    """Note in the candidate that all of its tests passed; without it, it is never published."""
+    """Note in the candidate that all of its tests passed, and by which rules it is masked.
+
+    Without it, it is never published.
+    """
     try:
         with closing(connect_utc(candidate)) as connection:
             connection.execute(read_sql("bi", "build"))
+            rules = None if masking_key_id_in(connection) is None else rules_id()
             connection.execute(
-                "insert into meta.build values (?, ?, ?)", [run_id, datetime.now(UTC), tests_passed]
+                "insert into meta.build values (?, ?, ?, ?)",
+                [run_id, datetime.now(UTC), tests_passed, rules],
             )
     except duckdb.Error as error:
         raise unwritable(candidate, error) from error

@@ -15,8 +15,8 @@ from typing import Any
 
 import duckdb
 
-from lead_pipeline.bi.masking import masking_key_id_in
-from lead_pipeline.duckdb_files import attach, connect_utc
+from lead_pipeline.bi.masking import follows_present_rules, masking_key_id_in
+from lead_pipeline.duckdb_files import attach, connect_utc, spill_beside
 from lead_pipeline.sql import read_sql
 
 SEEDED_MODELS = ("lead_daily_history", "lead_history_digests")
@@ -33,10 +33,13 @@ def seed_daily_history(published: Path, candidate: Path, manifest: Mapping[str, 
     if not published.exists():
         return False
     with closing(connect_utc(":memory:")) as connection:
+        spill_beside(connection, candidate)
         try:
             attach(connection, published, "published", options="read_only")
             connection.execute("use published")
             published_key_id = masking_key_id_in(connection)
+            if not follows_present_rules(connection):
+                return False
         except duckdb.Error:
             return False
         found = connection.execute(

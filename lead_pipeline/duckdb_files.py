@@ -5,6 +5,7 @@ Belongs here: what every DuckDB file needs. Does not belong here: what is in one
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -29,3 +30,24 @@ def attach(
 def wal_of(path: Path) -> Path:
     """The write-ahead log that DuckDB keeps beside the file at `path`."""
     return path.with_name(path.name + ".wal")
+
+
+def spill_of(path: Path) -> Path:
+    """The folder beside the file at `path` for what DuckDB has no memory for."""
+    return path.with_name(path.name + ".tmp")
+
+
+def spill_beside(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Let a connection without a file of its own put what it has no memory for beside `path`.
+
+    DuckDB would use a folder below wherever the process happens to run.
+    """
+    connection.execute("set temp_directory = $folder", {"folder": str(spill_of(path))})
+
+
+def remove_duckdb_file(path: Path) -> None:
+    """Remove the file at `path` and all that DuckDB may have left beside it."""
+    path.unlink(missing_ok=True)
+    wal_of(path).unlink(missing_ok=True)
+    if spill_of(path).exists():
+        shutil.rmtree(spill_of(path))

@@ -8,6 +8,7 @@ file (`lead_pipeline.candidate`), the swap (`lead_pipeline.publish`).
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import version as installed_version
@@ -114,6 +115,9 @@ def _begin(settings: Settings, manifest: Mapping[str, Any], tell: Callable[[str]
     """Keep what this build reads for people's dbt, and take over the days published before."""
     candidate = settings.candidate_path
     try:
+        if settings.masking and dbt_folder(candidate).exists():
+            # Errors in the log of a build that was not masked can quote its values.
+            shutil.rmtree(dbt_folder(candidate))
         keep_snapshot(candidate, settings.snapshot_path)
         is_seeded = seed_daily_history(settings.published_path, candidate, manifest)
     except (OSError, duckdb.Error) as error:
@@ -137,7 +141,7 @@ def build_marts(
     of the models would be built on nothing. Raises `PublishError` that names what failed; the
     candidate is then gone.
     """
-    target_path = candidate.parent / "dbt"
+    target_path = dbt_folder(candidate)
     target_path.joinpath("run_results.json").unlink(missing_ok=True)
     invocation = DbtCliInvocation.run(
         # Unit tests are about the models, not about these leads: development and CI run them.
@@ -173,6 +177,11 @@ def build_marts(
         discard_candidate(candidate)
         raise PublishError(_failure(target_path, manifest))
     mark_tested(candidate, run_id=context.run.run_id, tests_passed=_count(target_path, "pass"))
+
+
+def dbt_folder(candidate: Path) -> Path:
+    """Where dbt's artifacts and logs of builds in `candidate` lie."""
+    return candidate.parent / "dbt"
 
 
 def _selected_nodes(

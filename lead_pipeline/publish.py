@@ -1,9 +1,12 @@
 """Putting a tested candidate before the readers, in one step that cannot be seen half done.
 
-    bi/.candidate/leads.duckdb ──check, trim, describe──▶ fsync ──rename──▶ bi/leads.duckdb
-      normalized, marts, staging…                                            normalized, marts, meta
+    bi/.candidate/leads.duckdb ──check, trim, describe──▶ copy ──fsync, rename──▶ bi/leads.duckdb
+      normalized, marts, staging…                                       normalized, marts, meta
 
-Belongs here: schema `meta`, and the swap. Does not belong here: making the candidate
+What is removed from a DuckDB file stays in its free blocks, for whoever reads its bytes. So readers
+get a copy in a new file, from which nothing was ever removed.
+
+Belongs here: schema `meta`, the copy, and the swap. Does not belong here: making the candidate
 (`lead_pipeline.candidate`) and its marts (`lead_pipeline.marts`), what must hold before readers
 get a file (`lead_pipeline.bi.gate`), the files before it (`lead_pipeline.bi.kept_builds`).
 
@@ -26,8 +29,13 @@ import duckdb
 from lead_pipeline.bi.builds import Build, read_build
 from lead_pipeline.bi.gate import PublishRules, check_candidate
 from lead_pipeline.bi.kept_builds import keep, prune
-from lead_pipeline.candidate import row_counts
-from lead_pipeline.duckdb_files import connect_utc, wal_of
+from lead_pipeline.candidate import (
+    STORAGE_VERSION,
+    discard_candidate,
+    finished_path,
+    row_counts,
+)
+from lead_pipeline.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
 from lead_pipeline.durable import replace_durably, sync
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
@@ -60,10 +68,11 @@ def publish(
     rules: PublishRules | None = None,
     tell: Callable[[str], None] = _logger.info,
 ) -> Publication:
-    """Finish the file at `candidate` and move it to `published`, replacing the one there.
+    """Finish the file at `candidate` and put a copy at `published`, replacing the file there.
 
-    The file that was there is kept for a rollback. The caller holds the publish lock. Both paths
-    lie on one file system. When anything fails, the published file stays as it is; raises
+    The candidate is used up by it, and the file that was there is kept for a rollback. The copy
+    takes room on the disk beside both. The caller holds the publish lock. Both paths lie on one
+    file system. When anything fails, the published file stays as it is; raises
     `PublishError` when the candidate is missing, untested or incomplete, would take too many leads
     away from readers, or the disk refuses it.
     """
@@ -82,6 +91,7 @@ def publish(
             f"{published} is open for writing elsewhere, or damaged: the new build cannot be "
             "compared with it, and it cannot be kept."
         )
+    finished = finished_path(candidate)
     try:
         with closing(connect_utc(candidate)) as connection:
             check_candidate(connection, candidate, published, before, rules)
@@ -89,21 +99,24 @@ def publish(
                 connection.execute(statement)
             row_counts = _describe(connection, published_at, run_id)
             coverage = _coverage(connection)
-            connection.execute("checkpoint")
+            _copy(connection, candidate, finished)
+        _replace(finished, published, before, rules)
+        discard_candidate(candidate)
+        prune(published, rules.kept_builds, rules.masking_key_id, tell)
     except duckdb.Error as error:
         raise PublishError(
             f"The build at {candidate} cannot be finished: {str(error).partition(chr(10))[0]}. "
             "Readers keep the last file. Make room or mend what is named, then: lead-pipeline "
             "publish."
         ) from error
-    try:
-        _replace(candidate, published, before, rules)
-        prune(published, rules.kept_builds, rules.masking_key_id, tell)
     except OSError as error:
         raise PublishError(
             f"The build at {candidate} cannot be put in place: {error.strerror or error}. Readers "
             "keep the last file. Make room or mend the folder, then: lead-pipeline publish."
         ) from error
+    finally:
+        # Half a copy would take the room that the next one needs.
+        remove_duckdb_file(finished)
     return Publication(published, published.stat().st_size, published_at, row_counts, coverage)
 
 
@@ -156,19 +169,29 @@ def _describe(
     return counts
 
 
-def _replace(candidate: Path, published: Path, before: Build | None, rules: PublishRules) -> None:
+def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, finished: Path) -> None:
+    """Copy all that the trimmed candidate still holds into a new file, and close that file."""
+    remove_duckdb_file(finished)
+    attach(connection, finished, "finished", options=f"storage_version '{STORAGE_VERSION}'")
+    connection.execute(f'copy from database "{candidate.stem}" to finished')
+    # Where the disk is full by now, this says so; closing the file would not.
+    connection.execute("checkpoint finished")
+    connection.execute("detach finished")
+
+
+def _replace(finished: Path, published: Path, before: Build | None, rules: PublishRules) -> None:
     """Rename, such that after a power cut there is either the old or the new file, whole."""
-    if wal_of(candidate).exists():
+    if wal_of(finished).exists():
         raise PublishError(
-            f"{wal_of(candidate)} is left although the build was closed: another program has "
+            f"{wal_of(finished)} is left although the file was closed: another program has "
             "it open. Close that program and run the dbt models again."
         )
     published.parent.mkdir(parents=True, exist_ok=True)
-    sync(candidate)
-    if rules.kept_builds and before and before.masking_key_id == rules.masking_key_id:
-        keep(published, before)
+    sync(finished)
+    if rules.kept_builds:
+        keep(published, before, rules.masking_key_id)
     # Nobody may write to the published file; if someone did, DuckDB would apply what is left
     # of it to the new file.
     wal_of(published).unlink(missing_ok=True)
-    replace_durably(candidate, published)
+    replace_durably(finished, published)
     published.chmod(published.stat().st_mode & 0o7777 & ~_WRITING)

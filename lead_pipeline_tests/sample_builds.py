@@ -120,6 +120,13 @@ class Bi:
         return self.publish(run_id, rules)
 
 
+def as_an_earlier_version_masked_it(path: Path) -> None:
+    """Change a build as if made by a version that did not note the rules of its masking."""
+    path.chmod(0o644)
+    with closing(connect_utc(path)) as connection:
+        connection.execute("alter table meta.build drop column masking_rules_id")
+
+
 def read(path: Path, query: str) -> list[Any]:
     """The rows of a query on a file, opened read-only."""
     with closing(connect_utc(path, read_only=True)) as connection:

@@ -286,6 +286,7 @@ def test_masked_run_leaves_no_personal_data_and_no_key_below_the_folder_of_reade
     assert home.run().success
     assert found_below(home.published.parent) == set(PERSONAL.values())
     plain = without_personal_data(home.published)
+    left_by_a_killed_build(home.candidate)
     capfd.readouterr()
     monkeypatch.setenv("LEAD_PIPELINE_MASKING", "true")
     monkeypatch.setenv("LEAD_PIPELINE_MASKING_KEY", KEY)
@@ -302,6 +303,21 @@ def test_masked_run_leaves_no_personal_data_and_no_key_below_the_folder_of_reade
     assert read(home.published, "select distinct masking_key_id from meta.publish") == [
         (MASK.key_id,)
     ]
+
+
+def left_by_a_killed_build(candidate: Path) -> None:
+    """Everything that a build which was not masked can leave, with a plain value in each."""
+    for path in (
+        candidate,
+        candidate.with_name("leads.duckdb.wal"),
+        candidate.with_name("leads.duckdb.tmp") / "duckdb_temp_storage_DEFAULT-0.tmp",
+        candidate.with_name("finished.leads.duckdb"),
+        candidate.with_name("finished.leads.duckdb.wal"),
+        candidate.parent / "dbt" / "dbt.log.1",
+        candidate.parent.parent / ".sources" / ".leads.duckdb.tmp",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(PERSONAL["email"])
 
 
 def without_personal_data(published: Path) -> dict[str, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,12 +11,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from lead_pipeline import publish as publishing
 from lead_pipeline.bi.gate import REQUIRED_TABLES
-from lead_pipeline.candidate import prepare_candidate
-from lead_pipeline.duckdb_files import connect_utc, wal_of
+from lead_pipeline.candidate import finished_path, prepare_candidate
+from lead_pipeline.duckdb_files import connect_utc, spill_of, wal_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
-from lead_pipeline_tests.sample_builds import Bi, read
+from lead_pipeline_tests.sample_builds import Bi, read, run_of
 from lead_pipeline_tests.sample_warehouse import write_warehouse
 
 COVERAGE = [
@@ -177,6 +179,46 @@ def test_interrupted_publish_can_be_repeated(bi: Bi, monkeypatch: pytest.MonkeyP
     assert not bi.published.exists()
     bi.publish("run")
     assert read(bi.published, "select count(*) from meta.publish") == [(3,)]
+
+
+def test_copy_that_a_killed_publication_left_is_replaced(bi: Bi) -> None:
+    bi.build()
+    unfinished = finished_path(bi.candidate)
+    spill_of(unfinished).mkdir()
+    for path in (unfinished, wal_of(unfinished), spill_of(unfinished) / "spilled"):
+        path.write_bytes(b"left by a kill")
+    bi.publish("run")
+    assert run_of(bi.published) == "run"
+    assert list(bi.candidate.parent.iterdir()) == []
+
+
+def test_published_file_is_a_copy_without_any_block_that_tables_left(bi: Bi) -> None:
+    bi.build()
+    with closing(connect_utc(bi.candidate)) as connection:
+        connection.execute(
+            "create table staging.big as select md5(range::varchar) as text from range(200000);"
+            " checkpoint"
+        )
+    bi.publish("run")
+    assert read(bi.published, "select free_blocks from pragma_database_size()") == [(0,)]
+    assert bi.published.stat().st_size < 5_000_000
+
+
+def test_copy_that_the_disk_refuses_leaves_the_build_to_be_published_again(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bi.build()
+
+    def full(temporary: Path, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "replace_durably", full)
+        with pytest.raises(PublishError, match="No space left on device"):
+            bi.publish("run")
+    assert [path.name for path in bi.candidate.parent.iterdir()] == [bi.candidate.name]
+    bi.publish("run")
+    assert run_of(bi.published) == "run"
 
 
 def test_log_that_a_forbidden_writer_left_is_not_applied_to_the_new_file(bi: Bi) -> None:

@@ -58,7 +58,7 @@ def waiting(wait: Wait, sandbox: Sandbox, folder: Path) -> Iterator[subprocess.P
     variables["LEAD_PIPELINE_MAX_WAIT_SECONDS"] = wait.longest_wait
     if wait.retry_after:
         headers = {"Retry-After": wait.retry_after}
-        sandbox.vorel.faults.add(Fault("429", times=FOREVER, headers=headers))
+        sandbox.vorel.faults.add(Fault("too_many_requests_with_headers", times=FOREVER, headers=headers))
     ended = threading.Event()
 
     def hold() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from lead_pipeline.bi.masking import follows_present_rules
 from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.sql import read_sql
 
@@ -33,6 +34,13 @@ class Build:
     """Leads by table of `LEAD_TABLES` and account."""
     masking_key_id: str | None
     """Which key the personal data is masked with; None: it is as served."""
+    follows_present_rules: bool
+    """Whether it is as served, or masked by the rules of now; otherwise it may tell more than it
+    should of who the leads are."""
+
+    def is_masked_as(self, masking_key_id: str | None) -> bool:
+        """Whether readers who may have builds of that key (None: plain ones) may have this one."""
+        return self.masking_key_id == masking_key_id and self.follows_present_rules
 
     @property
     def lead_count(self) -> int:
@@ -55,13 +63,15 @@ def read_build(path: Path) -> Build | None:
             )
             if facts is None:
                 return None
+            # A file of an earlier version does not have the column, and is not masked.
+            masking_key_id = facts.get("masking_key_id")
             return Build(
                 path,
                 run_id=facts["run_id"],
                 published_at=facts["published_at"],
                 leads=leads_by_account(connection),
-                # A file of an earlier version does not have the column, and is not masked.
-                masking_key_id=facts.get("masking_key_id"),
+                masking_key_id=masking_key_id,
+                follows_present_rules=masking_key_id is None or follows_present_rules(connection),
             )
     except duckdb.Error:
         return None

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from lead_pipeline.bi.builds import LEAD_TABLES, Build, leads_by_account
-from lead_pipeline.bi.masking import mask_of, masking_key_id_in
+from lead_pipeline.bi.masking import follows_present_rules, mask_of, masking_key_id_in
 from lead_pipeline.candidate import row_counts
 from lead_pipeline.errors import PublishError
 from lead_pipeline.settings import Settings
@@ -99,10 +99,11 @@ def check_candidate(
             f"The build at {candidate} lacks {', '.join(missing)}, so it is unfinished or failed "
             "its tests. Run the dbt models again and mend what they report."
         )
-    if masking_key_id_in(connection) != rules.masking_key_id:
+    is_masked_as_said = masking_key_id_in(connection) == rules.masking_key_id
+    if not is_masked_as_said or not follows_present_rules(connection):
         raise PublishError(
-            f"The build at {candidate} is not masked as LEAD_PIPELINE_MASKING and its key say now. "
-            "Build it again: lead-pipeline publish."
+            f"The build at {candidate} is not masked as LEAD_PIPELINE_MASKING, its key and "
+            "lead_pipeline/bi/masking.csv say now. Build it again: lead-pipeline publish."
         )
     if rules.allow_shrinkage:
         return

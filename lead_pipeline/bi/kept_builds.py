@@ -40,9 +40,12 @@ def kept_builds(published: Path) -> list[Build]:
     return [build for build in found if build is not None]
 
 
-def keep(published: Path, build: Build | None) -> None:
-    """Keep the file at `published`, which holds `build`, under a name of its own."""
-    if build is None:
+def keep(published: Path, build: Build | None, masking_key_id: str | None) -> None:
+    """Keep the file at `published`, which holds `build`, under a name of its own.
+
+    Not if it is masked otherwise than `masking_key_id` and the rules of now say.
+    """
+    if build is None or not build.is_masked_as(masking_key_id):
         return
     path = folder_of(published) / f"{name_of(build)}{SUFFIX}"
     if path.exists():
@@ -76,8 +79,9 @@ def prune(
 ) -> None:
     """Leave the newest `limit` kept builds, none of them masked otherwise than `published` is.
 
-    So neither plain data nor hashes of a key that was given up outlive the change by more than
-    the next publication. What an interrupted copy left is removed too.
+    So neither plain data, hashes of a key that was given up, nor what an earlier version left in
+    masked files outlive the change by more than the next publication. What an interrupted copy
+    left is removed too.
     """
     for unfinished in published.parent.rglob(".*.tmp"):
         unfinished.unlink(missing_ok=True)
@@ -87,6 +91,11 @@ def prune(
         if build is None or build.masking_key_id != masking_key_id:
             tell(
                 f"Removed {path}: it cannot be read, or is masked otherwise than what readers have."
+            )
+        elif not build.follows_present_rules:
+            tell(
+                f"Removed {path}: an earlier version, or one with another masking.csv, masked it, "
+                "and it can tell who the leads are."
             )
         elif kept < limit:
             kept += 1

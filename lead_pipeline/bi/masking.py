@@ -13,7 +13,7 @@ import csv
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cache
 from importlib.resources import files
 
@@ -26,8 +26,11 @@ from lead_pipeline.sql import read_sql
 
 _BLOCK_BYTES = 64
 """Block size of SHA-256, to which HMAC pads its key (RFC 2104)."""
+_RULES_ID_DIGITS = 8
 _KEY_ID_LABEL = b"lead_pipeline masking key id"
 _KEY_ID_DIGITS = 8
+_SCHEME = "1: no digest of plain rows, rows in the order of their keys, one mailbox for all shared"
+"""Begins with a number that rises when files masked until then can tell who the leads are."""
 
 TREATMENTS = ("keep", "hash", "hash_name", "hash_email", "remove")
 
@@ -75,6 +78,12 @@ def treatments() -> tuple[Treatment, ...]:
     return tuple(Treatment(*line) for line in list(csv.reader(text.splitlines()))[1:])
 
 
+def rules_id() -> str:
+    """Tells how files are masked: what is done to which column, whatever the key."""
+    rules = [_SCHEME, *(",".join(astuple(line)) for line in treatments())]
+    return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:_RULES_ID_DIGITS]
+
+
 def prepare_masking(connection: duckdb.DuckDBPyConnection, mask: Mask | None) -> None:
     """Give the session the functions `masked`, `masked_name` and `masked_email`.
 
@@ -115,7 +124,10 @@ def treatments_of(mask: Mask | None, columns: Sequence[tuple[str, str]]) -> dict
 def note_masking(
     connection: duckdb.DuckDBPyConnection, mask: Mask | None, parameters: dict[str, list[str]]
 ) -> None:
-    """Write `meta.masking` into the current database: what was masked, with which key."""
+    """Write `meta.masking` into the current database: what was masked, with which key.
+
+    `parameters` are those of `treatments_of`, and the `tables` that readers get.
+    """
     connection.execute(read_sql("bi", "masking"))
     if mask is not None:
         connection.execute(read_sql("bi", "insert_masking"), parameters | {"key_id": mask.key_id})
@@ -125,3 +137,16 @@ def masking_key_id_in(connection: duckdb.DuckDBPyConnection) -> str | None:
     """The key that the current database is masked with; None: it is not masked."""
     row = connection.execute("select any_value(masking_key_id) from meta.masking").fetchone()
     return None if row is None else row[0]
+
+
+def follows_present_rules(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the current database, a tested build, is as served or masked by the rules of now.
+
+    Builds that an earlier version masked name no rules.
+    """
+    if masking_key_id_in(connection) is None:
+        return True
+    build = connection.table("meta.build")
+    if "masking_rules_id" not in build.columns:
+        return False
+    return build.project("masking_rules_id").fetchone() == (rules_id(),)

@@ -21,8 +21,8 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
 
     The build that readers have now is kept, so going forward again is a rollback too. The caller
     holds the publish lock. Raises `PublishError` when there is no such build, it is masked
-    otherwise than the settings (`masking_key_id`) say now, or the disk refuses it; readers then
-    keep what they have.
+    otherwise than the settings (`masking_key_id`) say now, an earlier version masked it, or the
+    disk refuses it; readers then keep what they have.
     """
     current = read_build(published)
     chosen = _chosen(kept_builds(published), current, published, to)
@@ -31,8 +31,14 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
             f"{chosen.path} is not masked as LEAD_PIPELINE_MASKING and its key say now, so readers "
             "must not get it. The next publication removes it: lead-pipeline publish."
         )
+    if not chosen.follows_present_rules:
+        raise PublishError(
+            f"{chosen.path} was masked by an earlier version, or one with another masking.csv, and "
+            "can tell who the leads are, so readers must not get it. The next publication removes "
+            "it: lead-pipeline publish."
+        )
     try:
-        keep(published, current)
+        keep(published, current, masking_key_id)
         wal_of(published).unlink(missing_ok=True)
         link_or_copy(chosen.path, published)
     except OSError as error:

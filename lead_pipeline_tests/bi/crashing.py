@@ -34,7 +34,14 @@ from lead_pipeline_tests.sample_builds import Bi, leads_of, run_of
 PACKAGE = Path(lead_pipeline.__file__).parent
 TRACED = {
     str(PACKAGE / name)
-    for name in ("publish.py", "durable.py", "bi/kept_builds.py", "bi/rollback.py")
+    for name in (
+        "publish.py",
+        "candidate.py",
+        "duckdb_files.py",
+        "durable.py",
+        "bi/kept_builds.py",
+        "bi/rollback.py",
+    )
 }
 IMPORTED_ONCE = [import_module(name) for name in ("pandas", "pytz")]
 """DuckDB imports these when it needs them, which would cost each child a second."""
@@ -124,6 +131,7 @@ def recover(bi: Bi) -> None:
     assert run_of(bi.published) == "next"
     assert list(bi.published.parent.rglob("*.tmp")) == []
     assert list(bi.published.parent.rglob("*.wal")) == []
+    assert list(bi.candidate.parent.iterdir()) == []
 
 
 def steps_of(

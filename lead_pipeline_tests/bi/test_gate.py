@@ -10,7 +10,14 @@ import pytest
 from lead_pipeline.bi.gate import Loss, PublishRules, losses_of
 from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.errors import PublishError
-from lead_pipeline_tests.sample_builds import MASK, Bi, leads_of, read, run_of
+from lead_pipeline_tests.sample_builds import (
+    MASK,
+    Bi,
+    as_an_earlier_version_masked_it,
+    leads_of,
+    read,
+    run_of,
+)
 
 TEN_EACH = (*leads_of("mega", 10), *leads_of("vorel", 10))
 
@@ -98,6 +105,14 @@ def test_damaged_file_is_replaced_but_not_by_an_empty_one(bi: Bi) -> None:
 
 def test_build_masked_otherwise_than_the_settings_say_is_refused(bi: Bi) -> None:
     bi.build(TEN_EACH)
+    with pytest.raises(PublishError, match=r"not masked as .* say now.*lead-pipeline publish"):
+        bi.publish(rules=PublishRules(masking_key_id=MASK.key_id))
+    assert run_of(bi.published) == "good"
+
+
+def test_build_that_an_earlier_version_masked_is_refused(bi: Bi) -> None:
+    bi.build(TEN_EACH, mask=MASK)
+    as_an_earlier_version_masked_it(bi.candidate)
     with pytest.raises(PublishError, match=r"not masked as .* say now.*lead-pipeline publish"):
         bi.publish(rules=PublishRules(masking_key_id=MASK.key_id))
     assert run_of(bi.published) == "good"

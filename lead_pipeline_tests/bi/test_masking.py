@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lead_pipeline.bi import masking as masking_rules
 from lead_pipeline.bi.gate import PublishRules
 from lead_pipeline.bi.masking import TREATMENTS, Mask, prepare_masking, treatments
-from lead_pipeline.candidate import COPIED_TABLES, prepare_candidate
+from lead_pipeline.candidate import COPIED_TABLES, INTERNAL_TABLES, prepare_candidate
+from lead_pipeline.dbt_project import project_variable
 from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.errors import PublishError
-from lead_pipeline_tests.sample_builds import MASK, Bi, read
+from lead_pipeline_tests.sample_builds import MASK, Bi, leads_of, read
 from lead_pipeline_tests.sample_warehouse import SAMPLE
 
 KEY = "a key that nobody can guess, really"
@@ -138,12 +140,14 @@ def test_key_shows_nowhere_but_in_the_hashes() -> None:
 
 
 def test_every_copied_column_has_a_treatment_that_it_can_take(bi: Bi) -> None:
+    bi.build_loaded()
     columns = read(
-        bi.warehouse,
+        bi.candidate,
         "select table_name, column_name, is_nullable, data_type = 'VARCHAR' from duckdb_columns()"
-        " where schema_name = 'normalized'",
+        " where schema_name in ('normalized', 'internal') or table_name = 'coverage'",
     )
-    copied = {(table, column) for table, column, *_ in columns if table in COPIED_TABLES}
+    copied = {(table, column) for table, column, *_ in columns}
+    assert {table for table, _ in copied} == {*COPIED_TABLES, *INTERNAL_TABLES}
     listed = {(line.table, line.column): line.treatment for line in treatments()}
     assert set(listed) == copied
     assert set(listed.values()) == set(TREATMENTS)
@@ -159,6 +163,66 @@ def test_column_that_nobody_has_thought_of_is_refused_not_published(bi: Bi) -> N
     with pytest.raises(PublishError, match=r"masking\.csv .* leads,nickname\. Add a line"):
         prepare_candidate(bi.warehouse, bi.candidate, MASK)
     prepare_candidate(bi.warehouse, bi.candidate)
+
+
+def test_internal_column_that_nobody_has_thought_of_is_refused_too(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = tuple(line for line in treatments() if line.column != "owner_name")
+    monkeypatch.setattr(masking_rules, "treatments", lambda: known)
+    with pytest.raises(PublishError, match=r"lead_versions,owner_name"):
+        prepare_candidate(bi.warehouse, bi.candidate, MASK)
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_models_get_the_order_of_versions_and_no_digest_of_them(bi: Bi, mask: Mask | None) -> None:
+    with closing(connect_utc(bi.warehouse)) as connection:
+        connection.execute(VERSIONS)
+    prepare_candidate(bi.warehouse, bi.candidate, mask)
+    assert read(
+        bi.candidate,
+        "select lead_key, version_number, score from internal.lead_versions order by all",
+    ) == [("a:1", 1, 10.0), ("a:1", 2, 20.0), ("a:1", 3, 30.0), ("a:1", 4, 40.0), ("b:1", 1, 5.0)]
+    digests = "select table_name, column_name from duckdb_columns() where data_type = 'UUID'"
+    assert read(bi.candidate, digests) == []
+
+
+VERSIONS = """
+insert into normalized.lead_versions by name
+select
+    col0 as version_id, col1 as lead_key, col2 as updated_at, col3 as last_seen_at,
+    col4 as score, 'x' as provider, 'x' as account, 'x' as lead_id, now() as first_seen_at,
+    false as has_details, 'leads' as stream, 'c' as crawl_id, 1 as page, now() as fetched_at,
+    '{}' as payload
+from (values
+    ('00000000-0000-0000-0000-000000000009'::uuid, 'a:1', '2026-01-02 00:00:00Z'::timestamptz, '2026-01-03 00:00:00Z'::timestamptz, 40),
+    ('00000000-0000-0000-0000-000000000008'::uuid, 'a:1', '2026-01-02 00:00:00Z', '2026-01-03 00:00:00Z', 30),
+    ('00000000-0000-0000-0000-000000000007'::uuid, 'b:1', '2026-01-01 00:00:00Z', '2026-01-09 00:00:00Z', 5),
+    ('10000000-0000-0000-0000-000000000001'::uuid, 'a:1', '2026-01-02 00:00:00Z', '2026-01-02 00:00:00Z', 20),
+    ('20000000-0000-0000-0000-000000000001'::uuid, 'a:1', '2026-01-01 00:00:00Z', '2026-01-09 00:00:00Z', 10)
+)
+"""
+"""Five versions of two leads: the newest update counts, then the last sighting, then the id."""
+
+
+@pytest.mark.parametrize("order", ["full_name", "lead_key desc", "hash(lead_key)"])
+def test_rows_stand_in_the_order_of_their_keys_whatever_order_the_warehouse_has(
+    bi: Bi, order: str
+) -> None:
+    bi.load(leads_of("mega", 50))
+    with closing(connect_utc(bi.warehouse)) as connection:
+        connection.execute("update normalized.leads set full_name = md5(lead_key)")
+        for table in ("leads", "lead_stage_history"):
+            by = "lead_key desc" if order == "full_name" and table != "leads" else order
+            connection.execute(
+                f"create temp table sorted as from normalized.{table} order by {by};"  # noqa: S608
+                f" delete from normalized.{table}; insert into normalized.{table} from sorted;"
+                " drop table sorted"
+            )
+    prepare_candidate(bi.warehouse, bi.candidate, MASK)
+    for table in ("normalized.leads", "normalized.lead_stage_history"):
+        keys = read(bi.candidate, f"select lead_key from {table}")  # noqa: S608
+        assert keys == sorted(keys)
 
 
 def test_masked_file_hashes_identifiers_and_leaves_free_text_out(bi: Bi) -> None:
@@ -227,6 +291,19 @@ def test_plain_file_says_that_it_is_not_masked(bi: Bi) -> None:
     bi.publish()
     assert read(bi.published, "select distinct masking_key_id from meta.publish") == [(None,)]
     assert read(bi.published, "from meta.masking") == []
+
+
+def test_mailbox_of_several_people_stays_one_and_does_not_say_which(
+    masking: duckdb.DuckDBPyConnection,
+) -> None:
+    addresses = ["sales@ada.example", "Info+x@ada.example", "ada@ada.example"]
+    masked = [masking.execute("select masked_email(?)", [one]).fetchall() for one in addresses]
+    first = project_variable("person_shared_mailboxes")[0]
+    assert masked == [
+        [(f"{first}@{hashed('sales@ada.example')}.invalid",)],
+        [(f"{first}@{hashed('Info+x@ada.example')}.invalid",)],
+        [(f"lead@{hashed('ada@ada.example')}.invalid",)],
+    ]
 
 
 def test_no_byte_below_the_folder_of_readers_tells_who_the_leads_are(bi: Bi) -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lead_pipeline.bi import masking
 from lead_pipeline.bi.gate import PublishRules
 from lead_pipeline.bi.kept_builds import folder_of, kept_builds, name_of
 from lead_pipeline.bi.rollback import roll_back
 from lead_pipeline.errors import PublishError
-from lead_pipeline_tests.sample_builds import MASK, Bi, leads_of, run_of
+from lead_pipeline.publish import publish
+from lead_pipeline_tests.sample_builds import (
+    MASK,
+    Bi,
+    as_an_earlier_version_masked_it,
+    leads_of,
+    run_of,
+)
+
+MASKED = PublishRules(masking_key_id=MASK.key_id, allow_shrinkage=True)
 
 
 @pytest.fixture
@@ -149,3 +160,57 @@ def test_readers_never_get_a_build_that_is_masked_otherwise_than_the_settings_sa
     with pytest.raises(PublishError, match="readers must not get it"):
         roll_back(bi.published, to=None, masking_key_id=MASK.key_id)
     assert run_of(bi.published) == "2"
+
+
+@pytest.fixture
+def masked_earlier(bi: Bi) -> Bi:
+    """A home that an earlier version left: two masked builds, one of them kept."""
+    for run_id in ("old 1", "old 2"):
+        bi.build_and_publish(leads_of("mega", 3), run_id=run_id, mask=MASK, rules=MASKED)
+    for path in (*bi.kept, bi.published):
+        as_an_earlier_version_masked_it(path)
+    return bi
+
+
+def test_masked_builds_of_an_earlier_version_go_with_the_next_publication(
+    masked_earlier: Bi,
+) -> None:
+    bi = masked_earlier
+    [kept] = bi.kept
+    told: list[str] = []
+    bi.build(leads_of("mega", 3), mask=MASK)
+    publish(bi.candidate, bi.published, run_id="new", rules=MASKED, tell=told.append)
+    assert bi.kept == []
+    assert [line for line in told if "an earlier version" in line and str(kept) in line] == told
+
+
+def test_readers_never_get_a_build_again_that_an_earlier_version_masked(
+    masked_earlier: Bi,
+) -> None:
+    with pytest.raises(PublishError, match=r"earlier version.*can tell who.*lead-pipeline publish"):
+        roll_back(masked_earlier.published, to=None, masking_key_id=MASK.key_id)
+    assert run_of(masked_earlier.published) == "old 2"
+
+
+def test_plain_builds_of_an_earlier_version_can_still_be_had_again(bi: Bi) -> None:
+    publish_runs(bi, "1", "2")
+    for path in (*bi.kept, bi.published):
+        as_an_earlier_version_masked_it(path)
+    publish_runs(bi, "3")
+    assert [build.run_id for build in kept_builds(bi.published)] == ["2", "1"]
+    assert back(bi) == "2"
+
+
+def test_builds_masked_before_a_column_was_to_be_hashed_go_with_the_next_publication(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        before = tuple(
+            replace(line, treatment="keep") if line.column == "company" else line
+            for line in masking.treatments()
+        )
+        patch.setattr(masking, "treatments", lambda: before)
+        for run_id in ("1", "2"):
+            bi.build_and_publish(leads_of("mega", 3), run_id=run_id, mask=MASK, rules=MASKED)
+    bi.build_and_publish(leads_of("mega", 3), run_id="3", mask=MASK, rules=MASKED)
+    assert bi.kept == []

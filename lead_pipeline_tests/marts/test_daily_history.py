@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from lead_pipeline import dbt_project
-from lead_pipeline.candidate import prepare_candidate
+from lead_pipeline.candidate import mark_tested, prepare_candidate
 from lead_pipeline.daily_history import seed_daily_history
 from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.building import rows_of, run_dbt
 from lead_pipeline_tests.marts.reference import Reference
 from lead_pipeline_tests.marts.world import World
+from lead_pipeline_tests.sample_builds import MASK, as_an_earlier_version_masked_it
 
 DAYS = "marts.lead_daily_history"
 DIGESTS = "meta.lead_history_digests"
@@ -147,6 +148,26 @@ def test_published_days_of_another_shape_are_not_used(
         connection.execute(damage)
     candidate = prepare(world, tmp_path, "candidate")
     assert not seed_daily_history(other, candidate, dbt_project.load_manifest())
+
+
+def test_days_that_an_earlier_version_masked_are_not_used(
+    nights: list[tuple[World, Path]], tmp_path: Path
+) -> None:
+    world, last = nights[-1]
+    masked, candidate = tmp_path / "published.duckdb", tmp_path / "candidate.duckdb"
+    masked.write_bytes(last.read_bytes())
+    with closing(connect_utc(masked)) as connection:
+        connection.execute(
+            "insert into meta.masking values ('leads', 'email', 'hash_email', ?)", [MASK.key_id]
+        )
+    mark_tested(masked, run_id="run", tests_passed=1)
+    warehouse = world.write_warehouse(tmp_path / "warehouse.duckdb")
+    manifest = dbt_project.load_manifest()
+    prepare_candidate(warehouse, candidate, MASK)
+    assert seed_daily_history(masked, candidate, manifest)
+    as_an_earlier_version_masked_it(masked)
+    prepare_candidate(warehouse, candidate, MASK)
+    assert not seed_daily_history(masked, candidate, manifest)
 
 
 def test_published_file_that_cannot_be_read_is_not_used(tmp_path: Path) -> None:

@@ -1,23 +1,27 @@
--- The statements that copy tables from the attached database `warehouse`, schema `normalized`,
--- into the current schema of the current one: as they are declared, then their rows, then their
--- comments. Generated from the catalog, because DDL takes no parameters. $treatments says what
--- masking does on the way to each of $columns (`<table>.<column>`).
+-- The statements that copy the $tables of the attached database `warehouse`, schema `normalized`,
+-- and the views of `memory`, schema `internal`, into the schemas of the same names of the current
+-- database: tables as they are declared, then their rows, then their comments. Generated from the
+-- catalog, because DDL takes no parameters. $treatments says what masking does on the way to each
+-- of $columns (`<table>.<column>`), $keys how the rows of each of $keyed_tables are put in order.
 with
 
     copied_tables as (
-        select table_name, sql, comment
+        select schema_name, table_name, sql, comment
         from duckdb_tables()
         where
             database_name = 'warehouse'
             and schema_name = 'normalized'
-            and list_contains($tables, table_name)
+            and list_contains($tables::varchar[], table_name)
     ),
 
     copied_columns as (
         select
+            database_name,
+            schema_name,
             table_name,
             column_name,
             column_index,
+            data_type,
             comment,
             case ($treatments::varchar[])[
                     list_position($columns::varchar[], table_name || '.' || column_name)
@@ -34,9 +38,12 @@ with
             end as copied_value
         from duckdb_columns()
         where
-            database_name = 'warehouse'
-            and schema_name = 'normalized'
-            and list_contains($tables, table_name)
+            (
+                database_name = 'warehouse'
+                and schema_name = 'normalized'
+                and list_contains($tables::varchar[], table_name)
+            )
+            or (database_name = 'memory' and schema_name = 'internal')
     ),
 
     statements as (
@@ -45,20 +52,36 @@ with
         union all
         select
             table_name,
-            2 as step,
+            1 as step,
             format(
-                'insert into normalized."{0}" select {1} from warehouse.normalized."{0}"',
+                'create table internal."{}" ({})',
                 table_name,
-                string_agg(copied_value, ', ' order by column_index)
+                string_agg(format('"{}" {}', column_name, data_type), ', ' order by column_index)
             ) as statement
         from copied_columns
+        where schema_name = 'internal'
         group by table_name
+        union all
+        select
+            table_name,
+            2 as step,
+            format(
+                'insert into {1}."{2}" select {3} from {0}.{1}."{2}" order by {4}',
+                database_name,
+                schema_name,
+                table_name,
+                string_agg(copied_value, ', ' order by column_index),
+                ($keys::varchar[])[list_position($keyed_tables::varchar[], table_name)]
+            ) as statement
+        from copied_columns
+        group by database_name, schema_name, table_name
         union all
         select
             table_name,
             3 as step,
             format(
-                'comment on table normalized."{}" is ''{}''',
+                'comment on table {}."{}" is ''{}''',
+                schema_name,
                 table_name,
                 replace(comment, '''', '''''')
             ) as statement
@@ -69,7 +92,8 @@ with
             table_name,
             3 as step,
             format(
-                'comment on column normalized."{}"."{}" is ''{}''',
+                'comment on column {}."{}"."{}" is ''{}''',
+                schema_name,
                 table_name,
                 column_name,
                 replace(comment, '''', '''''')

@@ -18,7 +18,8 @@ create temporary macro masked_name(value) as
 masked(lower(trim(regexp_replace(value, '\s+', ' ', 'g'))));
 
 -- An address stays an address, so that models which tell real ones from others go on doing so.
--- The mailboxes that several people read (a variable of the dbt project) stay recognizable.
+-- The mailboxes that several people read (a variable of the dbt project) stay recognizable as such:
+-- the first one stands for all, since which one it was is a part of the address.
 create temporary macro masked_email(value) as
 case
     when not regexp_full_match(value, '[^@\s]+@[^@\s]+\.[^@\s]+') then masked(value)
@@ -27,6 +28,6 @@ case
             getvariable('shared_mailboxes')::varchar[],
             lower(split_part(split_part(value, '@', 1), '+', 1))
         )
-    then lower(split_part(split_part(value, '@', 1), '+', 1)) || '@' || masked(value) || '.invalid'
+    then (getvariable('shared_mailboxes')::varchar[])[1] || '@' || masked(value) || '.invalid'
     else 'lead@' || masked(value) || '.invalid'
 end;

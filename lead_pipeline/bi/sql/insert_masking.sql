@@ -8,5 +8,5 @@ from
     (
         select unnest($columns::varchar[]) as name, unnest($treatments::varchar[]) as treatment
     )
-where treatment <> 'keep'
+where treatment <> 'keep' and list_contains($tables::varchar[], split_part(name, '.', 1))
 order by table_name, column_name
