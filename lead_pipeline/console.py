@@ -57,8 +57,10 @@ def note(message: str) -> None:
 @contextmanager
 def shown_progress() -> Iterator[ProgressListener]:
     """A listener that shows crawls: bars on a terminal, else a line now and then."""
-    if not console.is_terminal:
-        yield _lines()
+    # On what is standard output now: a run redirects it, to keep its own log from the terminal.
+    shown = Console(file=sys.stdout, highlight=False, width=_width(sys.stdout))
+    if not shown.is_terminal:
+        yield _lines(shown)
         return
     with ProgressBar(
         SpinnerColumn(),
@@ -67,7 +69,7 @@ def shown_progress() -> Iterator[ProgressListener]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[message]}"),
         TimeElapsedColumn(),
-        console=console,
+        console=shown,
         transient=True,
     ) as bars:
         tasks: dict[str, int] = {}
@@ -90,12 +92,15 @@ def shown_progress() -> Iterator[ProgressListener]:
         yield listener
 
 
-def _lines() -> ProgressListener:
+def _lines(shown: Console) -> ProgressListener:
     listeners: dict[str, LogListener] = {}
+
+    def show(message: str) -> None:
+        shown.print(message, markup=False, soft_wrap=True)
 
     def listener(progress: Progress) -> None:
         stream = f"{progress.account}/{progress.stream}"
-        listeners.setdefault(stream, LogListener(say, forward=False))(progress)
+        listeners.setdefault(stream, LogListener(show, forward=False))(progress)
 
     return listener
 

@@ -38,7 +38,7 @@ def holder_of(path: Path) -> str:
 def held(
     path: Path,
     purpose: str,
-    tell: Callable[[str], None] = _logger.info,
+    tell: Callable[[str], None] = _logger.warning,
     patience: float | None = None,
 ) -> Iterator[None]:
     """Hold the lock at `path` for the block; wait for it as long as it takes.
@@ -65,6 +65,19 @@ def held(
         lock.release()
 
 
+_listeners: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def waits_heard(listener: Callable[[str], None]) -> Iterator[None]:
+    """Let `listener` hear, too, what this process waits for during the block."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
 def _acquire(
     lock: FileLock,
     path: Path,
@@ -83,7 +96,8 @@ def _acquire(
             if time.monotonic() > deadline:
                 raise TimeoutError(holder) from None
             if holder != told:
-                tell(f"Waiting for {holder} before {purpose}.")
+                for listener in (tell, *_listeners):
+                    listener(f"Waiting for {holder} before {purpose}.")
                 told = holder
         else:
             return

@@ -10,7 +10,7 @@ terminal (`commands/`, `console.py`).
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date
@@ -29,7 +29,7 @@ from dagster_shared.error import SerializableErrorInfo
 from lead_pipeline.bi.asset import allow_shrinkage_config
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.assets import landing_keys
-from lead_pipeline.normalized.assets import KEYS as NORMALIZED_KEYS
+from lead_pipeline.locks import waits_heard
 from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
 from lead_pipeline.providers.base import Account
 from lead_pipeline.schedules import ACCOUNT_TAG, JOB, full_run_config
@@ -60,9 +60,16 @@ class PipelineRunner:
     other. Accounts run side by side in processes of their own (`lead_pipeline.side_by_side`).
     """
 
-    def __init__(self, definitions: dg.Definitions, instance: DagsterInstance) -> None:
+    def __init__(
+        self,
+        definitions: dg.Definitions,
+        instance: DagsterInstance,
+        tell: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        """`tell` hears what loading and publishing wait for; landing has its progress."""
         self._definitions = definitions
         self._instance = instance
+        self._tell = tell
 
     def land(self, account: Account, first: date, last: date, *, full: bool = False) -> RunOutcome:
         """Land the partitions `first` to `last` of one account, one crawl per stream."""
@@ -78,19 +85,16 @@ class PipelineRunner:
             run_config=full_run_config(keys) if full else {},
         )
 
-    def load(self) -> RunOutcome:
-        """Bring the normalized tables up to date with landing."""
-        return self._execute("load", list(NORMALIZED_KEYS))
-
     def load_and_publish(self, *, allow_shrinkage: bool = False) -> RunOutcome:
         """Load, build and test the marts, publish; `allow_shrinkage` lets readers lose leads."""
         keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
         downstream = [key for key in keys if key.path[0] != "landing"]
-        return self._execute(
-            "load and publish",
-            sorted(downstream),
-            run_config=allow_shrinkage_config() if allow_shrinkage else {},
-        )
+        with waits_heard(self._tell):
+            return self._execute(
+                "load and publish",
+                sorted(downstream),
+                run_config=allow_shrinkage_config() if allow_shrinkage else {},
+            )
 
     def _execute(
         self,

@@ -58,7 +58,9 @@ def waiting(wait: Wait, sandbox: Sandbox, folder: Path) -> Iterator[subprocess.P
     variables["LEAD_PIPELINE_MAX_WAIT_SECONDS"] = wait.longest_wait
     if wait.retry_after:
         headers = {"Retry-After": wait.retry_after}
-        sandbox.vorel.faults.add(Fault("too_many_requests_with_headers", times=FOREVER, headers=headers))
+        sandbox.vorel.faults.add(
+            Fault("too_many_requests_with_headers", times=FOREVER, headers=headers)
+        )
     ended = threading.Event()
 
     def hold() -> None:
@@ -80,8 +82,9 @@ def waiting(wait: Wait, sandbox: Sandbox, folder: Path) -> Iterator[subprocess.P
         yield process
     finally:
         ended.set()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+        with process:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

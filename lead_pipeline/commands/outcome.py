@@ -46,5 +46,5 @@ def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> No
 
     with open_instance(settings, note) as instance:
         end_dead_runs(instance)
-        runner = PipelineRunner(defs(), instance)
+        runner = PipelineRunner(defs(), instance, note)
         conclude(settings, [runner.load_and_publish(allow_shrinkage=allow_shrinkage)])

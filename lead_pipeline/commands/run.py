@@ -115,9 +115,9 @@ def _run_days(
         with shown_progress() as listener:
             if len(accounts) > 1:
                 outcomes = land_side_by_side(accounts, LandingJob(*days, full), listener)
-                runner = PipelineRunner(defs(), instance)
+                runner = PipelineRunner(defs(), instance, note)
             else:
-                runner = PipelineRunner(defs(), instance)
+                runner = PipelineRunner(defs(), instance, note)
                 with subscribed(listener):
                     outcomes = [runner.land(accounts[0], *days, full=full)]
         say("Loading, building the marts, publishing …")
