@@ -13,6 +13,7 @@ after it: queries and views say `leads.marts.leads` in both.
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from lead_pipeline.bi.masking import (
     treatments_of,
 )
 from lead_pipeline.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
+from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import PublishError
 from lead_pipeline.sql import read_sql
 
@@ -48,6 +50,11 @@ the rows of each are put in order: the order of the warehouse follows digests of
 INTERNAL_TABLES = {"lead_versions": "lead_key, version_number", "provider_stale_leads": "lead_key"}
 """Tables of which some columns go into the candidate's schema `internal`, for the models only,
 and their keys. `bi/sql/create_internal.sql` says which columns."""
+
+
+_NOTE = ".tested"
+_NOTE_SECONDS = 7 * 24 * 3600.0
+"""Longer than a run waits for its turn to publish: what is older was left by a killed run."""
 
 
 def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None) -> None:
@@ -119,16 +126,41 @@ def mark_tested(candidate: Path, *, run_id: str, tests_passed: int) -> None:
 
     Without it, it is never published.
     """
+    tested_at = datetime.now(UTC)
     try:
         with closing(connect_utc(candidate)) as connection:
             connection.execute(read_sql("bi", "build"))
             rules = None if masking_key_id_in(connection) is None else rules_id()
             connection.execute(
                 "insert into meta.build values (?, ?, ?, ?)",
-                [run_id, datetime.now(UTC), tests_passed, rules],
+                [run_id, tested_at, tests_passed, rules],
             )
-    except duckdb.Error as error:
+        write_durably(_note_path(candidate, run_id), tested_at.isoformat().encode())
+    except (duckdb.Error, OSError) as error:
         raise unwritable(candidate, error) from error
+
+
+def tested_by(candidate: Path, run_id: str) -> datetime | None:
+    """When the build of the run `run_id` had passed its tests; None where it has made none.
+
+    Known also after another run has put its own build in the place of this one.
+    """
+    try:
+        return datetime.fromisoformat(_note_path(candidate, run_id).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def forget_tested(candidate: Path, run_id: str) -> None:
+    """Forget that the run `run_id`, which ends, has made a build; and all runs of the last days."""
+    _note_path(candidate, run_id).unlink(missing_ok=True)
+    for note in candidate.parent.glob(f"*{_NOTE}"):
+        if time.time() - note.stat().st_mtime > _NOTE_SECONDS:
+            note.unlink(missing_ok=True)
+
+
+def _note_path(candidate: Path, run_id: str) -> Path:
+    return candidate.with_name(f"{run_id}{_NOTE}")
 
 
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

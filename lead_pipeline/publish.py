@@ -33,7 +33,9 @@ from lead_pipeline.candidate import (
     STORAGE_VERSION,
     discard_candidate,
     finished_path,
+    forget_tested,
     row_counts,
+    tested_by,
 )
 from lead_pipeline.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
 from lead_pipeline.durable import replace_durably, sync
@@ -78,7 +80,8 @@ def publish(
     """
     rules = rules or PublishRules()
     if not candidate.exists():
-        if publication := _published_by_another(published, run_id):
+        if publication := _published_by_another(published, tested_by(candidate, run_id)):
+            forget_tested(candidate, run_id)
             return publication
         raise PublishError(
             f"There is no build at {candidate} to publish. Run the dbt models together with "
@@ -102,6 +105,7 @@ def publish(
             _copy(connection, candidate, finished)
         _replace(finished, published, before, rules)
         discard_candidate(candidate)
+        forget_tested(candidate, run_id)
         prune(published, rules.kept_builds, rules.masking_key_id, tell)
     except duckdb.Error as error:
         raise PublishError(
@@ -120,15 +124,17 @@ def publish(
     return Publication(published, published.stat().st_size, published_at, row_counts, coverage)
 
 
-def _published_by_another(published: Path, run_id: str) -> Publication | None:
-    """What readers have, if it is the build of this very run.
+def _published_by_another(published: Path, tested_at: datetime | None) -> Publication | None:
+    """What readers have, if it is the build that this run had tested at `tested_at`, or a newer one.
 
-    Of two runs at once, the first to publish takes the newest build, which can be the other's.
+    Of several runs at once, the first to publish takes the newest build, which can be another's. A
+    build is made and tested under one lock, so one that was tested later has also read later.
     """
-    if not published.exists():
+    if tested_at is None or not published.exists():
         return None
     with closing(connect_utc(published, read_only=True)) as connection:
-        if connection.execute("select run_id from meta.build").fetchall() != [(run_id,)]:
+        build = connection.execute("select tested_at from meta.build").fetchone()
+        if build is None or build[0] < tested_at:
             return None
         row = connection.execute("select max(published_at) from meta.publish").fetchone()
         published_at = row[0] if row and row[0] else datetime.now(UTC)

@@ -166,6 +166,36 @@ def test_run_whose_build_another_run_published_succeeds(bi: Bi) -> None:
     assert bi.publish("mine") == other
 
 
+def test_run_whose_build_was_replaced_by_a_newer_published_one_succeeds(bi: Bi) -> None:
+    for run_id in ("first", "second", "third"):
+        bi.build(coverage=COVERAGE, run_id=run_id)
+    newest = bi.publish("first")
+    assert [bi.publish("second"), bi.publish("third")] == [newest, newest]
+    assert read(bi.published, "select run_id from meta.build") == [("third",)]
+
+
+def test_run_whose_build_is_gone_and_newer_than_the_published_one_fails(bi: Bi) -> None:
+    bi.build_and_publish(run_id="old")
+    bi.build(run_id="mine")
+    bi.candidate.unlink()
+    with pytest.raises(PublishError, match="There is no build"):
+        bi.publish("mine")
+
+
+def test_run_that_made_no_build_does_not_take_what_readers_have_for_its_own(bi: Bi) -> None:
+    bi.build_and_publish(run_id="other")
+    with pytest.raises(PublishError, match="There is no build"):
+        bi.publish("mine")
+
+
+def test_notes_of_tested_builds_do_not_pile_up(bi: Bi) -> None:
+    bi.build(run_id="killed")
+    note = bi.candidate.with_name("killed.tested")
+    os.utime(note, (0, 0))
+    bi.build_and_publish(run_id="next")
+    assert list(bi.candidate.parent.iterdir()) == []
+
+
 def test_interrupted_publish_can_be_repeated(bi: Bi, monkeypatch: pytest.MonkeyPatch) -> None:
     bi.build(coverage=COVERAGE)
 
@@ -216,7 +246,8 @@ def test_copy_that_the_disk_refuses_leaves_the_build_to_be_published_again(
         patch.setattr(publishing, "replace_durably", full)
         with pytest.raises(PublishError, match="No space left on device"):
             bi.publish("run")
-    assert [path.name for path in bi.candidate.parent.iterdir()] == [bi.candidate.name]
+    left = {path.name for path in bi.candidate.parent.iterdir()}
+    assert left == {bi.candidate.name, "run.tested"}
     bi.publish("run")
     assert run_of(bi.published) == "run"
 
