@@ -45,9 +45,10 @@ $(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json
 		|| echo "npm is missing or cannot install the reader for Node; its tests are skipped"
 	touch $(READERS)/.installed
 
-lint: setup  ## Style of Python and SQL
+lint: setup  ## Style of Python and SQL, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/sqlfmt --check --quiet dbt_project
 
 types: setup  ## Types, strictly

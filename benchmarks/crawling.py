@@ -15,13 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lead_pipeline.accounts import load_accounts
-from lead_pipeline.console import show_table
+from lead_pipeline.commands.console import show_table
 from lead_pipeline.landing.crawl import FlushPolicy
 from lead_pipeline.landing.pull import PullOptions, pull_stream
-from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.sandbox.examples import vorel_lead
 from lead_pipeline.settings import load_settings
+from lead_pipeline.windows import UpdatedWindow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LEADS = 20_000

@@ -12,12 +12,12 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from lead_pipeline import dbt_project
-from lead_pipeline.candidate import prepare_candidate, row_counts
-from lead_pipeline.console import show_table
-from lead_pipeline.daily_history import seed_daily_history
-from lead_pipeline.duckdb_files import connect_utc
-from lead_pipeline.sql import read_sql
+from lead_pipeline.bi import dbt_project
+from lead_pipeline.bi.candidate import prepare_candidate, row_counts
+from lead_pipeline.bi.daily_history import seed_daily_history
+from lead_pipeline.commands.console import show_table
+from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.sql import read_sql
 
 LEADS, DAYS, CHANGED_ONE_IN = 50_000, 120, 50
 

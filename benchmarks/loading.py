@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.landings import land_versions
-from lead_pipeline.console import say, show_table
+from lead_pipeline.commands.console import say, show_table
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.settings import Settings
 

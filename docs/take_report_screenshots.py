@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lead_pipeline.console import say
+from lead_pipeline.commands.console import say
 
 BIN = Path(sys.executable).parent
 DOCS = Path(__file__).resolve().parent

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lead_pipeline.dbt_project import load_manifest
+from lead_pipeline.bi.dbt_project import load_manifest
 
 PAGE = Path(__file__).parent / "marts.md"
 CHAPTER = "## Columns\n\n"

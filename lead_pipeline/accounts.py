@@ -17,7 +17,7 @@ A declared account without all its credentials is a failure that names it, after
 done. A provider of which nothing is set is left out.
 
 Belongs here: reading and validating accounts. Does not belong here: asking an API whether the
-credentials work (`lead_pipeline.check`).
+credentials work (`lead_pipeline.landing.check`).
 """
 
 from __future__ import annotations

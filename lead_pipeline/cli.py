@@ -28,7 +28,7 @@ from lead_pipeline.commands import (
     status,
     verify,
 )
-from lead_pipeline.console import fail
+from lead_pipeline.commands.console import fail
 from lead_pipeline.errors import LeadPipelineError
 
 INTERRUPTED = 130

@@ -12,14 +12,19 @@ import warnings
 import dagster as dg
 
 from lead_pipeline.accounts import load_accounts
-from lead_pipeline.bi.asset import build_published_asset
-from lead_pipeline.landing.assets import build_landing_assets, landing_keys
-from lead_pipeline.marts import build_dbt_assets
-from lead_pipeline.normalized.assets import KEYS, build_normalized_assets
+from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
+from lead_pipeline.orchestration.landing_assets import build_landing_assets, landing_keys
 from lead_pipeline.orchestration.launcher import locked_in_process_executor
-from lead_pipeline.partitions import daily_partitions
-from lead_pipeline.schedules import build_job, build_schedules
+from lead_pipeline.orchestration.normalized_assets import KEYS, build_normalized_assets
+from lead_pipeline.orchestration.partitions import daily_partitions
+from lead_pipeline.orchestration.published_asset import build_published_asset
+from lead_pipeline.orchestration.schedules import build_job, build_schedules
 from lead_pipeline.settings import load_settings
+
+
+def load_definitions() -> dg.Definitions:
+    """The same, for those who do not ask through Dagster."""
+    return defs()
 
 
 @dg.definitions

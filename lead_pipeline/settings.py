@@ -18,12 +18,20 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.snapshot import snapshot_path
 
 PREFIX = "LEAD_PIPELINE_"
 
 SHORTEST_MASKING_KEY = 32
 """Characters. Names and phone numbers can be guessed; what keeps them secret is the key."""
+
+
+DBT_PROJECT_DIR = (Path(__file__).parent / "dbt_project").resolve()
+"""The dbt project, which a wheel carries; in a checkout, the folder beside the package."""
+
+
+def snapshot_path(home: Path) -> Path:
+    """A copy of what the last build below `home` read, for dbt's target `dev`."""
+    return home / "bi" / ".sources" / "leads.duckdb"
 
 
 class Settings(BaseSettings):

@@ -22,7 +22,6 @@ from lead_pipeline.landing.crawl import FlushPolicy
 from lead_pipeline.landing.progress import Progress
 from lead_pipeline.landing.pull import PullOptions, pull_stream
 from lead_pipeline.normalized.load import load_landing
-from lead_pipeline.partitions import UpdatedWindow, window_of_days
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.providers.http import RetryPolicy, Timeouts
@@ -30,6 +29,7 @@ from lead_pipeline.sandbox import ApiServer, Sandbox
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, mega_lead, vorel_lead
 from lead_pipeline.sandbox.messages import Record
 from lead_pipeline.settings import Settings
+from lead_pipeline.windows import UpdatedWindow, window_of_days
 
 SLUGS = tuple(PROVIDERS)
 START_DATE = date(2026, 1, 1)

@@ -12,12 +12,12 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from lead_pipeline.bi.candidate import mark_tested, prepare_candidate
 from lead_pipeline.bi.gate import REQUIRED_TABLES, PublishRules
 from lead_pipeline.bi.masking import Mask
-from lead_pipeline.candidate import mark_tested, prepare_candidate
-from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.bi.publish import Publication, publish
 from lead_pipeline.landing.coverage import AccountCoverage
-from lead_pipeline.publish import Publication, publish
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.sample_warehouse import SAMPLE, SampleLead, write_warehouse
 
 MARTS = """

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.storage.duckdb_files import connect_utc
 
 SCHEMA = files("lead_pipeline").joinpath("normalized", "sql", "schema.sql").read_text("utf-8")
 SEEN = datetime(2026, 1, 10, tzinfo=UTC)

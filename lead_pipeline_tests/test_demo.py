@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lead_pipeline.demo import marker_path, prepare_demo
+from lead_pipeline.commands.nights import marker_path, prepare_demo
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.commands import Ran, environment, lead_pipeline

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterRunStatus
 
-from lead_pipeline.locks import held
 from lead_pipeline.sandbox import FOREVER, Fault, Sandbox
+from lead_pipeline.storage.locks import held
 from lead_pipeline_tests.commands import environment, finish, instance_of, start
 from lead_pipeline_tests.pulling import settings_in
 

@@ -16,8 +16,8 @@ from typing import Any
 import duckdb
 
 from lead_pipeline.bi.masking import follows_present_rules
-from lead_pipeline.duckdb_files import connect_utc
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.sql import read_sql
 
 LEAD_TABLES = ("normalized.leads", "marts.leads")
 """The tables with one row per lead."""

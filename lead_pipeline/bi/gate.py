@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 
 from lead_pipeline.bi.builds import LEAD_TABLES, Build, leads_by_account
+from lead_pipeline.bi.candidate import row_counts
 from lead_pipeline.bi.masking import follows_present_rules, mask_of, masking_key_id_in
-from lead_pipeline.candidate import row_counts
 from lead_pipeline.errors import PublishError
 from lead_pipeline.settings import Settings
 

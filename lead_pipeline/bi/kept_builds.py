@@ -4,7 +4,7 @@
 
 A published file is never written to, so a second name of it is as good as a copy and costs
 nothing; its room on disk is freed with its last name. Belongs here: names, keeping, removing.
-Does not belong here: which build readers get (`lead_pipeline.publish`,
+Does not belong here: which build readers get (`lead_pipeline.bi.publish`,
 `lead_pipeline.bi.rollback`).
 """
 
@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lead_pipeline.bi.builds import Build, read_build
-from lead_pipeline.durable import replace_durably, sync
+from lead_pipeline.storage.files import replace_atomically, sync
 
 FOLDER = ".builds"
 SUFFIX = ".duckdb"
@@ -66,7 +66,7 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, temporary)
     except OSError:
         shutil.copy(source, temporary)
-    replace_durably(temporary, target)
+    replace_atomically(temporary, target)
 
 
 def temporary_of(path: Path) -> Path:

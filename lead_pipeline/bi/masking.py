@@ -3,7 +3,7 @@
     warehouse.duckdb ──HMAC-SHA256 of names, addresses, numbers; free text left out──▶ candidate
 
 Belongs here: the key, which columns are treated how (`masking.csv`), the mark that tells readers.
-Does not belong here: the copy itself (`lead_pipeline.candidate`). dbt, the marts and the published
+Does not belong here: the copy itself (`lead_pipeline.bi.candidate`). dbt, the marts and the published
 file never see a plain value, so none can reach their logs either.
 """
 
@@ -19,10 +19,10 @@ from importlib.resources import files
 
 import duckdb
 
-from lead_pipeline.dbt_project import project_variable
+from lead_pipeline.bi.dbt_project import project_variable
 from lead_pipeline.errors import PublishError
 from lead_pipeline.settings import Settings
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.sql import read_sql
 
 _BLOCK_BYTES = 64
 """Block size of SHA-256, to which HMAC pads its key (RFC 2104)."""

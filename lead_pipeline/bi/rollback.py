@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lead_pipeline.bi.builds import Build, read_build
 from lead_pipeline.bi.kept_builds import folder_of, keep, kept_builds, link_or_copy, name_of
-from lead_pipeline.duckdb_files import wal_of
 from lead_pipeline.errors import PublishError
+from lead_pipeline.storage.duckdb_files import wal_of
 
 
 def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) -> Build:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.console import fail, say
+from lead_pipeline.commands.console import fail, say
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lead_pipeline.check import AccountCheck
+    from lead_pipeline.landing.check import AccountCheck
 
 
 def check(
@@ -22,7 +22,7 @@ def check(
     credentials; providers of which nothing is set are left out.
     """
     from lead_pipeline.accounts import load_accounts
-    from lead_pipeline.check import check_account
+    from lead_pipeline.landing.check import check_account
     from lead_pipeline.settings import load_settings
 
     settings = load_settings()

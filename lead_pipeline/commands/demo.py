@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lead_pipeline.commands.console import say, show_table
 from lead_pipeline.commands.outcome import commits_of, conclude
-from lead_pipeline.console import say, show_table
 
 if TYPE_CHECKING:
-    from lead_pipeline.runner import RunOutcome
+    from lead_pipeline.orchestration.runner import RunOutcome
     from lead_pipeline.settings import Settings
 
 
@@ -24,7 +24,7 @@ def demo(
     """
     import time
 
-    from lead_pipeline.demo import Night, live_through_nights, prepare_demo
+    from lead_pipeline.commands.nights import Night, live_through_nights, prepare_demo
 
     started = time.monotonic()
     settings = prepare_demo()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.console import error_console, fail, note, say, show_table
+from lead_pipeline.commands.console import error_console, fail, note, say, show_table
 
 if TYPE_CHECKING:
     from lead_pipeline.explain.document import Answer

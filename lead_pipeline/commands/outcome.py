@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lead_pipeline.console import fail, note, say
+from lead_pipeline.commands.console import fail, note, say
 
 if TYPE_CHECKING:
     from lead_pipeline.landing.commits import CommitRecord
-    from lead_pipeline.runner import RunOutcome
+    from lead_pipeline.orchestration.runner import RunOutcome
     from lead_pipeline.settings import Settings
 
 
@@ -42,7 +42,7 @@ def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> No
     from lead_pipeline.definitions import defs
     from lead_pipeline.orchestration.instance import open_instance
     from lead_pipeline.orchestration.processes import end_dead_runs
-    from lead_pipeline.runner import PipelineRunner
+    from lead_pipeline.orchestration.runner import PipelineRunner
 
     with open_instance(settings, note) as instance:
         end_dead_runs(instance)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lead_pipeline.commands.console import say, show_table
 from lead_pipeline.commands.outcome import load_and_publish
-from lead_pipeline.console import say, show_table
 from lead_pipeline.errors import ConfigurationError
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from lead_pipeline.commands.console import say
 from lead_pipeline.commands.outcome import load_and_publish
-from lead_pipeline.console import say
 from lead_pipeline.errors import ConfigurationError
 
 

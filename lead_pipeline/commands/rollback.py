@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.console import say, show_table
+from lead_pipeline.commands.console import say, show_table
 
 if TYPE_CHECKING:
     from lead_pipeline.bi.builds import Build
@@ -31,8 +31,8 @@ def rollback(
     """
     from lead_pipeline.bi.gate import rules_of
     from lead_pipeline.bi.rollback import roll_back
-    from lead_pipeline.locks import held
     from lead_pipeline.settings import load_settings
+    from lead_pipeline.storage.locks import held
 
     settings = load_settings()
     with held(settings.publish_lock, "rolling back", say):

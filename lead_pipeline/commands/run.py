@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lead_pipeline.commands.console import note, say, show_table, shown_progress
 from lead_pipeline.commands.outcome import commits_of, conclude
-from lead_pipeline.console import note, say, show_table, shown_progress
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lead_pipeline.accounts import UnusableAccount
     from lead_pipeline.landing.commits import CommitRecord
+    from lead_pipeline.orchestration.runner import RunOutcome
     from lead_pipeline.providers.base import Account
-    from lead_pipeline.runner import RunOutcome
     from lead_pipeline.settings import Settings
 
 
@@ -51,7 +51,7 @@ def run(
     Example: lead-pipeline run --from 2026-01-01 --to 2026-01-31
     """
     from lead_pipeline.accounts import load_accounts
-    from lead_pipeline.demo import refuse_demo_home
+    from lead_pipeline.commands.nights import refuse_demo_home
     from lead_pipeline.settings import load_settings
 
     settings = load_settings()
@@ -66,7 +66,7 @@ def run(
 
 
 def _days(first: datetime | None, last: datetime | None, settings: Settings) -> tuple[date, date]:
-    from lead_pipeline.partitions import ONE_DAY
+    from lead_pipeline.windows import ONE_DAY
 
     today = datetime.now(UTC).date()
     last_day = last.date() if last else today - ONE_DAY
@@ -93,7 +93,7 @@ def _days(first: datetime | None, last: datetime | None, settings: Settings) -> 
 
 def _not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
     """Accounts that were asked for and have no credentials have failed, like all others that do."""
-    from lead_pipeline.runner import RunOutcome
+    from lead_pipeline.orchestration.runner import RunOutcome
 
     return [RunOutcome(f"landing of {item.name}", "", item.failure) for item in accounts]
 
@@ -101,12 +101,12 @@ def _not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
 def _run_days(
     settings: Settings, accounts: Sequence[Account], days: tuple[date, date], *, full: bool
 ) -> list[RunOutcome]:
-    from lead_pipeline.definitions import defs
+    from lead_pipeline.definitions import load_definitions
     from lead_pipeline.landing.progress import subscribed
     from lead_pipeline.orchestration.instance import open_instance
+    from lead_pipeline.orchestration.parallel import LandingJob, land_in_parallel
     from lead_pipeline.orchestration.processes import end_dead_runs
-    from lead_pipeline.runner import PipelineRunner, runs_under_way
-    from lead_pipeline.side_by_side import LandingJob, land_side_by_side
+    from lead_pipeline.orchestration.runner import PipelineRunner, runs_under_way
 
     with open_instance(settings, note) as instance:
         end_dead_runs(instance)
@@ -114,10 +114,12 @@ def _run_days(
             say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
         with shown_progress() as listener:
             if len(accounts) > 1:
-                outcomes = land_side_by_side(accounts, LandingJob(*days, full), listener)
-                runner = PipelineRunner(defs(), instance, note)
+                outcomes = land_in_parallel(
+                    accounts, LandingJob(*days, full), listener, load_definitions
+                )
+                runner = PipelineRunner(load_definitions(), instance, note)
             else:
-                runner = PipelineRunner(defs(), instance, note)
+                runner = PipelineRunner(load_definitions(), instance, note)
                 with subscribed(listener):
                     outcomes = [runner.land(accounts[0], *days, full=full)]
         say("Loading, building the marts, publishing …")

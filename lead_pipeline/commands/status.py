@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lead_pipeline.console import say, show_table
+from lead_pipeline.commands.console import say, show_table
 
 if TYPE_CHECKING:
-    from lead_pipeline.partitions import UpdatedWindow
-    from lead_pipeline.status import AccountStatus
+    from lead_pipeline.landing.status import AccountStatus
+    from lead_pipeline.windows import UpdatedWindow
 
 
 def status() -> None:
     """Show how far each account's data reaches, and what is open: crawls, details, rejected."""
     from lead_pipeline.accounts import load_accounts
+    from lead_pipeline.landing.status import account_statuses
     from lead_pipeline.settings import load_settings
-    from lead_pipeline.status import account_statuses
 
     settings = load_settings()
     statuses = account_statuses(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lead_pipeline.console import fail, say, show_table
+from lead_pipeline.commands.console import fail, say, show_table
 
 
 def verify() -> None:

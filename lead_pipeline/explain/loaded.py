@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import duckdb
 
 from lead_pipeline.explain.mapped import in_utc
-from lead_pipeline.locks import held
 from lead_pipeline.settings import Settings
-from lead_pipeline.sql import read_sql
-from lead_pipeline.warehouse import read_warehouse
+from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.sql import read_sql
+from lead_pipeline.storage.warehouse import read_warehouse
 
 PATIENCE_SECONDS = 5.0
 """How long to wait for a process that has the warehouse open."""

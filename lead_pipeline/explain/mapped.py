@@ -22,7 +22,7 @@ from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.cleaning import repair_json
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stages import StageMapping
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.sql import read_sql
 
 JSON_COLUMNS = frozenset({"custom_fields"})
 """Columns that hold a part of the payload as JSON."""

@@ -17,9 +17,9 @@ from typing import Literal
 
 import msgspec
 
-from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import LoadError
-from lead_pipeline.partitions import UpdatedWindow
+from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.windows import UpdatedWindow
 
 State = Literal["running", "complete", "refused", "stuck", "restarted", "replayed"]
 """`running` is also what a killed crawl leaves behind; only such a crawl is gone on with."""
@@ -142,7 +142,7 @@ def new_crawl_id(started_at: datetime, stream: str) -> str:
 def save(landing: Path, record: CommitRecord) -> None:
     """Write the commit record, replacing its last state."""
     path = crawls_folder(landing, record.account) / f"{record.crawl_id}.json"
-    write_durably(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
 
 
 def load(path: Path) -> CommitRecord:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lead_pipeline.landing.commits import CommitRecord
-from lead_pipeline.partitions import UpdatedWindow, merge
 from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.windows import UpdatedWindow, merge
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lead_pipeline.durable import replace_durably, temporary_of
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledPage
+from lead_pipeline.storage.files import replace_atomically, temporary_of
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -166,5 +166,5 @@ def _write(
     temporary = temporary_of(target)
     pq.write_table(table, temporary, compression="zstd")
     size = temporary.stat().st_size
-    replace_durably(temporary, target)
+    replace_atomically(temporary, target)
     return LandedFile(path.as_posix(), table.num_rows, size)

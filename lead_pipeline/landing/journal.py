@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from lead_pipeline.durable import write_durably
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.storage.files import write_atomically
 
 
 class JournalPage(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Journal:
 
     def append(self, page: JournalPage) -> None:
         """Keep a page; it is on disk when this returns."""
-        write_durably(self._folder / f"{page.number:06d}.page", msgspec.msgpack.encode(page))
+        write_atomically(self._folder / f"{page.number:06d}.page", msgspec.msgpack.encode(page))
 
     def pages_after(self, number: int) -> Iterator[JournalPage]:
         """The kept pages that follow page `number`, in order.

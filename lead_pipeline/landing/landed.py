@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 
 from lead_pipeline.landing.commits import CommitRecord, commit_records
-from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers.base import LeadState
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.sql import read_sql
+from lead_pipeline.windows import UpdatedWindow
 
 BATCH_ROWS = 10_000
 

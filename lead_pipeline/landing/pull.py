@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 
-from lead_pipeline.durable import remove_temporaries
 from lead_pipeline.errors import (
     AccessRefused,
     CursorRefused,
@@ -32,12 +31,13 @@ from lead_pipeline.landing.journal import Journal, remove_other_journals
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import Progress, ProgressListener, ProgressReporter
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
-from lead_pipeline.locks import held
-from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
 from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy, Timeouts
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.files import remove_temporaries
+from lead_pipeline.storage.locks import held
+from lead_pipeline.windows import UpdatedWindow
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,10 +29,10 @@ from lead_pipeline.landing.commits import (
 )
 from lead_pipeline.landing.files import write_flush
 from lead_pipeline.landing.records import FiledPage, file_records
-from lead_pipeline.locks import held
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Page, Walk
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.locks import held
 
 BATCH_ROWS = 1_000
 

@@ -15,11 +15,11 @@ from functools import cache
 
 import duckdb
 
-from lead_pipeline.dbt_project import PROJECT_DIR
 from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.session import Session
+from lead_pipeline.settings import DBT_PROJECT_DIR
 
-MODELS_PATH = PROJECT_DIR / "models"
+MODELS_PATH = DBT_PROJECT_DIR / "models"
 _BLOCK = re.compile(r"{%\s*docs\s+(\w+)\s*%}(.*?){%\s*enddocs\s*%}", re.DOTALL)
 
 

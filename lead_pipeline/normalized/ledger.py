@@ -16,7 +16,7 @@ from pathlib import Path
 from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
 from lead_pipeline.landing.coverage import ProvenWindow, coverage_of, merged_windows
 from lead_pipeline.normalized.session import Session
-from lead_pipeline.partitions import UpdatedWindow
+from lead_pipeline.windows import UpdatedWindow
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 

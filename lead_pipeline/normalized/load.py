@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lead_pipeline.landing.commits import CommitRecord
-from lead_pipeline.locks import held
 from lead_pipeline.normalized.checks import CheckOutcome, run_checks
 from lead_pipeline.normalized.drift import fill_known_fields
 from lead_pipeline.normalized.ledger import all_records, new_files, new_records, record_crawls
@@ -26,7 +25,8 @@ from lead_pipeline.normalized.records import load_records
 from lead_pipeline.normalized.schema import Recipe, create_tables, known_recipe
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
-from lead_pipeline.warehouse import open_warehouse, remove_warehouse, replace_warehouse
+from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.warehouse import open_warehouse, remove_warehouse, replace_warehouse
 
 CHUNK_LEADS = 200_000
 """Leads whose rows are written anew at a time, so that memory does not grow with their number."""

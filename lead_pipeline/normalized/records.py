@@ -23,7 +23,7 @@ from lead_pipeline.normalized.drift import count_drift
 from lead_pipeline.normalized.ledger import NewFile
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.sql import read_sql
 
 EVENT_STREAMS = {"lead_events"}
 BATCH_ROWS = 200_000

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.sql import read_sql
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lead_pipeline.duckdb_files import attach
 from lead_pipeline.errors import LoadError
-from lead_pipeline.locks import held
 from lead_pipeline.normalized.ledger import all_records
 from lead_pipeline.normalized.load import Tell, build_anew, load_into
 from lead_pipeline.normalized.schema import Recipe, known_recipe
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
-from lead_pipeline.warehouse import open_warehouse, remove_warehouse
+from lead_pipeline.storage.duckdb_files import attach
+from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.warehouse import open_warehouse, remove_warehouse
 
 KEYS = {
     "lead_versions": ("version_id",),

@@ -3,7 +3,7 @@
     lock ──▶ dagster.yaml ──▶ databases made or healed ──▶ databases opened ──▶ lock freed
 
 Belongs here: `DAGSTER_HOME`, its configuration, opening. Does not belong here: what a damaged
-database is (`storage.py`), runs and their processes (`processes.py`, `runner.py`).
+database is (`databases.py`), runs and their processes (`processes.py`, `runner.py`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 
 from dagster import DagsterInstance
 
-from lead_pipeline.durable import remove_temporaries, write_durably
-from lead_pipeline.locks import held
-from lead_pipeline.orchestration.storage import heal_storage, make_storage
+from lead_pipeline.orchestration.databases import heal_storage, make_storage
 from lead_pipeline.settings import Settings, load_settings
+from lead_pipeline.storage.files import remove_temporaries, write_atomically
+from lead_pipeline.storage.locks import held
 
 _logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def open_instance(
 def _write_config(path: Path) -> None:
     if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() not in _EARLIER_CONFIGS:
         return
-    write_durably(path, INSTANCE_CONFIG)
+    write_atomically(path, INSTANCE_CONFIG)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from lead_pipeline.errors import MalformedPage
-from lead_pipeline.partitions import UpdatedWindow
+from lead_pipeline.windows import UpdatedWindow
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine: the only ones taken with plain http."""

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.sql import read_sql
 
 DAYS = 90
 """How many days of new leads are shown."""

@@ -21,10 +21,10 @@ import duckdb
 import jinja2
 import pandas as pd
 
-from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import PublishError
 from lead_pipeline.report import charts
 from lead_pipeline.report.figures import DAYS, Figures, read_figures
+from lead_pipeline.storage.files import write_atomically
 
 NOTHING = "\N{EN DASH}"
 """What stands for a figure that is not there."""
@@ -58,7 +58,7 @@ def write_report(published: Path, report: Path) -> None:
     page shows, or the page cannot be written; readers have the file all the same.
     """
     try:
-        write_durably(report, render(read_figures(published)).encode())
+        write_atomically(report, render(read_figures(published)).encode())
     except (duckdb.Error, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise PublishError(

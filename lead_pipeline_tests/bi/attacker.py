@@ -20,7 +20,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.storage.duckdb_files import connect_utc
 
 WINDOW = 8
 """Bytes that are compared at once. Digests that agree in as many are the same."""

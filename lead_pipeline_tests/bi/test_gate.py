@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lead_pipeline.bi.gate import Loss, PublishRules, losses_of
-from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.errors import PublishError
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.sample_builds import (
     MASK,
     Bi,

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_pipeline.bi import masking as masking_rules
+from lead_pipeline.bi.candidate import COPIED_TABLES, INTERNAL_TABLES, prepare_candidate
+from lead_pipeline.bi.dbt_project import project_variable
 from lead_pipeline.bi.gate import PublishRules
 from lead_pipeline.bi.masking import TREATMENTS, Mask, prepare_masking, treatments
-from lead_pipeline.candidate import COPIED_TABLES, INTERNAL_TABLES, prepare_candidate
-from lead_pipeline.dbt_project import project_variable
-from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.errors import PublishError
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.sample_builds import MASK, Bi, leads_of, read
 from lead_pipeline_tests.sample_warehouse import SAMPLE
 

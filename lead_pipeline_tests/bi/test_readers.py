@@ -14,8 +14,8 @@ import duckdb
 import pytest
 
 from lead_pipeline.bi.gate import PublishRules
-from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.landing.coverage import AccountCoverage
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.bi.readers import CLIENTS_BY_NAME
 from lead_pipeline_tests.sample_builds import Bi, leads_of, read
 

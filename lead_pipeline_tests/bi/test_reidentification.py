@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance, materialize
 
-from lead_pipeline.bi.asset import build_published_asset
-from lead_pipeline.duckdb_files import attach, connect_utc
-from lead_pipeline.marts import build_dbt_assets
 from lead_pipeline.normalized.load import load_landing
+from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
+from lead_pipeline.orchestration.published_asset import build_published_asset
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.sandbox.messages import Record
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.duckdb_files import attach, connect_utc
 from lead_pipeline_tests.bi.attacker import Attacker, address_book, is_duckdb
 from lead_pipeline_tests.bi.test_masking import KEY, PERSONAL
 from lead_pipeline_tests.pulling import (

@@ -12,9 +12,9 @@ import pytest
 from lead_pipeline.bi import masking
 from lead_pipeline.bi.gate import PublishRules
 from lead_pipeline.bi.kept_builds import folder_of, kept_builds, name_of
+from lead_pipeline.bi.publish import publish
 from lead_pipeline.bi.rollback import roll_back
 from lead_pipeline.errors import PublishError
-from lead_pipeline.publish import publish
 from lead_pipeline_tests.sample_builds import (
     MASK,
     Bi,

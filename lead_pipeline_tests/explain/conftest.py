@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lead_pipeline.cli import main
-from lead_pipeline.console import PIPED_WIDTH, console
+from lead_pipeline.commands.console import PIPED_WIDTH, console
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.commands import Ran
 from lead_pipeline_tests.normalized.landings import Landing

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lead_pipeline.explain import loaded
-from lead_pipeline.locks import held
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.sandbox.examples import lead_id, mega_lead, vorel_lead
+from lead_pipeline.storage.locks import held
 from lead_pipeline_tests.explain.conftest import Explain, Explained
 from lead_pipeline_tests.normalized.landings import Landing, files_below
 from lead_pipeline_tests.pulling import at

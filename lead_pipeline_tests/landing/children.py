@@ -24,8 +24,8 @@ import pyarrow as pa
 
 from lead_pipeline.landing.crawl import FlushPolicy
 from lead_pipeline.landing.pull import PullOptions
-from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers.base import Account
+from lead_pipeline.windows import UpdatedWindow
 from lead_pipeline_tests.pulling import QUICK_RETRY, pull, settings_in
 
 

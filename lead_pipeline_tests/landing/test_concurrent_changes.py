@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 
 from lead_pipeline.errors import CursorRefused
 from lead_pipeline.normalized.load import load_landing
-from lead_pipeline.partitions import UpdatedWindow, window_of_days
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import ApiServer, Request, Sandbox, World
 from lead_pipeline.sandbox.examples import lead_id
 from lead_pipeline.sandbox.messages import Record, iso
 from lead_pipeline.settings import Settings
+from lead_pipeline.windows import UpdatedWindow, window_of_days
 from lead_pipeline_tests.normalized.landings import query
 from lead_pipeline_tests.pulling import (
     MAKE_LEAD,

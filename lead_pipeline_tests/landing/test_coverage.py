@@ -13,7 +13,7 @@ from lead_pipeline.landing.coverage import (
     merged_windows,
     proven_windows,
 )
-from lead_pipeline.partitions import UpdatedWindow
+from lead_pipeline.windows import UpdatedWindow
 from lead_pipeline_tests.pulling import at
 
 Bounds = tuple[datetime | None, datetime | None]

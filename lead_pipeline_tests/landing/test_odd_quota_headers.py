@@ -23,10 +23,10 @@ from lead_pipeline.definitions import defs
 from lead_pipeline.errors import QuotaExhausted
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
+from lead_pipeline.orchestration.runner import PipelineRunner
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, Limit
 from lead_pipeline.providers.quota import Quota
-from lead_pipeline.runner import PipelineRunner
 from lead_pipeline.sandbox import FOREVER, Fault, Sandbox
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.commands import instance_of

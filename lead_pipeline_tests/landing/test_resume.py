@@ -22,11 +22,11 @@ from lead_pipeline.landing.journal import Journal, JournalPage
 from lead_pipeline.landing.progress import Progress
 from lead_pipeline.landing.pull import PullOptions, pull_stream
 from lead_pipeline.normalized.load import load_landing
-from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import ApiServer, Request, Sandbox
 from lead_pipeline.settings import Settings
+from lead_pipeline.windows import UpdatedWindow
 from lead_pipeline_tests.landing.children import Nursery, order_of
 from lead_pipeline_tests.normalized.landings import files_below, query
 from lead_pipeline_tests.pulling import (

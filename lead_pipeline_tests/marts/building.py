@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lead_pipeline import dbt_project
-from lead_pipeline.candidate import prepare_candidate
-from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.bi import dbt_project
+from lead_pipeline.bi.candidate import prepare_candidate
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.world import World
 
 

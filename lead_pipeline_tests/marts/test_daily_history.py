@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from lead_pipeline import dbt_project
-from lead_pipeline.candidate import mark_tested, prepare_candidate
-from lead_pipeline.daily_history import seed_daily_history
-from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.bi import dbt_project
+from lead_pipeline.bi.candidate import mark_tested, prepare_candidate
+from lead_pipeline.bi.daily_history import seed_daily_history
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.building import rows_of, run_dbt
 from lead_pipeline_tests.marts.reference import Reference
 from lead_pipeline_tests.marts.world import World

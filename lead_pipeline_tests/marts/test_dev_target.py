@@ -11,14 +11,14 @@ import pytest
 from dagster import AssetsDefinition
 from dbt_common.exceptions import DbtRuntimeError
 
-from lead_pipeline import dbt_project
-from lead_pipeline.bi.asset import build_published_asset
-from lead_pipeline.dbt_dev import find_snapshot
-from lead_pipeline.duckdb_files import connect_utc
-from lead_pipeline.marts import build_dbt_assets
+from lead_pipeline.bi import dbt_project
+from lead_pipeline.bi.dbt_dev import find_snapshot
+from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
+from lead_pipeline.orchestration.published_asset import build_published_asset
+from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline_tests.orchestration.test_dbt_assets import Home
 from lead_pipeline_tests.sample_builds import read
 from lead_pipeline_tests.sample_warehouse import SAMPLE, SampleLead
-from lead_pipeline_tests.test_marts import Home
 
 
 @pytest.fixture

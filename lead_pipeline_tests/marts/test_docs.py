@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lead_pipeline import dbt_project
+from lead_pipeline.bi import dbt_project
 
 DOCS = dbt_project.PROJECT_DIR.parent / "docs"
 

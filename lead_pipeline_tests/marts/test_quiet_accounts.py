@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lead_pipeline.candidate import prepare_candidate
+from lead_pipeline.bi.candidate import prepare_candidate
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline_tests.marts.building import rows_of, run_dbt
 from lead_pipeline_tests.marts.quiet_businesses import AT_NIGHT, Business

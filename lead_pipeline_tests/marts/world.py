@@ -18,8 +18,8 @@ from random import Random
 
 import pandas as pd
 
-from lead_pipeline.duckdb_files import connect_utc
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.invented_crawls import coverage_rows, crawls_until
 from lead_pipeline_tests.marts.invented_leads import (
     ACCOUNTS,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from lead_pipeline.dbt_project import load_manifest
+from lead_pipeline.bi.dbt_project import load_manifest
 from lead_pipeline.errors import LoadError
-from lead_pipeline.normalized.assets import KEYS, build_normalized_assets
 from lead_pipeline.normalized.columns import column_schema, description_of
 from lead_pipeline.normalized.load import load_landing
+from lead_pipeline.orchestration.normalized_assets import KEYS, build_normalized_assets
 from lead_pipeline.sandbox.examples import mega_lead
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.normalized.landings import Landing, query

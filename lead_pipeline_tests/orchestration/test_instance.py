@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.orchestration.databases import DATABASES
 from lead_pipeline.orchestration.instance import dagster_home, open_instance
-from lead_pipeline.orchestration.storage import DATABASES
 from lead_pipeline.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -205,7 +205,7 @@ def test_database_that_another_program_keeps_locked_is_named(
 ) -> None:
     opened_with_a_run(settings)
     path = settings.dagster_home / DATABASES[0]
-    monkeypatch.setattr("lead_pipeline.orchestration.storage.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("lead_pipeline.orchestration.databases.PATIENCE_SECONDS", 0.1)
     with closing(sqlite3.connect(path)) as other:
         other.execute("pragma locking_mode = exclusive")
         other.execute("begin exclusive")

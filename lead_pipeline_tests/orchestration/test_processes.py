@@ -20,9 +20,9 @@ from lead_pipeline.orchestration.processes import (
     life_of,
     take_run_lock,
 )
-from lead_pipeline.runner import runs_under_way
+from lead_pipeline.orchestration.runner import runs_under_way
 from lead_pipeline_tests.commands import instance_of
-from lead_pipeline_tests.test_runner import runner_of
+from lead_pipeline_tests.orchestration.test_runner import runner_of
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -47,7 +47,7 @@ DIES_IN_A_RUN = """
 import os, signal, sys
 from pathlib import Path
 from lead_pipeline_tests.commands import instance_of
-from lead_pipeline_tests.test_runner import runner_of
+from lead_pipeline_tests.orchestration.test_runner import runner_of
 with instance_of(Path(sys.argv[1])) as instance:
     runner_of(lambda: os.kill(os.getpid(), signal.SIGKILL), instance).load_and_publish()
 """

@@ -19,11 +19,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lead_pipeline.landing.coverage import coverage_of, proven_windows
-from lead_pipeline.partitions import window_of_days
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import RecordedRequest, Sandbox, World
 from lead_pipeline.settings import Settings
+from lead_pipeline.windows import window_of_days
 from lead_pipeline_tests import contracts
 from lead_pipeline_tests.pulling import (
     MAKE_LEAD,

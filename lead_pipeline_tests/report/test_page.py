@@ -12,12 +12,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lead_pipeline.candidate import mark_tested
-from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.bi.candidate import mark_tested
+from lead_pipeline.bi.publish import publish
 from lead_pipeline.errors import PublishError
-from lead_pipeline.publish import publish
 from lead_pipeline.report.figures import SOURCES, Figures, read_figures
 from lead_pipeline.report.page import render, write_report
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.building import BuiltWorld
 
 TITLES = (

@@ -1,7 +1,8 @@
-"""Days and windows: the daily UTC partitions and the half-open window `[start, end)`.
+"""Days and windows: UTC days and the half-open window `[start, end)`.
 
 Belongs here: everything that turns dates into bounds. Does not belong here: which records
-fall into a window at a given provider (`lead_pipeline.providers`).
+fall into a window at a given provider (`lead_pipeline.providers`), Dagster's partitions
+(`lead_pipeline.orchestration.partitions`).
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-
-import dagster as dg
 
 ONE_DAY = timedelta(days=1)
 
@@ -53,13 +52,6 @@ def window_of_days(first: date, last: date, start_date: date) -> UpdatedWindow:
     """
     start = None if first <= start_date else day_start(first)
     return UpdatedWindow(start, day_start(last) + ONE_DAY)
-
-
-def daily_partitions(start_date: date) -> dg.DailyPartitionsDefinition:
-    """Daily UTC partitions from `start_date` through today (today's is provisional)."""
-    return dg.DailyPartitionsDefinition(
-        start_date=start_date.isoformat(), timezone="UTC", end_offset=1
-    )
 
 
 def merge(windows: Iterable[tuple[datetime | None, datetime]]) -> list[UpdatedWindow]:

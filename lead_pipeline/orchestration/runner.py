@@ -26,13 +26,13 @@ from dagster._core.storage.tags import (
 from dagster._core.utils import make_new_run_id
 from dagster_shared.error import SerializableErrorInfo
 
-from lead_pipeline.bi.asset import allow_shrinkage_config
 from lead_pipeline.errors import LeadPipelineError
-from lead_pipeline.landing.assets import landing_keys
-from lead_pipeline.locks import waits_heard
+from lead_pipeline.orchestration.landing_assets import landing_keys
 from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
+from lead_pipeline.orchestration.published_asset import allow_shrinkage_config
+from lead_pipeline.orchestration.schedules import ACCOUNT_TAG, JOB, full_run_config
 from lead_pipeline.providers.base import Account
-from lead_pipeline.schedules import ACCOUNT_TAG, JOB, full_run_config
+from lead_pipeline.storage.locks import waits_heard
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PipelineRunner:
     """Executes parts of the job `daily_leads` in this process, recorded in the instance.
 
     Not for several threads at once: Dagster's SQLite storage and its logging wait for each
-    other. Accounts run side by side in processes of their own (`lead_pipeline.side_by_side`).
+    other. Accounts run side by side in processes of their own (`lead_pipeline.orchestration.parallel`).
     """
 
     def __init__(

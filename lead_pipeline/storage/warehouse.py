@@ -11,11 +11,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import duckdb
-from dagster_duckdb import DuckDBResource
 
-from lead_pipeline.duckdb_files import wal_of
-from lead_pipeline.durable import replace_durably
 from lead_pipeline.errors import LoadError
+from lead_pipeline.storage.duckdb_files import wal_of
+from lead_pipeline.storage.files import replace_atomically
 
 
 @contextmanager
@@ -26,9 +25,7 @@ def open_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyCon
     beside `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    resource = DuckDBResource(database=str(path), connection_config={"memory_limit": memory_limit})
-    # The resource leaves its connection open when the block raises, so it is closed here.
-    with resource.get_connection() as connection, closing(connection):
+    with closing(duckdb.connect(str(path), config={"memory_limit": memory_limit})) as connection:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
 
@@ -63,4 +60,4 @@ def replace_warehouse(new: Path, path: Path) -> None:
     # A log beside the old file would be applied to the new one. If the power fails between the
     # two steps, the old tables lack their last load, which the next load makes good.
     wal_of(path).unlink(missing_ok=True)
-    replace_durably(new, path)
+    replace_atomically(new, path)

@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file, replacing the one at `path`; it is on disk when this returns.
 
     Several processes may write the same file at the same moment: one of them wins, whole.
@@ -19,7 +19,7 @@ def write_durably(path: Path, content: bytes) -> None:
     temporary = temporary_of(path)
     try:
         temporary.write_bytes(content)
-        replace_durably(temporary, path)
+        replace_atomically(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -38,7 +38,7 @@ def remove_temporaries(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def replace_durably(temporary: Path, path: Path) -> None:
+def replace_atomically(temporary: Path, path: Path) -> None:
     """Sync `temporary`, rename it to `path` in the same file system, and sync the folder."""
     sync(temporary)
     temporary.replace(path)

@@ -21,11 +21,14 @@ from dagster import (
     materialize,
 )
 
-from lead_pipeline import dbt_project
-from lead_pipeline.bi.asset import allow_shrinkage_config, build_published_asset
-from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.bi import dbt_project
 from lead_pipeline.errors import ConfigurationError, PublishError
-from lead_pipeline.marts import build_dbt_assets
+from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
+from lead_pipeline.orchestration.published_asset import (
+    allow_shrinkage_config,
+    build_published_asset,
+)
+from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.bi.readers import CLIENTS_BY_NAME
 from lead_pipeline_tests.bi.test_masking import KEY, PERSONAL, found_below, plant
 from lead_pipeline_tests.sample_builds import MASK, leads_of, read, run_of

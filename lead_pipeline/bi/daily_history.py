@@ -16,8 +16,8 @@ from typing import Any
 import duckdb
 
 from lead_pipeline.bi.masking import follows_present_rules, masking_key_id_in
-from lead_pipeline.duckdb_files import attach, connect_utc, spill_beside
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.duckdb_files import attach, connect_utc, spill_beside
+from lead_pipeline.storage.sql import read_sql
 
 SEEDED_MODELS = ("lead_daily_history", "lead_history_digests")
 """The days, and the digests of the histories that they were computed from."""

@@ -11,12 +11,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lead_pipeline import publish as publishing
+from lead_pipeline.bi import publish as publishing
+from lead_pipeline.bi.candidate import finished_path, prepare_candidate
 from lead_pipeline.bi.gate import REQUIRED_TABLES
-from lead_pipeline.candidate import finished_path, prepare_candidate
-from lead_pipeline.duckdb_files import connect_utc, spill_of, wal_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
+from lead_pipeline.storage.duckdb_files import connect_utc, spill_of, wal_of
 from lead_pipeline_tests.sample_builds import Bi, read, run_of
 from lead_pipeline_tests.sample_warehouse import write_warehouse
 
@@ -243,7 +243,7 @@ def test_copy_that_the_disk_refuses_leaves_the_build_to_be_published_again(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "replace_durably", full)
+        patch.setattr(publishing, "replace_atomically", full)
         with pytest.raises(PublishError, match="No space left on device"):
             bi.publish("run")
     left = {path.name for path in bi.candidate.parent.iterdir()}

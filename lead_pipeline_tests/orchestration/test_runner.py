@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from lead_pipeline.errors import ConfigurationError, PublishError
-from lead_pipeline.runner import PipelineRunner
-from lead_pipeline.schedules import JOB
+from lead_pipeline.orchestration.runner import PipelineRunner
+from lead_pipeline.orchestration.schedules import JOB
 from lead_pipeline_tests.commands import instance_of
 
 

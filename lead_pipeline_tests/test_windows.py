@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_pipeline.partitions import (
-    UpdatedWindow,
-    daily_partitions,
-    merge,
-    window_of_days,
-)
+from lead_pipeline.orchestration.partitions import daily_partitions
+from lead_pipeline.windows import UpdatedWindow, merge, window_of_days
 
 START = date(2026, 1, 1)
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)

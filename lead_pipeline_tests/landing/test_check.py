@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from lead_pipeline.check import check_account, seconds_for
+from lead_pipeline.landing.check import check_account, seconds_for
 from lead_pipeline.landing.saved_quota import load_quota
 from lead_pipeline.providers.base import Account, Limit
 from lead_pipeline.sandbox import Fault, Sandbox

@@ -22,11 +22,14 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+import dagster as dg
+
+from lead_pipeline.accounts import load_accounts
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.orchestration.instance import open_instance
+from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
 from lead_pipeline.providers.base import Account
-from lead_pipeline.runner import PipelineRunner, RunOutcome
 from lead_pipeline.settings import load_settings
 
 POLL_SECONDS = 0.2
@@ -45,10 +48,15 @@ class LandingJob:
     full: bool = False
 
 
-def land_side_by_side(
-    accounts: Sequence[Account], job: LandingJob, listener: Callable[[Progress], None]
+def land_in_parallel(
+    accounts: Sequence[Account],
+    job: LandingJob,
+    listener: Callable[[Progress], None],
+    load_definitions: Callable[[], dg.Definitions],
 ) -> list[RunOutcome]:
     """Land every account; returns their outcomes in the order given.
+
+    `load_definitions` is a function of a module, which each child calls for itself.
 
     A process that dies counts as a failure of its account. The children end when this process
     does, however it ends.
@@ -57,7 +65,9 @@ def land_side_by_side(
     messages: Any = context.Queue()
     processes = {
         account.name: context.Process(
-            target=_land, args=(account.name, job, messages), name=f"landing-{account.name}"
+            target=_land,
+            args=(account.name, job, messages, load_definitions),
+            name=f"landing-{account.name}",
         )
         for account in accounts
     }
@@ -114,15 +124,19 @@ def _context() -> ForkServerContext | SpawnContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lead_pipeline.definitions", "lead_pipeline.runner"])
+    context.set_forkserver_preload(
+        ["lead_pipeline.definitions", "lead_pipeline.orchestration.runner"]
+    )
     return context
 
 
-def _land(name: str, job: LandingJob, messages: Any) -> None:
+def _land(
+    name: str, job: LandingJob, messages: Any, load_definitions: Callable[[], dg.Definitions]
+) -> None:
     """The child: land one account, report through the queue."""
     _end_with_parent()
     try:
-        outcome = _landed(name, job, messages)
+        outcome = _landed(name, job, messages, load_definitions)
     except LeadPipelineError as error:
         outcome = RunOutcome(f"landing of {name}", "", str(error))
     except KeyboardInterrupt:
@@ -131,17 +145,16 @@ def _land(name: str, job: LandingJob, messages: Any) -> None:
     messages.put((name, outcome))
 
 
-def _landed(name: str, job: LandingJob, messages: Any) -> RunOutcome:
-    from lead_pipeline.accounts import load_accounts
-    from lead_pipeline.definitions import defs
-
+def _landed(
+    name: str, job: LandingJob, messages: Any, load_definitions: Callable[[], dg.Definitions]
+) -> RunOutcome:
     settings = load_settings()
     account = load_accounts(settings).named(name)
     with (
         open_instance(settings) as instance,
         subscribed(lambda progress: messages.put((name, progress))),
     ):
-        runner = PipelineRunner(defs(), instance)
+        runner = PipelineRunner(load_definitions(), instance)
         return runner.land(account, job.first, job.last, full=job.full)
 
 

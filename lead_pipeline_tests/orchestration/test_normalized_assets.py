@@ -8,9 +8,9 @@ import dagster as dg
 import duckdb
 import pytest
 
-from lead_pipeline.normalized.assets import LEADS, build_normalized_assets
 from lead_pipeline.normalized.checks import CHECKS
 from lead_pipeline.normalized.load import load_landing
+from lead_pipeline.orchestration.normalized_assets import LEADS, build_normalized_assets
 from lead_pipeline.sandbox.examples import vorel_lead
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.normalized.landings import Landing

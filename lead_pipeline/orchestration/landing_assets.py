@@ -29,10 +29,10 @@ from lead_pipeline.landing.commits import (
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import LogListener, Progress, ProgressListener
 from lead_pipeline.landing.pull import pull_stream
-from lead_pipeline.partitions import window_of_days
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, Stream
 from lead_pipeline.settings import load_settings
+from lead_pipeline.windows import window_of_days
 
 GROUP = "landing"
 MAX_QUOTA_RETURNS = 48

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from lead_pipeline.definitions import defs
-from lead_pipeline.landing.assets import landing_key
 from lead_pipeline.landing.progress import Progress, subscribed
+from lead_pipeline.orchestration.landing_assets import landing_key
+from lead_pipeline.orchestration.runner import PipelineRunner
 from lead_pipeline.providers.base import Account
-from lead_pipeline.runner import PipelineRunner
 from lead_pipeline.sandbox import Fault, Sandbox, World
 from lead_pipeline.sandbox.limits import MegaLimits, Window
 from lead_pipeline_tests.commands import instance_of

@@ -3,7 +3,7 @@
     dbt models ──▶ bi/published
 
 Belongs here: configuration, lock and metadata. Does not belong here: publishing itself
-(`lead_pipeline.publish`).
+(`lead_pipeline.bi.publish`).
 """
 
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ from dagster import (
 from pydantic import Field
 
 from lead_pipeline.bi.gate import rules_of
-from lead_pipeline.locks import held
-from lead_pipeline.publish import Publication, publish
+from lead_pipeline.bi.publish import Publication, publish
 from lead_pipeline.settings import load_settings
+from lead_pipeline.storage.locks import held
 
 KEY = AssetKey(["bi", "published"])
 

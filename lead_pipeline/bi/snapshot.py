@@ -3,7 +3,7 @@
     bi/.candidate/leads.duckdb (before dbt) ──copy──rename──▶ bi/.sources/leads.duckdb
 
 It is replaced when a build begins, so it also shows what a build that failed its tests had
-read. Belongs here: making the copy. Does not belong here: reading it (`lead_pipeline.dbt_dev`).
+read. Belongs here: making the copy. Does not belong here: reading it (`lead_pipeline.bi.dbt_dev`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lead_pipeline.durable import replace_durably, temporary_of
-
-
-def snapshot_path(home: Path) -> Path:
-    """Where the copy lies below `LEAD_PIPELINE_HOME`."""
-    return home / "bi" / ".sources" / "leads.duckdb"
+from lead_pipeline.storage.files import replace_atomically, temporary_of
 
 
 def keep_snapshot(candidate: Path, snapshot: Path) -> None:
@@ -24,4 +19,4 @@ def keep_snapshot(candidate: Path, snapshot: Path) -> None:
     snapshot.parent.mkdir(parents=True, exist_ok=True)
     unfinished = temporary_of(snapshot)
     shutil.copyfile(candidate, unfinished)
-    replace_durably(unfinished, snapshot)
+    replace_atomically(unfinished, snapshot)

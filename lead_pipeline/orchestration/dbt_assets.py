@@ -3,8 +3,8 @@
     normalized/* ──prepare candidate──▶ dbt build ──all tests pass──▶ marts/* ──▶ bi/published
 
 Belongs here: names of dbt's nodes in Dagster, the run of `dbt build`, its errors. Does not
-belong here: the manifest and the command line (`lead_pipeline.dbt_project`), the candidate
-file (`lead_pipeline.candidate`), the swap (`lead_pipeline.publish`).
+belong here: the manifest and the command line (`lead_pipeline.bi.dbt_project`), the candidate
+file (`lead_pipeline.bi.candidate`), the swap (`lead_pipeline.bi.publish`).
 """
 
 import json
@@ -34,28 +34,28 @@ from dagster_dbt.core.dbt_cli_event import DbtCliEventMessage
 from dagster_dbt.core.dbt_event_iterator import DbtDagsterEventType
 from packaging.version import Version
 
-from lead_pipeline.bi.masking import mask_of
-from lead_pipeline.candidate import (
+from lead_pipeline.bi.candidate import (
     discard_candidate,
     mark_tested,
     prepare_candidate,
     row_counts,
     unwritable,
 )
-from lead_pipeline.daily_history import seed_daily_history
-from lead_pipeline.dbt_project import (
+from lead_pipeline.bi.daily_history import seed_daily_history
+from lead_pipeline.bi.dbt_project import (
     PROJECT_DIR,
     dbt_command,
     dbt_environment,
     load_manifest,
     node_name,
 )
-from lead_pipeline.duckdb_files import connect_utc
+from lead_pipeline.bi.masking import mask_of
+from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
-from lead_pipeline.locks import held
 from lead_pipeline.settings import Settings, load_settings
-from lead_pipeline.snapshot import keep_snapshot
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.sql import read_sql
 
 SOURCE_ASSETS = {
     "leads": "leads",

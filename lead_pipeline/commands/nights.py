@@ -18,15 +18,15 @@ import msgspec
 
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.definitions import defs
-from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.locks import held
 from lead_pipeline.orchestration.instance import open_instance
 from lead_pipeline.orchestration.processes import end_dead_runs
-from lead_pipeline.partitions import ONE_DAY, day_start
-from lead_pipeline.runner import PipelineRunner, RunOutcome
+from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.settings import Settings, load_settings
+from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.locks import held
+from lead_pipeline.windows import ONE_DAY, day_start
 
 FIRST_DAY = date(2026, 1, 1)
 HOUR_OF_NIGHT = timedelta(hours=2, minutes=30)
@@ -134,4 +134,4 @@ def _load_state(home: Path) -> DemoState:
 
 
 def _save_state(home: Path, state: DemoState) -> None:
-    write_durably(marker_path(home), msgspec.json.encode(state))
+    write_atomically(marker_path(home), msgspec.json.encode(state))

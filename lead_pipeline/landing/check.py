@@ -18,14 +18,14 @@ from lead_pipeline.landing.commits import commit_records
 from lead_pipeline.landing.coverage import coverage_of, proven_windows
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
-from lead_pipeline.locks import held
-from lead_pipeline.partitions import ONE_DAY, UpdatedWindow, window_of_days
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, Limit, Page, PullRequest, Request, Walk
 from lead_pipeline.providers.fields import decode_envelope
 from lead_pipeline.providers.http import ApiClient, RetryPolicy
 from lead_pipeline.providers.quota import Pause, Quota
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.locks import held
+from lead_pipeline.windows import ONE_DAY, UpdatedWindow, window_of_days
 
 
 @dataclass(frozen=True)

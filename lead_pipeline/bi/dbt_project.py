@@ -1,7 +1,7 @@
 """The dbt project at the repository's root: its command line and its manifest.
 
 Belongs here: where the project is, how dbt is called, a manifest that is never stale. Does not
-belong here: what Dagster makes of it (`lead_pipeline.marts`).
+belong here: what Dagster makes of it (`lead_pipeline.orchestration.dbt_assets`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ from typing import Any
 import yaml
 
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.locks import held
+from lead_pipeline.settings import DBT_PROJECT_DIR
+from lead_pipeline.storage.locks import held
 
-PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
-TARGET_DIR = PROJECT_DIR / "target" / "pipeline"
+PROJECT_DIR = DBT_PROJECT_DIR
+TARGET_DIR = (
+    PROJECT_DIR / "target"
+    if os.access(PROJECT_DIR, os.W_OK)
+    # Installed for everybody, by somebody else.
+    else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lead_pipeline"
+) / "pipeline"
 """The pipeline's own artifacts; people's dbt writes beside them, at any time."""
 
 SOURCE_FILES = (

@@ -12,9 +12,9 @@ from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, c
 from lead_pipeline.landing.coverage import coverage_of, merged_windows, proven_windows
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.rejected import RejectedGroup, rejected_groups
-from lead_pipeline.partitions import UpdatedWindow
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
+from lead_pipeline.windows import UpdatedWindow
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 
 dbt-duckdb loads `Plugin` because profiles.yml names this module. Belongs here: finding the
 snapshot, waiting for another dbt. Does not belong here: making the snapshot
-(`lead_pipeline.snapshot`); the pipeline's own target `candidate` does without all this.
+(`lead_pipeline.bi.snapshot`); the pipeline's own target `candidate` does without all this.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 from dotenv import dotenv_values
 
-from lead_pipeline.duckdb_files import attach
-from lead_pipeline.locks import held
-from lead_pipeline.snapshot import snapshot_path
+from lead_pipeline.settings import snapshot_path
+from lead_pipeline.storage.duckdb_files import attach
+from lead_pipeline.storage.locks import held
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[2]
 """Where commands are run, so what a relative LEAD_PIPELINE_HOME begins at."""
 
 _until_exit = ExitStack()

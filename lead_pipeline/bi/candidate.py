@@ -4,8 +4,8 @@
       normalized.*                     normalized.*                + marts.*     + meta.build
 
 Belongs here: making the file, and its mark that all tests passed. Does not belong here: how
-personal data is masked (`lead_pipeline.bi.masking`), running dbt (`lead_pipeline.marts`), and
-putting the file before readers (`lead_pipeline.publish`).
+personal data is masked (`lead_pipeline.bi.masking`), running dbt (`lead_pipeline.orchestration.dbt_assets`), and
+putting the file before readers (`lead_pipeline.bi.publish`).
 
 The candidate bears the file name of the published file, because DuckDB names the catalog
 after it: queries and views say `leads.marts.leads` in both.
@@ -28,10 +28,10 @@ from lead_pipeline.bi.masking import (
     rules_id,
     treatments_of,
 )
-from lead_pipeline.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
-from lead_pipeline.durable import write_durably
 from lead_pipeline.errors import PublishError
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
+from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.sql import read_sql
 
 STORAGE_VERSION = "v1.0.0"
 """Storage format of candidate and published file; clients from DuckDB 1.0 on can read it."""
@@ -135,7 +135,7 @@ def mark_tested(candidate: Path, *, run_id: str, tests_passed: int) -> None:
                 "insert into meta.build values (?, ?, ?, ?)",
                 [run_id, tested_at, tests_passed, rules],
             )
-        write_durably(_note_path(candidate, run_id), tested_at.isoformat().encode())
+        write_atomically(_note_path(candidate, run_id), tested_at.isoformat().encode())
     except (duckdb.Error, OSError) as error:
         raise unwritable(candidate, error) from error
 

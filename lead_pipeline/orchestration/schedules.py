@@ -15,10 +15,10 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from lead_pipeline.accounts import UnusableAccount
-from lead_pipeline.landing.assets import landing_keys
-from lead_pipeline.partitions import ONE_DAY
+from lead_pipeline.orchestration.landing_assets import landing_keys
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
+from lead_pipeline.windows import ONE_DAY
 
 JOB = "daily_leads"
 SETTLING_DELAY = timedelta(hours=2, minutes=30)

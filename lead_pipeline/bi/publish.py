@@ -7,7 +7,7 @@ What is removed from a DuckDB file stays in its free blocks, for whoever reads i
 get a copy in a new file, from which nothing was ever removed.
 
 Belongs here: schema `meta`, the copy, and the swap. Does not belong here: making the candidate
-(`lead_pipeline.candidate`) and its marts (`lead_pipeline.marts`), what must hold before readers
+(`lead_pipeline.bi.candidate`) and its marts (`lead_pipeline.orchestration.dbt_assets`), what must hold before readers
 get a file (`lead_pipeline.bi.gate`), the files before it (`lead_pipeline.bi.kept_builds`).
 
 The published file is never opened for writing. A reader that holds the old file keeps it
@@ -27,9 +27,7 @@ from pathlib import Path
 import duckdb
 
 from lead_pipeline.bi.builds import Build, read_build
-from lead_pipeline.bi.gate import PublishRules, check_candidate
-from lead_pipeline.bi.kept_builds import keep, prune
-from lead_pipeline.candidate import (
+from lead_pipeline.bi.candidate import (
     STORAGE_VERSION,
     discard_candidate,
     finished_path,
@@ -37,11 +35,13 @@ from lead_pipeline.candidate import (
     row_counts,
     tested_by,
 )
-from lead_pipeline.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
-from lead_pipeline.durable import replace_durably, sync
+from lead_pipeline.bi.gate import PublishRules, check_candidate
+from lead_pipeline.bi.kept_builds import keep, prune
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
-from lead_pipeline.sql import read_sql
+from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
+from lead_pipeline.storage.files import replace_atomically, sync
+from lead_pipeline.storage.sql import read_sql
 
 _logger = logging.getLogger(__name__)
 
@@ -199,5 +199,5 @@ def _replace(finished: Path, published: Path, before: Build | None, rules: Publi
     # Nobody may write to the published file; if someone did, DuckDB would apply what is left
     # of it to the new file.
     wal_of(published).unlink(missing_ok=True)
-    replace_durably(finished, published)
+    replace_atomically(finished, published)
     published.chmod(published.stat().st_mode & 0o7777 & ~_WRITING)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from lead_pipeline.locks import held, holder_of
+from lead_pipeline.storage.locks import held, holder_of
 
 _HOLD = """
 import sys, time
 from pathlib import Path
-from lead_pipeline.locks import held
+from lead_pipeline.storage.locks import held
 with held(Path(sys.argv[1]), "holding it"):
     print("held", flush=True)
     time.sleep(60)

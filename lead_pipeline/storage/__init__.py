@@ -1,0 +1,5 @@
+"""Where things are kept: atomic files, locks between processes, DuckDB files, SQL texts.
+
+Belongs here: how something is stored safely, whatever it is. Does not belong here: what a landed
+file, a table or a build means.
+"""
