@@ -54,6 +54,9 @@ _EARLIER_CONFIGS = frozenset(
 )
 """SHA-256 of what earlier versions wrote."""
 
+USUAL_SECONDS = 10.0
+"""Commands that start together take their turns; only a wait beyond this is worth a word."""
+
 _OVERRIDES: dict[str, Any] = {
     # Capturing redirects the whole process's output, the progress on the terminal included.
     "compute_logs": {
@@ -85,7 +88,8 @@ def open_instance(
     another process is waited for. Raises `ConfigurationError` when a database cannot be opened.
     """
     home = dagster_home(settings)
-    with held(home / ".locks" / "storage", "opening Dagster's databases", tell):
+    lock, purpose = home / ".locks" / "storage", "opening Dagster's databases"
+    with held(lock, purpose, tell, quiet_seconds=USUAL_SECONDS):
         if home == settings.dagster_home:
             remove_temporaries(home)
             _write_config(home / "dagster.yaml")

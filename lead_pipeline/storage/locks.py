@@ -40,17 +40,18 @@ def held(
     purpose: str,
     tell: Callable[[str], None] = _logger.warning,
     patience: float | None = None,
+    quiet_seconds: float = FIRST_WAIT_SECONDS,
 ) -> Iterator[None]:
     """Hold the lock at `path` for the block; wait for it as long as it takes.
 
     `purpose` is what others are told while they wait; `tell` receives one sentence when this
-    call itself has to wait. The operating system frees the lock of a process that dies. With
+    call itself has to wait, longer than `quiet_seconds`. The operating system frees the lock of a process that dies. With
     `patience`, in seconds, raises `TimeoutError` that names the holder once they have passed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not a singleton and not thread-local: two threads of a process exclude each other too.
     lock = FileLock(path.with_suffix(".lock"), thread_local=False)
-    _acquire(lock, path, purpose, tell, patience)
+    _acquire(lock, path, purpose, tell, patience, quiet_seconds)
     try:
         holder = {
             "pid": os.getpid(),
@@ -84,9 +85,11 @@ def _acquire(
     purpose: str,
     tell: Callable[[str], None],
     patience: float | None,
+    quiet_seconds: float,
 ) -> None:
     """Wait for the lock; say for whom, and again when somebody else has got it first."""
-    deadline = math.inf if patience is None else time.monotonic() + FIRST_WAIT_SECONDS + patience
+    began = time.monotonic()
+    deadline = math.inf if patience is None else began + FIRST_WAIT_SECONDS + patience
     told = None
     while True:
         try:
@@ -95,7 +98,7 @@ def _acquire(
             holder = holder_of(path)
             if time.monotonic() > deadline:
                 raise TimeoutError(holder) from None
-            if holder != told:
+            if holder != told and time.monotonic() - began >= quiet_seconds:
                 for listener in (tell, *_listeners):
                     listener(f"Waiting for {holder} before {purpose}.")
                 told = holder
