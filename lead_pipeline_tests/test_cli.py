@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,6 +89,15 @@ def test_help_shows_every_command(tmp_path: Path) -> None:
     )
     assert [name for name in commands if f" {name} " not in ran.output] == []
     assert ran.status == 0
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    program = "import sys, lead_pipeline.cli; print(*sys.modules)"
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    heavy = {"dagster", "duckdb", "pandas", "pyarrow", "httpx", "pydantic"}
+    assert heavy & set(ran.stdout.split()) == set()
 
 
 def test_run_without_credentials_says_what_to_do(tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ def load_manifest() -> dict[str, Any]:
     """
     if not PROJECT_DIR.joinpath("dbt_project.yml").exists():
         raise ConfigurationError(
-            f"There is no dbt project at {PROJECT_DIR}. Install lead-pipeline from a checkout of "
-            "its repository: pip install -e ."
+            f"There is no dbt project at {PROJECT_DIR}. Install lead-pipeline again: from its "
+            "wheel, or from a checkout with pip install -e ."
         )
     digest = _digest()
     if not _is_parsed(digest):

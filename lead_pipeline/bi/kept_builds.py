@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lead_pipeline.bi.builds import Build, read_build
-from lead_pipeline.storage.files import replace_atomically, sync
+from lead_pipeline.storage.files import replace_atomically, sync, temporary_of
 
 FOLDER = ".builds"
 SUFFIX = ".duckdb"
@@ -61,17 +61,11 @@ def link_or_copy(source: Path, target: Path) -> None:
     content or the new one, whole, also after a crash. Raises `OSError`.
     """
     temporary = temporary_of(target)
-    temporary.unlink(missing_ok=True)
     try:
         os.link(source, temporary)
     except OSError:
         shutil.copy(source, temporary)
     replace_atomically(temporary, target)
-
-
-def temporary_of(path: Path) -> Path:
-    """The name of a file that is not yet `path`."""
-    return path.with_name(f".{path.name}.tmp")
 
 
 def prune(

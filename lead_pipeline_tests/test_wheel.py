@@ -1,0 +1,40 @@
+"""The wheel carries all that the pipeline needs: no checkout, no folder beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import duckdb
+
+from lead_pipeline_tests.commands import environment
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_demo_runs_from_an_unpacked_wheel_in_an_empty_folder(tmp_path: Path) -> None:
+    built, package, empty = tmp_path / "built", tmp_path / "package", tmp_path / "empty"
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+    subprocess.run([*build, str(built), str(REPOSITORY)], check=True)  # noqa: S603
+    (wheel,) = built.glob("lead_pipeline-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(package)
+    empty.mkdir()
+    # The folder comes before the checkout that the tests run from.
+    variables = environment(tmp_path / "home", {"PYTHONPATH": str(package)})
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "lead_pipeline.cli", "demo", "--nights", "1"],
+        cwd=empty,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert os.listdir(package / "lead_pipeline" / "dbt_project" / "target") == ["pipeline"]  # noqa: PTH208
+    with duckdb.connect(str(tmp_path / "home" / "bi" / "leads.duckdb"), read_only=True) as file:
+        assert file.execute("select count(*) > 0 from marts.leads").fetchone() == (True,)
