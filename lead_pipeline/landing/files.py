@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledPage
-from lead_pipeline.storage.files import replace_atomically, temporary_of
+from lead_pipeline.storage.files import replace_atomically
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -163,7 +163,8 @@ def _write(
     )
     target = landing / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_of(target)
+    # A target's name is its crawl's own, and a killed flush is repeated over what it left.
+    temporary = target.with_name(f".{target.name}.tmp")
     pq.write_table(table, temporary, compression="zstd")
     size = temporary.stat().st_size
     replace_atomically(temporary, target)
