@@ -13,7 +13,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-from lead_pipeline.normalized.stages import CANONICAL_STAGES
+from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 
 STAGE_ORDER = list(CANONICAL_STAGES)
 WIDTH = 520
