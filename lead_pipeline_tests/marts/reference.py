@@ -269,7 +269,7 @@ class Reference(Facts):
         return {
             "leads": len(group),
             "leads_missing": sum(facts["is_missing"] for facts in group),
-            "leads_open": sum(not facts["is_terminal"] for facts in group),
+            "leads_open": sum(facts["is_open"] for facts in group),
             "leads_won": won,
             "leads_lost": lost,
             **{f"reached_{stage}": count for stage, count in reached.items()},

@@ -35,7 +35,10 @@ SERVED = {
     5: "lost",
     6: "???",
 }
-"""Stage by number of the lead; all were last updated on 5 January, in both accounts."""
+"""Stage by number of the lead; all were last updated on 5 January, in both accounts.
+
+The last one is missing in `vorel_eu`: the newest whole list does not have it.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     for account in ("vorel", "vorel_eu"):
         landing.leads("vorel", *leads, account=account, is_full=True)
+    landing.leads("vorel", *leads[:-1], account="vorel_eu", is_full=True)
     load_landing(settings)
     candidate = folder / ".candidate" / "leads.duckdb"
     prepare_candidate(settings.warehouse_path, candidate)
@@ -90,6 +94,10 @@ def test_a_row_of_the_account_counts_before_that_of_the_provider(published: Path
     assert said(published, "leads", "is_open", "vorel_eu")["new"]
 
 
+def test_a_missing_lead_is_not_open(published: Path) -> None:
+    assert not said(published, "leads", "is_open", "vorel_eu")["???"]
+
+
 def test_only_open_leads_are_stale(published: Path) -> None:
     assert said(published, "stale_leads", "is_open").keys() == {"angezahlt", "besichtigt", "???"}
 
@@ -115,7 +123,7 @@ def test_counts_of_open_leads_are_those_of_leads(published: Path, figures: Figur
         {"source_performance": leads, "owner_performance": leads},
         leads,
     )
-    assert leads == 7
+    assert leads == 6
 
 
 def test_an_order_places_a_stage_further_along_the_path_and_never_back(published: Path) -> None:

@@ -35,7 +35,7 @@ with
             {{ seconds_between("leads.created_at", "leads.data_until") }} as observed_seconds,
 
             leads.is_missing,
-            not leads.is_terminal as is_open,
+            leads.is_open,
             leads.stage = 'won' as is_won,
             leads.stage = 'lost' as is_lost,
             leads.stage = 'unmapped' as is_unmapped,
