@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
+from lead_pipeline.normalized.mapped_stages import fill_stages
+from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.stages import load_stages
 from lead_pipeline.storage.duckdb_files import connect_utc
 
 SCHEMA = files("lead_pipeline").joinpath("normalized", "sql", "schema.sql").read_text("utf-8")
@@ -43,6 +46,8 @@ def write_warehouse(path: Path, leads: Iterable[SampleLead] = SAMPLE) -> Path:
     path.unlink(missing_ok=True)
     with closing(connect_utc(path)) as connection:
         connection.execute(SCHEMA)
+        session = Session(connection)
+        fill_stages(session, load_stages(None))
         for lead in leads:
             key = f"{lead.account}:{lead.lead_id}"
             times = [datetime(2026, 1, day, 12, tzinfo=UTC) for day, _, _ in lead.stages]
@@ -89,4 +94,12 @@ def write_warehouse(path: Path, leads: Iterable[SampleLead] = SAMPLE) -> Path:
                         "evidence": "observed" if number else "created",
                     },
                 )
+        # The same stages as the history's, whatever the mapping would say of them.
+        connection.execute(
+            "insert into normalized.mapped_stages by name select distinct history.account,"
+            " history.provider, history.provider_status, history.provider_stage, history.stage,"
+            " canonical.stage_order, canonical.is_terminal"
+            " from normalized.lead_stage_history as history"
+            " join normalized.canonical_stages as canonical using (stage)"
+        )
     return path

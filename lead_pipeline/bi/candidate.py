@@ -47,7 +47,13 @@ the rows of each are put in order: the order of the warehouse follows digests of
 `coverage` moves to `meta`: how far the copied tables reach, not what has landed since.
 """
 
-INTERNAL_TABLES = {"lead_versions": "lead_key, version_number", "provider_stale_leads": "lead_key"}
+INTERNAL_TABLES = {
+    "lead_versions": "lead_key, version_number",
+    "provider_stale_leads": "lead_key",
+    "canonical_stages": "stage_order",
+    "stages": "provider, account, field, value",
+    "mapped_stages": "account, provider, provider_status, provider_stage",
+}
 """Tables of which some columns go into the candidate's schema `internal`, for the models only,
 and their keys. `bi/sql/create_internal.sql` says which columns."""
 

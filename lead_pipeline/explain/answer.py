@@ -10,7 +10,7 @@ from lead_pipeline.explain.document import Answer, LeadMatch
 from lead_pipeline.explain.explanation import explain_lead
 from lead_pipeline.explain.find import LeadRef, find_leads
 from lead_pipeline.explain.mapped import MappedRecord, mapped_records
-from lead_pipeline.normalized.stages import StageMapping, load_stages
+from lead_pipeline.normalized.stages import StageMapping, stages_of
 from lead_pipeline.settings import Settings
 
 
@@ -25,7 +25,7 @@ def answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answer
     refs = find_leads(catalog, text) if text else []
     if not refs:
         raise ConfigurationError(_nothing_found(settings, catalog))
-    stages = load_stages(settings.stages_path)
+    stages = stages_of(settings)
     records = _records(catalog, refs, stages)
     lead = None
     if len(refs) == 1:

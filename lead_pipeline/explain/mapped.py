@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -20,6 +20,7 @@ import duckdb
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.cleaning import repair_json
+from lead_pipeline.normalized.mapped_stages import fill_stages, normalize_mapped
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stages import StageMapping
 from lead_pipeline.storage.sql import read_sql
@@ -126,13 +127,13 @@ def _observed(
         session = Session(connection)
         session.run("schema")
         session.run("session")
-        session.insert("normalized.stages", [astuple(row) for row in stages])
+        fill_stages(session, stages)
         read_landed(connection, selection, **parameters)
         _repair(session)
         session.execute(read_sql("explain", "landed"))
         mapping = read_sql("normalized", f"map_{provider}")
         session.execute(f"create or replace temp view mapped as {mapping}")
-        session.run("normalize")
+        normalize_mapped(session)
         yield connection
 
 

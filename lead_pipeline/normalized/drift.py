@@ -19,6 +19,7 @@ from functools import cache
 from importlib.resources import files
 
 from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.stage_names import fold_names
 
 CONTRACT_PATH = files("lead_pipeline").joinpath("normalized", "contract.csv")
 
@@ -96,6 +97,7 @@ def count_drift(session: Session) -> None:
             "create or replace temp table paths as select ? as objects, ? as typed, ? as valued",
             [objects, typed, valued],
         )
+        fold_names(session, "select unnest(shown_values) from shapes")
         session.run("count_drift")
 
 

@@ -21,6 +21,7 @@ from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.normalized.checks import CheckOutcome, run_checks
 from lead_pipeline.normalized.drift import fill_known_fields
 from lead_pipeline.normalized.ledger import all_records, new_files, new_records, record_crawls
+from lead_pipeline.normalized.mapped_stages import map_stages
 from lead_pipeline.normalized.records import load_records
 from lead_pipeline.normalized.schema import Recipe, create_tables, known_recipe
 from lead_pipeline.normalized.session import Session
@@ -137,9 +138,13 @@ def _replace_touched(session: Session, tell: Tell) -> int:
         )
         session.run("touched_versions")
         session.run("replace_leads")
+        session.run("stage_intervals")
+        map_stages(session, "stage_intervals")
         session.run("replace_stage_history")
         if chunks > 1:
             tell(f"Wrote leads and stage history, part {chunk + 1} of {chunks}.")
+    if leads:
+        session.run("forget_mapped_stages")
     return leads
 
 

@@ -21,6 +21,7 @@ from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.cleaning import repair_json, to_e164
 from lead_pipeline.normalized.drift import count_drift
 from lead_pipeline.normalized.ledger import NewFile
+from lead_pipeline.normalized.mapped_stages import normalize_mapped
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.sql import read_sql
@@ -125,7 +126,7 @@ def _read_files(session: Session, sql: str, paths: list[str]) -> None:
 
 def _load_versions(session: Session, mapping: str, phone_region: str) -> None:
     session.execute(f"create or replace temp view mapped as {read_sql('normalized', mapping)}")
-    session.run("normalize")
+    normalize_mapped(session)
     _normalize_phones(session, phone_region)
     session.run("merge_versions")
     session.run("merge_stale_leads")

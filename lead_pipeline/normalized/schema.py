@@ -5,14 +5,15 @@ Belongs here: schema `normalized` as a whole. Does not belong here: rows (`recor
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from lead_pipeline.normalized.columns import describe_tables
+from lead_pipeline.normalized.mapped_stages import fill_stages
 from lead_pipeline.normalized.session import Session
-from lead_pipeline.normalized.stages import StageMapping, load_stages, stages_digest
+from lead_pipeline.normalized.stages import StageMapping, stages_digest, stages_of
 from lead_pipeline.settings import Settings
 
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = "5"
 """Raise it when the tables or the mapping change: the next load builds them again."""
 
 
@@ -26,7 +27,7 @@ class Recipe:
     @classmethod
     def of(cls, settings: Settings) -> Recipe:
         """As the settings say now. Raises `LoadError` when a stage mapping cannot be used."""
-        return cls(tuple(load_stages(settings.stages_path)), settings.phone_region)
+        return cls(tuple(stages_of(settings)), settings.phone_region)
 
     def noted(self) -> dict[str, str]:
         """As it is noted in the warehouse."""
@@ -52,5 +53,5 @@ def create_tables(session: Session, recipe: Recipe) -> None:
     """Make all tables, empty but for the stage mapping, with their comments."""
     session.run("schema")
     describe_tables(session)
-    session.insert("normalized.stages", [astuple(row) for row in recipe.stages])
+    fill_stages(session, recipe.stages)
     session.insert("normalized.settings", list(recipe.noted().items()))

@@ -36,6 +36,7 @@ KEYS = {
     "crawls": ("crawl_id",),
     "coverage": ("account",),
     "audit_coverage": ("account", "covered_from"),
+    "mapped_stages": ("account", "provider_status", "provider_stage"),
 }
 """Tables that follow from landing, and what a row of each is known by."""
 SHOWN_ROWS = 5

@@ -61,9 +61,12 @@ SOURCE_ASSETS = {
     "leads": "leads",
     "lead_stage_history": "lead_stage_history",
     "lead_versions": "lead_versions",
-    # Two by-products of the load, in the same transaction as the leads.
+    # By-products of the load, in the same transaction as the leads.
     "coverage": "leads",
     "provider_stale_leads": "leads",
+    "canonical_stages": "leads",
+    "stages": "leads",
+    "mapped_stages": "leads",
 }
 """The asset that makes a source's table, below `normalized`."""
 

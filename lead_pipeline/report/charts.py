@@ -13,9 +13,11 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-from lead_pipeline.normalized.stages import CANONICAL_STAGES
+from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 
-STAGE_ORDER = list(CANONICAL_STAGES)
+USUAL_ORDER = list(CANONICAL_STAGES)
+OWN_ORDER = alt.EncodingSortField(field="place", op="min")
+"""Stages in the order that the mapping gives them in an account."""
 WIDTH = 520
 """Pixels; pages scale the pictures down to narrow windows."""
 OTHERS = "all others"
@@ -25,12 +27,16 @@ VEGA_LITE = "6.1"
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of one scheme. `series` are told apart by people with any colour vision."""
+    """Colours of one scheme. `series` are told apart by people with any colour vision.
+
+    `stage_column` is the column of figures that holds the colours of stages.
+    """
 
     ink: str
     quiet: str
     line: str
     series: tuple[str, ...]
+    stage_column: str
 
 
 # Okabe and Ito's colours; the dark page has lighter ones of the same hues.
@@ -39,12 +45,14 @@ LIGHT = Theme(
     "#616e7c",
     "#d9dee4",
     ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a8f98"),
+    "colour",
 )
 DARK = Theme(
     "#e4e7eb",
     "#9aa5b1",
     "#3e4c59",
     ("#4aa8e0", "#f2b84b", "#3cc79c", "#e3a3c7", "#8fd0f5", "#f0834d", "#a7adb5"),
+    "dark_colour",
 )
 
 
@@ -55,7 +63,7 @@ def funnel(figures: pd.DataFrame, theme: Theme) -> str:
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("leads:Q", title="leads that reached the stage", axis=_counts()),
-            y=alt.Y("stage:N", sort=STAGE_ORDER, title=None),
+            y=alt.Y("stage:N", sort=USUAL_ORDER, title=None),
             yOffset=alt.YOffset("provider:N"),
             color=_colours("provider:N", theme),
         )
@@ -93,15 +101,16 @@ def leads_per_day(figures: pd.DataFrame, theme: Theme) -> str:
 
 def velocity(figures: pd.DataFrame, theme: Theme) -> str:
     """Median days per stage with its bounds, and the length that nine of ten do not exceed."""
-    base = alt.Chart(figures).encode(y=alt.Y("stage:N", sort=STAGE_ORDER, title=None))
+    base = alt.Chart(figures).encode(y=alt.Y("stage:N", sort=OWN_ORDER, title=None))
     days = "days in the stage"
-    bounds = base.mark_bar(height=8, opacity=0.35, color=theme.series[0]).encode(
-        x=alt.X("p50_days_lower:Q", title=days), x2="p50_days_upper:Q"
+    colour = alt.Color(f"{theme.stage_column}:N", scale=None)
+    bounds = base.mark_bar(height=8, opacity=0.35).encode(
+        x=alt.X("p50_days_lower:Q", title=days), x2="p50_days_upper:Q", color=colour
     )
-    median = base.mark_point(filled=True, size=70, color=theme.series[0], opacity=1).encode(
-        x=alt.X("p50_days:Q", title=days)
+    median = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=alt.X("p50_days:Q", title=days), color=colour
     )
-    ninetieth = base.mark_tick(thickness=3, size=14, color=theme.series[5]).encode(
+    ninetieth = base.mark_tick(thickness=3, size=14, color=theme.ink).encode(
         x=alt.X("p90_days:Q", title=days)
     )
     return _svg(_by_account(alt.layer(bounds, median, ninetieth)), theme)
@@ -114,7 +123,7 @@ def stale(figures: pd.DataFrame, theme: Theme) -> str:
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("sum(leads):Q", title="stale leads", axis=_counts()),
-            y=alt.Y("stage:N", sort=STAGE_ORDER, title=None),
+            y=alt.Y("stage:N", sort=OWN_ORDER, title=None),
             color=_colours("seen_by:N", theme, title="stale for"),
         )
     )

@@ -13,10 +13,13 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 from lead_pipeline.storage.sql import read_sql
 
 DAYS = 90
 """How many days of new leads are shown."""
+PATH = [stage.stage for stage in CANONICAL_STAGES.values() if stage.is_on_path]
+"""Stages from a new lead to a won one, in their order."""
 SOURCES = 6
 """How many sources have a colour of their own; the rest share one."""
 
@@ -45,7 +48,7 @@ def read_figures(published: Path) -> Figures:
         return Figures(
             headline=_record(table("headline")),
             accounts=table("accounts"),
-            funnel=table("funnel"),
+            funnel=table("funnel", {"path": PATH}),
             leads_per_day=table("leads_per_day", {"days": DAYS, "sources": SOURCES}),
             velocity=table("velocity"),
             stale=table("stale"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from lead_pipeline.normalized.stages import CANONICAL_STAGES
+from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 
 
 def leads_by_stage(published: Path) -> tuple[list[str], list[list[object]]]:

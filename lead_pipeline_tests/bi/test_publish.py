@@ -56,8 +56,11 @@ def test_candidate_replaces_what_an_earlier_build_left(bi: Bi) -> None:
     assert read(
         bi.candidate, "select schema_name || '.' || table_name from duckdb_tables() order by all"
     ) == [
+        ("internal.canonical_stages",),
         ("internal.lead_versions",),
+        ("internal.mapped_stages",),
         ("internal.provider_stale_leads",),
+        ("internal.stages",),
         ("meta.coverage",),
         ("meta.masking",),
         ("normalized.lead_stage_history",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,6 @@ import pandas as pd
 from lead_pipeline.landing.commits import CommitRecord
 
 PATH = ("new", "engaged", "qualified", "booked", "won")
-CLOSED = ("won", "lost", "archived")
 DAY = 86400.0
 LIMITS = {"new": 48.0, "engaged": 336.0, "qualified": 504.0, "booked": 720.0}
 """seeds/stage_limits.csv."""
@@ -81,9 +80,28 @@ class Facts:
         self.listed = {
             row["lead_key"]: row for row in self.frames["provider_stale_leads"].to_dict("records")
         }
+        self.said = {
+            (row["account"], row["provider_status"], row["provider_stage"], row["stage"]): row
+            for row in ({str(k): text(v) for k, v in row.items()} for row in self._mapped())
+        }
         self.until = self._horizons()
         self.people_of = self._people()
         self.facts = [self._facts(lead) for lead in self.leads]
+
+    def _mapped(self) -> list[dict[Hashable, Any]]:
+        return self.frames["mapped_stages"].to_dict("records")
+
+    def of_mapping(self, row: Row) -> Row:
+        """What the stage mapping says of the stage that a lead or interval shows."""
+        names = ("account", "provider_status", "provider_stage", "stage")
+        return self.said[tuple(row[name] for name in names)]
+
+    def _place(self, step: Row) -> int:
+        """How far along the path an interval is, from 0; its row can only place it further."""
+        if step["stage"] not in PATH:
+            return 0
+        place: int = max(PATH.index(step["stage"]), self.of_mapping(step)["stage_order"] - 1)
+        return min(place, len(PATH) - 1)
 
     def _horizons(self) -> dict[str, pd.Timestamp]:
         """To the end of what crawls prove, or to a newer change once a crawl has seen it."""
@@ -145,8 +163,9 @@ class Facts:
 
     def _facts(self, lead: Row) -> Row:
         stays = self.stays(lead)
-        reached = max([PATH.index(stay["stage"]) for stay in stays if stay["stage"] in PATH] or [0])
-        responses = [stay for stay in stays if stay["stage"] in PATH[1:]]
+        steps = self.history[lead["lead_key"]]
+        reached = max(self._place(step) for step in steps)
+        responses = [step for step in steps if self._place(step) > 0]
         wins = [stay["entered_at"] for stay in stays if stay["stage"] == "won"]
         created_at = lead["created_at"]
         source = lead["source"]
@@ -158,7 +177,9 @@ class Facts:
             "owner_key": f"{lead['account']}:{lead['owner_id'] or 'unassigned'}",
             "owner_name": lead["owner_name"] if lead["owner_id"] else "unassigned",
             "is_missing": lead["missing_since"] is not None,
-            "is_open": lead["stage"] not in CLOSED,
+            "stage_order": self.of_mapping(lead)["stage_order"],
+            "is_terminal": self.of_mapping(lead)["is_terminal"],
+            "is_open": lead["missing_since"] is None and not self.of_mapping(lead)["is_terminal"],
             "reached": reached,
             "has_lost": any(stay["stage"] == "lost" for stay in stays),
             "response": seconds(created_at, responses[0]["entered_at"]) if responses else None,
@@ -192,7 +213,7 @@ class Facts:
             if moment is not None
         )
         days = (seconds(activity, self.until[facts["account"]]) or 0) // int(DAY)
-        is_open = facts["is_open"] and not facts["is_missing"]
+        is_open = facts["is_open"]
         return {
             "last_activity_at": activity,
             "days_quiet": days,

@@ -24,6 +24,7 @@ from lead_pipeline_tests.marts.facts import (
     quantile,
     rate,
     seconds,
+    text,
 )
 
 
@@ -53,8 +54,46 @@ class Reference(Facts):
                     "days_in_stage": stays[-1]["seconds"] // int(DAY),
                     "stage_changes": len(stays) - 1,
                     "is_missing": facts["is_missing"],
+                    "stage_order": facts["stage_order"],
+                    "is_terminal": facts["is_terminal"],
+                    "is_open": facts["is_open"],
                 }
             )
+        return rows
+
+    def stages(self) -> list[Row]:
+        mapping, canonical = (
+            [
+                {str(k): text(v) for k, v in row.items()}
+                for row in self.frames[name].to_dict("records")
+            ]
+            for name in ("stages", "canonical_stages")
+        )
+        rows: list[Row] = []
+        for provider, account in {(lead["provider"], lead["account"]) for lead in self.leads}:
+            counting = {
+                row["value"]: row
+                for row in mapping
+                if (row["provider"], row["account"]) == (provider, None)
+            }
+            counting |= {row["value"]: row for row in mapping if row["account"] == account}
+            for row in canonical:
+                orders = [
+                    other["stage_order"]
+                    for other in counting.values()
+                    if other["stage"] == row["stage"]
+                ]
+                rows.append(
+                    {
+                        **row,
+                        "provider": provider,
+                        "account": account,
+                        "first": (min(orders, default=row["stage_order"]), row["stage_order"]),
+                    }
+                )
+        for row in rows:
+            firsts = sorted(other["first"] for other in rows if other["account"] == row["account"])
+            row["place"] = firsts.index(row["first"]) + 1
         return rows
 
     def lead_stage_history(self) -> list[Row]:
@@ -271,10 +310,7 @@ class Reference(Facts):
                     "owner_name": newest(group, "owner_name"),
                     "leads": len(group),
                     "leads_responded": responded,
-                    "leads_waiting": sum(
-                        not f["has_response"] and f["is_open"] and not f["is_missing"]
-                        for f in group
-                    ),
+                    "leads_waiting": sum(not f["has_response"] and f["is_open"] for f in group),
                     "responses_of_unknown_start": sum(
                         f["has_response"] and f["created_at"] is None for f in group
                     ),
@@ -326,7 +362,7 @@ class Reference(Facts):
                 ),
                 "leads_stale": sum(self._quiet(facts)["is_stale"] for facts in group),
                 "leads_over_limit": sum(
-                    not facts["is_missing"]
+                    facts["is_open"]
                     and any(breach["is_current"] for breach in self._breaches(facts))
                     for facts in group
                 ),
@@ -381,7 +417,7 @@ class Reference(Facts):
                     "newest_lead_key": newest(group, "lead_key"),
                     "newest_stage": newest(group, "stage"),
                     "has_won": any(f["stage"] == "won" for f in group),
-                    "is_open": any(f["is_open"] and not f["is_missing"] for f in group),
+                    "is_open": any(f["is_open"] for f in group),
                     "first_created_at": min(created, default=None),
                     "last_updated_at": max(f["updated_at"] for f in group),
                 }
@@ -401,7 +437,7 @@ class Reference(Facts):
                 "limit_hours": breach["limit"],
                 "hours_in_stage": breach["seconds"] / 3600,
                 "hours_over": breach["seconds"] / 3600 - breach["limit"],
-                "is_open": breach["is_current"] and not facts["is_missing"],
+                "is_open": breach["is_current"] and facts["is_open"],
                 "is_certain": breach["min_seconds"] > breach["limit"] * 3600,
                 "is_missing": facts["is_missing"],
             }
@@ -428,6 +464,7 @@ MARTS: dict[str, tuple[Callable[[Reference], list[Row]], tuple[str, ...]]] = {
     "stale_leads": (Reference.stale_leads, ("lead_key",)),
     "owner_performance": (Reference.owner_performance, ("owner_key",)),
     "people": (Reference.people, ("person_key",)),
+    "stages": (Reference.stages, ("account", "stage")),
     "sla_breaches": (Reference.sla_breaches, ("lead_key", "stay_number")),
 }
 """Each mart's second computation, and its key."""

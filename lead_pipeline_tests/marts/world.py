@@ -30,20 +30,15 @@ from lead_pipeline_tests.marts.invented_leads import (
     lead_row,
     version_rows,
 )
+from lead_pipeline_tests.marts.invented_stages import (
+    STAGES,
+    canonical_rows,
+    mapped_rows,
+    mapping_rows,
+)
 from lead_pipeline_tests.sample_warehouse import SCHEMA
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-STAGES = {
-    "new": ("new",),
-    "engaged": ("contacted", "follow_up"),
-    "qualified": ("qualified", "proposal"),
-    "booked": ("appointment",),
-    "won": ("won",),
-    "lost": ("lost",),
-    "nurture": ("nurture",),
-    "archived": ("archived",),
-    "unmapped": ("???",),
-}
 SOURCES = ("facebook", "website", "referral", None, "  ")
 SWITCHBOARD = "+15550000000"
 QUIET_ACCOUNT = "mega_quiet"
@@ -111,6 +106,9 @@ class World:
                 [row for lead in self.leads.values() for row in version_rows(lead)]
             ),
             "coverage": pd.DataFrame(coverage_rows(self.crawls)),
+            "canonical_stages": canonical_rows(),
+            "stages": pd.DataFrame(mapping_rows()),
+            "mapped_stages": pd.DataFrame(mapped_rows(self.leads.values())),
             "provider_stale_leads": pd.DataFrame(
                 [
                     {

@@ -166,7 +166,7 @@ def test_a_changed_mapping_of_stages_builds_the_tables_again(
     load_landing(landing.settings)
     edited = tmp_path / "stages.csv"
     text = stages_module.STAGES_PATH.read_text("utf-8")
-    edited.write_text(text.replace("vorel,stage,booked,booked,4", "vorel,stage,booked,engaged,2"))
+    edited.write_text(text.replace("vorel,stage,booked,booked", "vorel,stage,booked,engaged"))
     with changed(stages_module, "STAGES_PATH", edited):
         result = load_landing(landing.settings)
     assert (result.rebuilt, column(landing.settings, "stage")) == (True, ["engaged"])

@@ -506,9 +506,9 @@ def test_the_newest_payload_of_an_unchanged_state_is_kept(landing: Landing) -> N
         ("mega,stage,x,sold,1,false", "'sold' is no canonical stage"),
         ("mego,stage,x,won,1,false", "provider must be one of mega"),
         ("mega,colour,x,won,1,false", "field status or stage"),
-        ("mega,stage,x,won,first,false", "a whole number and true or false"),
-        ("mega,stage,x,won,1,perhaps", "a whole number and true or false"),
-        ("mega,stage,x", "a whole number and true or false"),
+        ("mega,stage,x,won,first,false", "a whole number from 0 to 9999 and"),
+        ("mega,stage,x,won,1,perhaps", "is_terminal true or false"),
+        ("mega,stage,x", "'' is no canonical stage"),
     ],
 )
 def test_a_line_of_stages_that_cannot_be_used_is_named(row: str, said: str) -> None:

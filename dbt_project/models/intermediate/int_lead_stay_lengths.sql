@@ -6,12 +6,15 @@ with
 
     stays as (select * from {{ ref("int_lead_stage_stays") }}),
 
-    leads as (select lead_key, stage_known_until, is_missing from {{ ref("int_dated_leads") }}),
+    leads as (
+        select lead_key, stage_known_until, is_missing, is_open from {{ ref("int_dated_leads") }}
+    ),
 
     measured as (
         select
             stays.*,
             leads.is_missing,
+            leads.is_open as is_lead_open,
             coalesce(stays.exited_at, leads.stage_known_until) as ended_at,
             case
                 when stays.is_current

@@ -13,7 +13,7 @@ with
     active as (
         select
             leads.lead_key,
-            not leads.is_missing and leads.stage not in ('won', 'lost', 'archived') as is_open,
+            leads.is_open,
             greatest(
                 leads.updated_at, leads.last_interaction_at, current_stays.entered_at
             ) as last_activity_at,

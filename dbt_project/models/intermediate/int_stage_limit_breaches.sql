@@ -24,7 +24,7 @@ with
         select
             *,
             entered_at + to_seconds(cast(limit_hours * 3600 as bigint)) as breached_at,
-            is_current and not is_missing as is_open,
+            is_current and is_lead_open as is_open,
             min_seconds_in_stage > limit_hours * 3600 as is_certain
         from limited
         where seconds_in_stage > limit_hours * 3600

@@ -67,7 +67,11 @@ with
             leads.first_seen_at,
             leads.last_seen_at,
             leads.missing_since,
-            leads.is_missing
+            leads.is_missing,
+
+            leads.stage_order,
+            leads.is_terminal,
+            leads.is_open
         from leads
         left join current_stays using (lead_key)
         left join milestones using (lead_key)

@@ -40,7 +40,7 @@ with
             arg_max(lead_key, recency) as newest_lead_key,
             arg_max(stage, recency) as newest_stage,
             bool_or(stage = 'won') as has_won,
-            bool_or(not is_missing and stage not in ('won', 'lost', 'archived')) as is_open,
+            bool_or(is_open) as is_open,
             min(created_at) as first_created_at,
             max(updated_at) as last_updated_at
         from leads

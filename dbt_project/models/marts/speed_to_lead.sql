@@ -19,9 +19,7 @@ with
             arg_max(owner_name, (updated_at, lead_key)) as owner_name,
             count(*) as leads,
             count(*) filter (where has_response) as leads_responded,
-            count(*) filter (
-                where not has_response and is_open and not is_missing
-            ) as leads_waiting,
+            count(*) filter (where not has_response and is_open) as leads_waiting,
             count(*) filter (
                 where has_response and created_at is null
             ) as responses_of_unknown_start,

@@ -17,3 +17,12 @@ from warehouse.normalized.lead_versions;
 create view memory.internal.provider_stale_leads as
 select lead_key, account, provider, lead_id, first_listed_at, last_listed_at, is_listed
 from warehouse.normalized.provider_stale_leads;
+create view memory.internal.canonical_stages as
+select stage, stage_order, is_terminal, is_on_path, colour, dark_colour
+from warehouse.normalized.canonical_stages;
+create view memory.internal.stages as
+select account, provider, field, value, stage, stage_order
+from warehouse.normalized.stages;
+create view memory.internal.mapped_stages as
+select account, provider, provider_status, provider_stage, stage, stage_order, is_terminal
+from warehouse.normalized.mapped_stages;

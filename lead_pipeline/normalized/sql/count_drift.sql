@@ -63,16 +63,18 @@ drift as (
         and known.field = shown.field
         and list_contains(known.known_values, shown.value)
     anti join (
-        select known.provider, known.stream, known.field, stages.value
+        select known.provider, known.stream, known.field, stages.account, names.name as value
         from known_fields as known
         join normalized.stages as stages
             on stages.provider = known.provider
             and stages.field = known.stage_field
+        join folded_names as names on names.folded = stages.value
     ) as mapped
         on mapped.provider = shown.provider
         and mapped.stream = shown.stream
         and mapped.field = shown.field
-        and mapped.value = lower(trim(shown.value))
+        and mapped.value = shown.value
+        and coalesce(mapped.account, shown.account) = shown.account
     where shown.value is not null
 )
 select

@@ -1,8 +1,8 @@
--- `mapped` rows with what all providers share: keys, normalized contact fields, canonical stage,
--- and the identity of the observed state. Two records are the same state when all columns but
+-- `mapped` rows with what all providers share: keys, normalized contact fields, and the identity of
+-- the observed state. Two records are the same state when all columns but
 -- the details agree; details only come with some records and do not make a state of their own.
-create or replace temp table observed as
-with keyed as (
+create or replace temp table keyed as
+with named as (
     select
         mapped.account || ':' || record_id as lead_key,
         record_id as lead_id,
@@ -14,17 +14,8 @@ with keyed as (
         usable_time(last_interaction_at) as last_interaction_at,
         usable_time(qualification_completed_at) as qualification_completed_at,
         -- trim() takes blanks only, not tabs and line ends.
-        nullif(lower(regexp_replace(email, '^[\s\pZ]+|[\s\pZ]+$', '', 'g')), '') as email_normalized,
-        coalesce(by_status.stage, by_stage.stage, 'unmapped') as stage
+        nullif(lower(regexp_replace(email, '^[\s\pZ]+|[\s\pZ]+$', '', 'g')), '') as email_normalized
     from mapped
-    left join normalized.stages as by_status
-        on by_status.provider = mapped.provider
-        and by_status.field = 'status'
-        and by_status.value = lower(trim(mapped.provider_status))
-    left join normalized.stages as by_stage
-        on by_stage.provider = mapped.provider
-        and by_stage.field = 'stage'
-        and by_stage.value = lower(trim(coalesce(mapped.provider_stage, '')))
 )
 select
     md5(
@@ -41,4 +32,4 @@ select
         )::varchar
     )::uuid as version_id,
     *
-from keyed
+from named

@@ -50,16 +50,28 @@ create table normalized.audit_coverage (
 comment on table normalized.audit_coverage is
     'One row per uninterrupted stretch for which an account''s audit log has landed whole.';
 
+create table normalized.canonical_stages (
+    stage varchar not null,
+    stage_order integer not null,
+    is_terminal boolean not null,
+    is_on_path boolean not null,
+    colour varchar not null,
+    dark_colour varchar not null
+);
+comment on table normalized.canonical_stages is
+    'One row per canonical stage, with what is so where the stage mapping does not say otherwise.';
+
 create table normalized.stages (
+    account varchar,
     provider varchar not null,
     field varchar not null,
     value varchar not null,
     stage varchar not null,
-    stage_order integer,
-    is_terminal boolean
+    stage_order integer not null,
+    is_terminal boolean not null
 );
 comment on table normalized.stages is
-    'What stages.csv says: the canonical stage of a provider''s status or stage. Statuses win.';
+    'What stages.csv says: the canonical stage of a provider''s status or stage. Statuses win, then rows of an account.';
 
 create table normalized.settings (name varchar not null, value varchar);
 comment on table normalized.settings is
@@ -161,6 +173,18 @@ create table normalized.lead_stage_events (
 );
 comment on table normalized.lead_stage_events is
     'One row per stage change in a provider''s audit log, with its exact time.';
+
+create table normalized.mapped_stages (
+    account varchar not null,
+    provider varchar not null,
+    provider_status varchar,
+    provider_stage varchar,
+    stage varchar not null,
+    stage_order integer not null,
+    is_terminal boolean not null
+);
+comment on table normalized.mapped_stages is
+    'One row per pair of status and stage that leads of an account show or have shown: what the row of the stage mapping that counts says of it.';
 
 -- What follows from it ------------------------------------------------------------------------
 

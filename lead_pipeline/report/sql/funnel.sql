@@ -1,4 +1,4 @@
--- Leads of each provider that reached each stage of the path to won.
+-- Leads of each provider that reached each stage of the path to won; $path has its stages in order.
 with totals as (
     select
         provider,
@@ -24,6 +24,6 @@ select
 from reached
 window path as (
     partition by provider
-    order by list_position(['new', 'engaged', 'qualified', 'booked', 'won'], stage)
+    order by list_position($path::varchar[], stage)
 )
-order by provider, list_position(['new', 'engaged', 'qualified', 'booked', 'won'], stage)
+order by provider, list_position($path::varchar[], stage)

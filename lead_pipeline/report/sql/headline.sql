@@ -6,7 +6,7 @@ leads as (
 )
 select
     count(*) as leads,
-    count(*) filter (where stage not in ('won', 'lost', 'archived') and not is_missing) as leads_open,
+    count(*) filter (where is_open) as leads_open,
     count(*) filter (where stage = 'won') as leads_won,
     count(*) filter (where stage = 'won')
     / nullif(count(*) filter (where stage in ('won', 'lost')), 0) as win_rate,

@@ -15,12 +15,9 @@ with counted as (
     where is_stale or is_stale_for_provider
     group by all
 )
-select *
+select counted.*, stages.place
 from counted
-order by
-    account,
-    list_position(
-        ['new', 'engaged', 'qualified', 'booked', 'won', 'lost', 'nurture', 'archived', 'unmapped'],
-        stage
-    ),
-    seen_by
+join marts.stages as stages
+    on stages.account = counted.account
+    and stages.stage = counted.stage
+order by counted.account, stages.place, counted.seen_by

@@ -1,19 +1,20 @@
 -- How long leads stay in each stage, in days, with the bounds that the evidence gives.
 select
-    account,
-    stage,
-    stays_measured,
-    stays_open,
-    p50_days,
-    p50_days_lower,
-    p50_days_upper,
-    p90_days,
-    mean_days,
-    p50_open_days
-from marts.stage_velocity
-order by
-    account,
-    list_position(
-        ['new', 'engaged', 'qualified', 'booked', 'won', 'lost', 'nurture', 'archived', 'unmapped'],
-        stage
-    )
+    velocity.account,
+    velocity.stage,
+    velocity.stays_measured,
+    velocity.stays_open,
+    velocity.p50_days,
+    velocity.p50_days_lower,
+    velocity.p50_days_upper,
+    velocity.p90_days,
+    velocity.mean_days,
+    velocity.p50_open_days,
+    stages.place,
+    stages.colour,
+    stages.dark_colour
+from marts.stage_velocity as velocity
+join marts.stages as stages
+    on stages.account = velocity.account
+    and stages.stage = velocity.stage
+order by velocity.account, stages.place
