@@ -130,6 +130,7 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/speed_to_lead",
         "marts/stage_funnel_daily",
         "marts/stage_velocity",
+        "marts/stages",
         "marts/stale_leads",
         "meta/lead_history_digests",
         "seeds/stage_limits",
