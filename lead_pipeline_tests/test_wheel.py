@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,12 +14,20 @@ import duckdb
 from lead_pipeline_tests.commands import environment
 
 REPOSITORY = Path(__file__).parents[1]
+NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "target", "logs")
 
 
 def test_demo_runs_from_an_unpacked_wheel_in_an_empty_folder(tmp_path: Path) -> None:
     built, package, empty = tmp_path / "built", tmp_path / "package", tmp_path / "empty"
+    # Building writes beside the sources, so it gets its own.
+    source = tmp_path / "source"
+    files = ("pyproject.toml", "README.md", "LICENSE")
+    source.mkdir()
+    for name in files:
+        shutil.copy(REPOSITORY / name, source)
+    shutil.copytree(REPOSITORY / "lead_pipeline", source / "lead_pipeline", ignore=NOT_SHIPPED)
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
-    subprocess.run([*build, str(built), str(REPOSITORY)], check=True)  # noqa: S603
+    subprocess.run([*build, str(built), str(source)], check=True)  # noqa: S603
     (wheel,) = built.glob("lead_pipeline-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(package)

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 
 from lead_pipeline.normalized.session import Session
@@ -39,8 +39,7 @@ class KnownField:
     """`status` or `stage` where values that `stages.csv` maps are known too."""
 
 
-@cache
-def known_fields() -> tuple[KnownField, ...]:
+def load_known_fields() -> tuple[KnownField, ...]:
     """The rows of `contract.csv`."""
     return tuple(
         KnownField(
@@ -55,13 +54,12 @@ def known_fields() -> tuple[KnownField, ...]:
     )
 
 
-def fill_known_fields(session: Session) -> None:
+def fill_known_fields(session: Session, fields: Sequence[KnownField]) -> None:
     """Give the session what `contract.csv` says, as the temporary table `known_fields`."""
     session.execute(
         "create or replace temp table known_fields (provider varchar, stream varchar, "
         "field varchar, type varchar, known_values varchar[], stage_field varchar)"
     )
-    fields = known_fields()
     session.insert_columns(
         "known_fields",
         {
@@ -75,11 +73,11 @@ def fill_known_fields(session: Session) -> None:
     )
 
 
-def count_drift(session: Session) -> None:
+def count_drift(session: Session, known_fields: Sequence[KnownField]) -> None:
     """Add what is unknown in the records of `landed` to `normalized.contract_drift`."""
     streams = session.fetch("select distinct provider, stream from landed_records order by all")
     for provider, stream in streams:
-        fields = [f for f in known_fields() if (f.provider, f.stream) == (provider, stream)]
+        fields = [f for f in known_fields if (f.provider, f.stream) == (provider, stream)]
         objects = sorted({f.field.rpartition(".")[0] for f in fields})
         typed = [f.field for f in fields]
         valued = [f.field for f in fields if f.values or f.stage_field]

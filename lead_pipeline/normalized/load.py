@@ -20,10 +20,11 @@ from pathlib import Path
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.normalized.checks import CheckOutcome, run_checks
 from lead_pipeline.normalized.drift import fill_known_fields
+from lead_pipeline.normalized.fingerprint import Recipe, reason_of
 from lead_pipeline.normalized.ledger import all_records, new_files, new_records, record_crawls
 from lead_pipeline.normalized.mapped_stages import map_stages
 from lead_pipeline.normalized.records import load_records
-from lead_pipeline.normalized.schema import Recipe, create_tables, known_recipe
+from lead_pipeline.normalized.schema import create_tables, noted_fingerprint
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
@@ -49,6 +50,8 @@ class LoadResult:
     leads_by_stage: tuple[tuple[str, str, int], ...]
     """(provider, stage, leads), ordered."""
     checks: tuple[CheckOutcome, ...]
+    rebuilt_because: str = ""
+    """Which inputs had changed, where that made the load a rebuild."""
 
     def check(self, name: str) -> CheckOutcome:
         """The outcome of the check of that name."""
@@ -60,26 +63,29 @@ def load_landing(
 ) -> LoadResult:
     """Bring the normalized tables up to date with landing; all of it or nothing.
 
-    With `rebuild`, or when the schema, the stage mapping or the phone region have changed, the
-    tables are built anew from all landed files. Waits for another holder of the warehouse.
-    Raises `LoadError` naming what cannot be read; the tables are then as they were.
+    With `rebuild`, or when anything that tables are made with has changed (`fingerprint.py`), the
+    tables are built again from all landed files, and `tell` says why. Waits for another holder of
+    the warehouse. Raises `LoadError` naming what cannot be read; the tables are then as they were.
     """
-    recipe = Recipe.of(settings)
     landing = settings.landing_path
     with held(settings.warehouse_lock, "loading landed files", tell):
-        known = None
+        # Read under the lock: whoever held it may have waited for long.
+        recipe = Recipe.of(settings)
+        noted = None
         if settings.warehouse_path.exists():
             with open_warehouse(settings.warehouse_path, settings.memory_limit) as connection:
                 session = Session(connection)
-                known = known_recipe(session)
-                if known == recipe.noted() and not rebuild:
+                noted = noted_fingerprint(session)
+                if noted == recipe.fingerprint() and not rebuild:
                     records = new_records(session, landing)
                     return load_into(session, landing, records, recipe, tell)
-        if known is not None:
-            tell("Building the normalized tables anew from all landed files.")
+        why = "" if noted is None else reason_of(noted, recipe.fingerprint())
+        if noted is not None:
+            asked = "as asked for"
+            tell(f"Building the normalized tables again from all landed files: {why or asked}.")
         result = build_anew(settings, recipe, all_records(landing), tell)
         replace_warehouse(settings.scratch_warehouse_path, settings.warehouse_path)
-        return replace(result, rebuilt=known is not None)
+        return replace(result, rebuilt=noted is not None, rebuilt_because=why)
 
 
 def build_anew(
@@ -107,9 +113,9 @@ def _load(
     session: Session, landing: Path, records: Sequence[CommitRecord], recipe: Recipe, tell: Tell
 ) -> LoadResult:
     session.run("session")
-    fill_known_fields(session)
+    fill_known_fields(session, recipe.known_fields)
     files = new_files(session, records)
-    load_records(session, landing, files, recipe.phone_region, tell)
+    load_records(session, landing, files, recipe.known_fields, recipe.phone_region, tell)
     record_crawls(session, records, files)
     touched = _replace_touched(session, tell)
     session.run("update_stale_leads")

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.cleaning import repair_json, to_e164
-from lead_pipeline.normalized.drift import count_drift
+from lead_pipeline.normalized.drift import KnownField, count_drift
 from lead_pipeline.normalized.ledger import NewFile
 from lead_pipeline.normalized.mapped_stages import normalize_mapped
 from lead_pipeline.normalized.session import Session
@@ -37,6 +37,7 @@ def load_records(
     session: Session,
     landing: Path,
     files: Sequence[NewFile],
+    known_fields: Sequence[KnownField],
     phone_region: str,
     tell: Callable[[str], None],
 ) -> None:
@@ -53,7 +54,7 @@ def load_records(
         else:
             _read_landed(session, paths)
             _count_rows(session, landing, batch)
-            count_drift(session)
+            count_drift(session, known_fields)
             if mapping.endswith("_events"):
                 _load_events(session, mapping)
             else:

@@ -1,52 +1,30 @@
 """The tables of `warehouse.duckdb`: making them, and knowing what they were made with.
 
-Belongs here: schema `normalized` as a whole. Does not belong here: rows (`records.py`, `load.py`).
+Belongs here: schema `normalized` as a whole. Does not belong here: rows (`records.py`, `load.py`),
+and what tables are made with (`fingerprint.py`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lead_pipeline.normalized.columns import describe_tables
+from lead_pipeline.normalized.fingerprint import Fingerprint, Recipe
 from lead_pipeline.normalized.mapped_stages import fill_stages
 from lead_pipeline.normalized.session import Session
-from lead_pipeline.normalized.stages import StageMapping, stages_digest, stages_of
-from lead_pipeline.settings import Settings
-
-SCHEMA_VERSION = "5"
-"""Raise it when the tables or the mapping change: the next load builds them again."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What tables are made with, apart from landed files: when it changes, they are made anew."""
+def noted_fingerprint(session: Session) -> Fingerprint | None:
+    """What the tables of a warehouse were made with; None where there are none.
 
-    stages: tuple[StageMapping, ...]
-    phone_region: str
-
-    @classmethod
-    def of(cls, settings: Settings) -> Recipe:
-        """As the settings say now. Raises `LoadError` when a stage mapping cannot be used."""
-        return cls(tuple(stages_of(settings)), settings.phone_region)
-
-    def noted(self) -> dict[str, str]:
-        """As it is noted in the warehouse."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "stages_digest": stages_digest(list(self.stages)),
-            "phone_region": self.phone_region,
-        }
-
-
-def known_recipe(session: Session) -> dict[str, str] | None:
-    """What the tables of a warehouse were made with; None where there are none."""
+    Empty where a version of ours has made them that did not note it.
+    """
     tables = session.fetch(
-        "select 1 from information_schema.tables "
-        "where table_schema = 'normalized' and table_name = 'settings'"
+        "select table_name from information_schema.tables where table_schema = 'normalized'"
     )
     if not tables:
         return None
-    return dict(session.fetch("select name, value from normalized.settings"))
+    if ("fingerprint",) not in tables:
+        return {}
+    return dict(session.fetch("select input, digest from normalized.fingerprint"))
 
 
 def create_tables(session: Session, recipe: Recipe) -> None:
@@ -54,4 +32,4 @@ def create_tables(session: Session, recipe: Recipe) -> None:
     session.run("schema")
     describe_tables(session)
     fill_stages(session, recipe.stages)
-    session.insert("normalized.settings", list(recipe.noted().items()))
+    session.insert("normalized.fingerprint", list(recipe.fingerprint().items()))

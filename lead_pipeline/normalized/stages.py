@@ -8,11 +8,9 @@ reading and checking both files. Does not belong here: looking values up (`mappe
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -73,13 +71,6 @@ def load_stages(users: Path | None, provider_of: ProviderOf | None = None) -> li
         mine = read_stages(read_text(users), str(users), provider_of)
         rows |= {row.key: row for row in mine}
     return sorted(rows.values(), key=lambda row: row.key)
-
-
-def stages_digest(rows: list[StageMapping]) -> str:
-    """Changes with every row that counts, not with how the files are written."""
-    canonical = [astuple(stage) for stage in CANONICAL_STAGES.values()]
-    everything = [*(astuple(row) for row in rows), *canonical]
-    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
 def read_stages(text: str, name: str, provider_of: ProviderOf | None = None) -> list[StageMapping]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import msgspec
 
 from lead_pipeline.errors import LoadError
+from lead_pipeline.normalized.fingerprint import Recipe, reason_of
 from lead_pipeline.normalized.ledger import all_records
 from lead_pipeline.normalized.load import Tell, build_anew, load_into
-from lead_pipeline.normalized.schema import Recipe, known_recipe
+from lead_pipeline.normalized.schema import noted_fingerprint
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import attach
@@ -76,8 +77,8 @@ def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableCompariso
     files. Other loads wait meanwhile; readers do not. The scratch file is removed again. Raises
     `LoadError` when there are no tables, or none that this version has built.
     """
-    recipe = Recipe.of(settings)
     with held(settings.warehouse_lock, "verifying", tell):
+        recipe = Recipe.of(settings)
         records = all_records(settings.landing_path)
         with _open_live(settings, recipe) as live:
             load_into(live, settings.landing_path, records, recipe, tell)
@@ -101,10 +102,11 @@ def _open_live(settings: Settings, recipe: Recipe) -> Iterator[Session]:
         )
     with open_warehouse(path, settings.memory_limit) as connection:
         session = Session(connection)
-        if known_recipe(session) != recipe.noted():
+        noted = noted_fingerprint(session) or {}
+        if noted != recipe.fingerprint():
             raise LoadError(
-                f"{path} was built with another version, stage mapping or phone region, so it "
-                "will be built anew by the next load. Do it now: lead-pipeline rebuild."
+                f"The next load will build the tables of {path} again: "
+                f"{reason_of(noted, recipe.fingerprint())}. Do it now: lead-pipeline rebuild."
             )
         yield session
 

@@ -79,6 +79,7 @@ def _results(result: LoadResult, seconds: float) -> Iterator[Any]:
         "rows_loaded": result.rows,
         "leads_touched": result.leads_touched,
         "rebuilt": result.rebuilt,
+        "rebuilt_because": result.rebuilt_because,
         "duration_seconds": round(seconds, 2),
     }
     for key in KEYS:

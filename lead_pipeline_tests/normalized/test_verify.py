@@ -19,7 +19,7 @@ from lead_pipeline_tests.pulling import at, settings_in
 
 NO_VERSION_OF_ITS_OWN = {
     "normalized.loaded_files",
-    "normalized.settings",
+    "normalized.fingerprint",
     "normalized.stages",
     "normalized.canonical_stages",
 }

@@ -73,9 +73,9 @@ create table normalized.stages (
 comment on table normalized.stages is
     'What stages.csv says: the canonical stage of a provider''s status or stage. Statuses win, then rows of an account.';
 
-create table normalized.settings (name varchar not null, value varchar);
-comment on table normalized.settings is
-    'What the tables were built with (schema version, digest of stages.csv, phone region): a change means building again.';
+create table normalized.fingerprint (input varchar not null, digest varchar not null);
+comment on table normalized.fingerprint is
+    'What the tables were built with: one row per input (SQL, stage mapping, contract, libraries, settings). A change of any means building them again.';
 
 -- What was observed ---------------------------------------------------------------------------
 
