@@ -32,6 +32,7 @@ REQUIRED_TABLES = (
     "marts.speed_to_lead",
     "marts.stage_funnel_daily",
     "marts.stage_velocity",
+    "marts.stages",
     "marts.stale_leads",
     "meta.build",
     "meta.coverage",
