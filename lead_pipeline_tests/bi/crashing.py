@@ -35,14 +35,15 @@ PACKAGE = Path(lead_pipeline.__file__).parent
 TRACED = {
     str(PACKAGE / name)
     for name in (
-        "publish.py",
-        "candidate.py",
-        "duckdb_files.py",
-        "durable.py",
+        "bi/candidate.py",
         "bi/kept_builds.py",
+        "bi/publish.py",
         "bi/rollback.py",
+        "storage/duckdb_files.py",
+        "storage/files.py",
     )
 }
+assert all(Path(name).exists() for name in TRACED)
 IMPORTED_ONCE = [import_module(name) for name in ("pandas", "pytz")]
 """DuckDB imports these when it needs them, which would cost each child a second."""
 RULES = PublishRules(kept_builds=2)
