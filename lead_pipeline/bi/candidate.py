@@ -158,7 +158,7 @@ def tested_by(candidate: Path, run_id: str) -> datetime | None:
 
 
 def forget_tested(candidate: Path, run_id: str) -> None:
-    """Forget that the run `run_id`, which ends, has made a build; and all runs of the last days."""
+    """Forget that the run `run_id`, which ends, has made a build, and what killed runs have left."""
     _note_path(candidate, run_id).unlink(missing_ok=True)
     for note in candidate.parent.glob(f"*{_NOTE}"):
         if time.time() - note.stat().st_mtime > _NOTE_SECONDS:

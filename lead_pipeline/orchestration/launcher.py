@@ -2,8 +2,8 @@
 
     daemon's run monitoring ──every 15 s──▶ is the run's lock held? ──no──▶ run failed, pool freed
 
-`dagster.yaml` below `LEAD_PIPELINE_HOME` names both classes' modules: the launcher for the
-processes that start runs, the executor for those that execute them.
+`dagster.yaml` names the launcher, for the processes that start runs; `definitions.py` names the
+executor, for those that execute them.
 """
 
 from __future__ import annotations

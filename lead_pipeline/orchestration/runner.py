@@ -57,7 +57,7 @@ class PipelineRunner:
     """Executes parts of the job `daily_leads` in this process, recorded in the instance.
 
     Not for several threads at once: Dagster's SQLite storage and its logging wait for each
-    other. Accounts run side by side in processes of their own (`lead_pipeline.orchestration.parallel`).
+    other. Accounts run in parallel in processes of their own (`parallel.py`).
     """
 
     def __init__(
