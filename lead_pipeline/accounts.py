@@ -1,16 +1,16 @@
 """Accounts: which sets of credentials there are, and what is missing.
 
 Without `LEAD_PIPELINE_ACCOUNTS` each provider has at most one account, named after it, from
-the variables `<PROVIDER>_BASE_URL` and `<PROVIDER>_<CREDENTIAL>`. With it, the TOML file lists
+the variables `<PROVIDER>_BASE_URL`, `<PROVIDER>_<CREDENTIAL>` and `<PROVIDER>_<OPTION>`. With it, the TOML file lists
 them:
 
     [[accounts]]
-    name = "mega_us"
-    provider = "mega"
-    token_env = "MEGA_US_TOKEN"      # or  token = "…"
-    customer_id = "8a0e…"
-    base_url = "https://app.gomega.ai"   # optional
+    name = "sales_us"
+    provider = "…"                       # a provider's slug
+    token_env = "SALES_US_TOKEN"         # or  token = "…", for each of its credentials
+    base_url = "https://…"               # optional
     requests_per_minute = 30             # optional, a limit of your own
+    …                                    # and the options that the provider declares
 
 An account of the file is declared; without the file, one of which at least one variable is set.
 A declared account without all its credentials is a failure that names it, after the others are
@@ -35,11 +35,11 @@ from dotenv import dotenv_values
 
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.providers.base import LOOPBACK, Account, Provider
+from lead_pipeline.providers.base import LOOPBACK, Account, Option, Provider
 from lead_pipeline.settings import Settings
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
-_OPTIONS = {"name", "provider", "base_url", "requests_per_minute"}
+_KEYS = {"name", "provider", "base_url", "requests_per_minute"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def load_accounts(settings: Settings) -> Accounts:
 
 
 def variable_name(provider: Provider, field: str) -> str:
-    """The environment variable of a provider's field, e.g. `MEGA_CUSTOMER_ID`."""
+    """The environment variable of a provider's field, `<PROVIDER>_<FIELD>`."""
     return f"{provider.slug}_{field}".upper()
 
 
@@ -147,9 +147,35 @@ def _from_variables(environment: Mapping[str, str]) -> Accounts:
                     field: _header_safe(environment[name], name) for field, name in names.items()
                 },
                 credential_names=tuple(names.values()),
+                options=_options_from_variables(provider, environment),
             )
         )
     return Accounts(tuple(usable), tuple(incomplete), tuple(left_out))
+
+
+def _options_from_variables(
+    provider: Provider, environment: Mapping[str, str]
+) -> dict[str, int | None]:
+    options: dict[str, int | None] = {}
+    for option in provider.options:
+        for variable in (variable_name(provider, option.name), *option.former_variables):
+            if variable in environment:
+                options[option.name] = _in_range(option, environment[variable], variable)
+                break
+    return options
+
+
+def _in_range(option: Option, value: object, where: str) -> int:
+    """The option's value. Raises `ConfigurationError` that says what it takes."""
+    text = str(value).strip()
+    number = int(text) if re.fullmatch("[0-9]{1,9}", text) and value is not True else -1
+    if number < option.minimum or (option.maximum is not None and number > option.maximum):
+        highest = "on" if option.maximum is None else f"to {option.maximum:,}"
+        raise ConfigurationError(
+            f"{where}: must be a whole number from {option.minimum:,} {highest}. "
+            f"{option.description}"
+        )
+    return number
 
 
 def _from_file(path: Path, environment: Mapping[str, str]) -> Accounts:
@@ -184,7 +210,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         raise ConfigurationError(f"{path} is not valid TOML ({where}).") from None
     accounts = document.get("accounts", [])
     if isinstance(accounts, dict):
-        # [accounts.mega_us] says the same as [[accounts]] name = "mega_us".
+        # [accounts.sales] says the same as [[accounts]] name = "sales".
         accounts = [
             {"name": name, **entry} if isinstance(entry, dict) else entry
             for name, entry in accounts.items()
@@ -207,7 +233,8 @@ def _account(
             "starting with a letter."
         )
     fields = [credential.name for credential in provider.credentials]
-    allowed = _OPTIONS | set(fields) | {f"{field}_env" for field in fields}
+    options = {option.name: option for option in provider.options}
+    allowed = _KEYS | set(fields) | {f"{field}_env" for field in fields} | options.keys()
     unknown = sorted(set(entry) - allowed)
     if unknown:
         raise ConfigurationError(
@@ -236,6 +263,12 @@ def _account(
         credentials=credentials,
         requests_per_minute=_positive(entry.get("requests_per_minute"), where),
         credential_names=tuple(str(entry.get(f"{field}_env", field)) for field in fields),
+        options=_options_from_variables(provider, environment)
+        | {
+            key: _in_range(options[key], value, f"{where} ({name}): {key}")
+            for key, value in entry.items()
+            if key in options
+        },
     )
 
 

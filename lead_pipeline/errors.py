@@ -2,6 +2,7 @@
 
     LeadPipelineError
     ├── ConfigurationError          stop: the user has to change a setting
+    │   └── ProviderNotInstalled    a provider that this installation does not have
     ├── RetryableError              ask again, a bounded number of times
     │   └── MalformedPage           the server answered, but not with a page
     ├── QuotaExhausted              save the place and come back later
@@ -28,6 +29,20 @@ class LeadPipelineError(Exception):
 
 class ConfigurationError(LeadPipelineError):
     """A setting is missing or wrong. The message names the variable and the remedy."""
+
+
+class ProviderNotInstalled(ConfigurationError, KeyError):
+    """A provider that neither this package nor an installed one has."""
+
+    def __init__(self, slug: str, installed: tuple[str, ...]) -> None:
+        super().__init__(
+            f"There is no provider {slug!r}; installed are {', '.join(installed)}. Install the "
+            "package that brings it."
+        )
+
+    def __str__(self) -> str:
+        # KeyError would show the message in quotes.
+        return str(self.args[0])
 
 
 class RetryableError(LeadPipelineError):

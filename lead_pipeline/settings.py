@@ -56,12 +56,6 @@ class Settings(BaseSettings):
     """How far before a window's start to ask again, for records that arrived late."""
     max_wait_seconds: Annotated[int, Field(ge=1)] = 600
     """The longest single wait for a quota inside a crawl; past it the run is retried later."""
-    detail_requests: Annotated[int, Field(ge=0)] = 200
-    """Single-record requests per run (Expert AI Labs); the rest waits for later runs."""
-    stale_for_days: Annotated[int, Field(ge=1, le=365)] = 14
-    """Vorel: how long a conversation has been quiet for the `stale_leads` cohort."""
-    horizon_days: Annotated[int, Field(ge=1)] | None = None
-    """Vorel: nightly crawls stop at leads created before so many days; unset: never."""
     phone_region: str = "US"
     """The region of phone numbers written without a country code (ISO 3166, two letters)."""
     stages: Path | None = None

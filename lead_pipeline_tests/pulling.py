@@ -6,6 +6,7 @@ here: fixtures (`conftest`).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +75,11 @@ def account_of(sandbox: Sandbox, provider: str, name: str | None = None) -> Acco
         credentials={field: variables[variable] for field, variable in names.items()},
         credential_names=tuple(names.values()),
     )
+
+
+def with_options(account: Account, **options: int | None) -> Account:
+    """The account with these of its provider's options set."""
+    return dataclasses.replace(account, options={**account.options, **options})
 
 
 def server_of(sandbox: Sandbox, provider: str) -> ApiServer[Any]:

@@ -32,11 +32,11 @@ def test_provider_of_which_nothing_is_set_is_left_out(settings: Settings) -> Non
     accounts = load_accounts(settings)
 
     assert (accounts.usable, accounts.incomplete, accounts.declared) == ((), (), ())
-    assert names(accounts.left_out) == ["mega", "expert_ai_labs", "vorel"]
+    assert names(accounts.left_out) == ["expert_ai_labs", "mega", "vorel"]
 
 
 def test_left_out_provider_says_which_variables_to_set(settings: Settings) -> None:
-    assert load_accounts(settings).left_out[0].reason == (
+    assert load_accounts(settings).left_out[1].reason == (
         "set MEGA_TOKEN and MEGA_CUSTOMER_ID in the environment or in .env."
     )
 

@@ -115,7 +115,8 @@ def test_only_the_nightly_schedule_is_on(
 def test_weekly_full_schedule_is_on_where_nights_stop_at_a_horizon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("LEAD_PIPELINE_HORIZON_DAYS", "90")
+    monkeypatch.setenv("VOREL_API_KEY", "key")
+    monkeypatch.setenv("VOREL_HORIZON_DAYS", "90")
     schedule = definitions.defs().resolve_schedule_def("weekly_full_leads_schedule")
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
@@ -123,8 +124,8 @@ def test_weekly_full_schedule_is_on_where_nights_stop_at_a_horizon(
 def test_night_asks_each_account_for_yesterday(loaded: dg.Definitions) -> None:
     requests = evaluated(loaded, "daily_leads_schedule", datetime(2026, 1, 15, 2, 30, tzinfo=UTC))
     assert [(r.tags["lead_pipeline/account"], r.partition_key) for r in requests] == [
-        ("mega", "2026-01-14"),
         ("expert_ai_labs", "2026-01-14"),
+        ("mega", "2026-01-14"),
         ("vorel", "2026-01-14"),
     ]
 

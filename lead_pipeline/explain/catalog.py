@@ -16,8 +16,7 @@ from lead_pipeline.landing.commits import (
     accounts_with_landing,
     commit_records,
 )
-
-EVENT_STREAM = "lead_events"
+from lead_pipeline.providers import PROVIDERS
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,12 @@ class AccountFiles:
     @cached_property
     def records(self) -> list[str]:
         """Files of leads: lists, single records, cohorts."""
-        return self._paths(lambda crawl: [] if crawl.stream == EVENT_STREAM else crawl.files)
+        return self._paths(lambda crawl: [] if self._is_log(crawl) else crawl.files)
 
     @cached_property
     def events(self) -> list[str]:
         """Files of the audit log."""
-        return self._paths(lambda crawl: crawl.files if crawl.stream == EVENT_STREAM else [])
+        return self._paths(lambda crawl: crawl.files if self._is_log(crawl) else [])
 
     @cached_property
     def seen(self) -> list[str]:
@@ -52,6 +51,9 @@ class AccountFiles:
     def rejected(self) -> list[str]:
         """Files of rejected records."""
         return self._paths(lambda crawl: crawl.rejected_files)
+
+    def _is_log(self, crawl: CommitRecord) -> bool:
+        return crawl.stream in PROVIDERS[crawl.provider].streams_of("events")
 
     def _paths(self, files_of: Callable[[CommitRecord], Sequence[LandedFile]]) -> list[str]:
         return [str(self.landing / file.path) for crawl in self.crawls for file in files_of(crawl)]

@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from lead_pipeline.explain.document import Change
-from lead_pipeline.explain.mapped import JSON_COLUMNS, MappedRecord, mapped_paths
-from lead_pipeline.explain.payload import leaves
+from lead_pipeline.explain.mapped import JSON_COLUMNS, MappedRecord
+from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.contract import mapped_paths
+from lead_pipeline.providers.payload import leaves
 
 DETAILS = frozenset(
     {"timeline", "budget_range", "pain_points", "ai_reasoning", "qualification_completed_at"}
@@ -71,9 +74,14 @@ def compare(provider: str, records: Iterable[tuple[int, MappedRecord]]) -> Compa
     return Comparison(compared, known.since)
 
 
+@cache
+def _mapped_paths(provider: str) -> Mapping[str, str]:
+    return mapped_paths(PROVIDERS[provider])
+
+
 def field_of(provider: str, path: str) -> tuple[str, str] | None:
     """The column that takes the part of a payload at `path`, and the rest of the path in it."""
-    mapped = mapped_paths(provider)
+    mapped = _mapped_paths(provider)
     end = len(path)
     while end > 0:
         if path[:end] in mapped:

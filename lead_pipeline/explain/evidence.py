@@ -6,22 +6,21 @@ Belongs here: finding it, as `Entry` values. Does not belong here: records and t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any
 
 import duckdb
+import msgspec
 
 from lead_pipeline.explain.catalog import AccountFiles, relative
 from lead_pipeline.explain.document import Change, Entry, Kind
 from lead_pipeline.explain.mapped import in_utc, read_landed
-from lead_pipeline.explain.payload import leaves, read_json
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.landing.rejected import KeptRecord
-
-_DIFF = re.compile(r"payload\.diff\.?(?P<field>.+?)\.(?P<side>from|to)(?P<rest>(?:[.\[].*)?)")
+from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.base import Provider, UnusableRecord
 
 
 def other_evidence(
@@ -62,30 +61,22 @@ def _sightings(
 def _events(
     connection: duckdb.DuckDBPyConnection, files: AccountFiles, lead_id: str
 ) -> Iterator[Entry]:
+    provider = PROVIDERS[files.provider]
     for row in _rows(connection, "events_naming_lead", files.events, lead_id):
-        if _lead_of(_parsed(row["payload"])) == lead_id:
-            yield _entry(files, "event", row, changes=_logged_changes(row["payload"]))
-
-
-def _logged_changes(payload: str) -> tuple[Change, ...]:
-    """The `diff` of an audit log event, in the provider's own words."""
-    sides: dict[str, dict[str, str]] = {}
-    for path, text in leaves(payload).items():
-        if found := _DIFF.fullmatch(path):
-            sides.setdefault(found["field"] + found["rest"], {})[found["side"]] = text
-    return tuple(
-        Change(name, f"payload.diff.{name}", side.get("from"), side.get("to"))
-        for name, side in sides.items()
-    )
+        event = provider.logged_event(row["payload"])
+        if event is not None and event.lead_id == lead_id:
+            changes = tuple(Change(c.field, c.path, c.before, c.after) for c in event.changes)
+            yield _entry(files, "event", row, changes=changes)
 
 
 def _rejected(
     connection: duckdb.DuckDBPyConnection, files: AccountFiles, lead_id: str
 ) -> Iterator[Entry]:
+    provider = PROVIDERS[files.provider]
     replays = {digest: crawl.crawl_id for crawl in files.crawls for digest in crawl.replayed}
     for row in _rows(connection, "rejected_naming_lead", files.rejected, lead_id):
-        record = _parsed(row["payload"])
-        if isinstance(record, dict) and lead_id not in (record.get("id"), _lead_of(record)):
+        named = _named_leads(provider, row["stream"], row["payload"])
+        if named and lead_id not in named:
             continue
         kept = KeptRecord(
             row["stream"], row["kind"], row["reason"], row["payload"], row["fetched_at"]
@@ -106,10 +97,11 @@ def _not_met(files: AccountFiles, met: Sequence[tuple[datetime, str]]) -> Iterat
     """Complete walks over the whole list that began after the lead was known, without it."""
     if not met:
         return
+    records = PROVIDERS[files.provider].records_stream.name
     first_met = min(moment for moment, _ in met)
     showing = {crawl_id for _, crawl_id in met}
     for crawl in files.crawls:
-        is_walk = crawl.complete and crawl.is_full and crawl.stream == "leads"
+        is_walk = crawl.complete and crawl.is_full and crawl.stream == records
         if is_walk and crawl.started_at > first_met and crawl.crawl_id not in showing:
             yield _of_crawl("not_met", crawl, crawl.finished_at or crawl.started_at)
 
@@ -155,15 +147,13 @@ def _entry(
     )
 
 
-def _parsed(payload: str | bytes) -> Any:
-    """The JSON value, or None when it is none."""
+def _named_leads(provider: Provider, stream: str, payload: bytes) -> set[str]:
+    """The leads that a rejected record names, as far as it can be read."""
+    event = provider.logged_event(payload.decode(errors="replace"))
+    named = set() if event is None else {event.lead_id}
     try:
-        return read_json(payload)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _lead_of(event: Any) -> Any:
-    """The lead that an audit log event names."""
-    content = event.get("payload") if isinstance(event, dict) else None
-    return content.get("lead_id") if isinstance(content, dict) else None
+        named.add(provider.identity(stream, msgspec.Raw(payload)).record_id)
+    except UnusableRecord as error:
+        if error.record_id is not None:
+            named.add(error.record_id)
+    return named

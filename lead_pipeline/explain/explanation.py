@@ -21,7 +21,7 @@ from lead_pipeline.explain.evidence import other_evidence
 from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.explain.loaded import ChosenRecord, LoadedLead, read_loaded
 from lead_pipeline.explain.mapped import JSON_COLUMNS, MappedRecord
-from lead_pipeline.explain.payload import leaf_text, leaves
+from lead_pipeline.providers.payload import leaf_text, leaves
 from lead_pipeline.settings import Settings
 
 _KEYS = frozenset({"lead_key", "provider", "account", "lead_id"})

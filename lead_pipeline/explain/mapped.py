@@ -13,16 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import duckdb
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.cleaning import repair_json
-from lead_pipeline.normalized.mapped_stages import fill_stages, normalize_mapped
+from lead_pipeline.normalized.mapped_stages import fill_stages, map_records
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stages import StageMapping
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.sql import read_sql
 
 JSON_COLUMNS = frozenset({"custom_fields"})
@@ -86,16 +86,6 @@ def leads_with_email(provider: str, files: Sequence[str], email: str) -> list[tu
         ).fetchall()
 
 
-@cache
-def mapped_paths(provider: str) -> Mapping[str, str]:
-    """Which column takes which part of a payload: dotted path to column.
-
-    Read from the provider's mapping, so that there is one place that says so.
-    """
-    found = re.findall(r"\blead\.([\w.]+) as (\w+)", read_sql("normalized", f"map_{provider}"))
-    return {**dict(found), "created_at": "created_at"}
-
-
 def read_landed(
     connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any
 ) -> duckdb.DuckDBPyConnection:
@@ -126,14 +116,12 @@ def _observed(
         connection.execute("set TimeZone = 'UTC'")
         session = Session(connection)
         session.run("schema")
-        session.run("session")
+        session.prepare()
         fill_stages(session, stages)
         read_landed(connection, selection, **parameters)
         _repair(session)
         session.execute(read_sql("explain", "landed"))
-        mapping = read_sql("normalized", f"map_{provider}")
-        session.execute(f"create or replace temp view mapped as {mapping}")
-        normalize_mapped(session)
+        map_records(session, PROVIDERS[provider])
         yield connection
 
 

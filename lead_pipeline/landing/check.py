@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import ceil
 
-import msgspec
-
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.commits import commit_records
 from lead_pipeline.landing.coverage import coverage_of, proven_windows
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.providers.base import Account, Limit, Page, PullRequest, Request, Walk
-from lead_pipeline.providers.fields import decode_envelope
+from lead_pipeline.providers.base import Account, Limit, Page, PullRequest, Walk
 from lead_pipeline.providers.http import ApiClient, RetryPolicy
 from lead_pipeline.providers.quota import Pause, Quota
 from lead_pipeline.settings import Settings
@@ -48,17 +45,6 @@ class AccountCheck:
     facts: tuple[str, ...] = ()
     quota: str | None = None
     next_backfill: Backfill | None = None
-
-
-class _Key(msgspec.Struct):
-    """What `/health` says of a key, where a provider has it."""
-
-    tenant_id: str | None = None
-    environment: str | None = None
-    scopes: list[str] = []
-
-
-_key_decoder = msgspec.json.Decoder(_Key)
 
 
 class _Silent:
@@ -92,7 +78,11 @@ def check_account(
         try:
             request = provider.tenant_request()
             if request is not None:
-                facts += client.fetch(request, _key_facts, accepts_missing=True)
+                facts += client.fetch(
+                    request,
+                    lambda body: () if body is None else provider.key_facts(body),
+                    accepts_missing=True,
+                )
             days = _next_days(settings, account)
             page, walk = _first_page(settings, account, client, days)
         except LeadPipelineError as error:
@@ -107,18 +97,6 @@ def check_account(
     if days is not None:
         backfill = _estimate(settings, account, days, page, walk)
     return AccountCheck(account, None, tuple(facts), quota, backfill)
-
-
-def _key_facts(body: bytes | None) -> list[str]:
-    if body is None:
-        return []
-    key = decode_envelope(body, _key_decoder)
-    facts = [f"tenant {key.tenant_id}"] if key.tenant_id else []
-    if key.environment:
-        facts.append(f"environment {key.environment}")
-    if key.scopes:
-        facts.append(f"scopes {', '.join(key.scopes)}")
-    return facts
 
 
 def _next_days(settings: Settings, account: Account) -> tuple[date, date] | None:
@@ -138,34 +116,37 @@ def _first_page(
     first, last = days or (yesterday, yesterday)
     window = window_of_days(first, last, settings.start_date)
     walk = _list_walk(settings, account, window)
-    small = Request(walk.path, {**walk.parameters, "limit": "1"})
 
     def read(body: bytes | None) -> Page:
         return walk.page(body, None)
 
-    return client.fetch(small, read), walk
+    return client.fetch(walk.sample_request(), read), walk
 
 
 def _list_walk(settings: Settings, account: Account, window: UpdatedWindow) -> Walk:
     provider = PROVIDERS[account.provider]
-    pull = PullRequest(window, settings.overlap, datetime.now(UTC))
-    return provider.walk("leads", pull, LandedRecords(settings.landing_path, account.name))
+    pull = PullRequest(
+        window, settings.overlap, datetime.now(UTC), options=provider.options_of(account)
+    )
+    landed = LandedRecords(settings.landing_path, account.name, provider)
+    return provider.walk(provider.records_stream.name, pull, landed)
 
 
 def _estimate(
     settings: Settings, account: Account, days: tuple[date, date], page: Page, walk: Walk
 ) -> Backfill:
     """The list's own count where it has one, else what each stream's last crawl took."""
+    provider = PROVIDERS[account.provider]
+    records = provider.records_stream.name
     earlier = {
         record.stream: record.requests
         for record in commit_records(settings.landing_path, account.name)
-        if record.complete and (record.stream != "leads" or record.is_full == walk.is_full)
+        if record.complete and (record.stream != records or record.is_full == walk.is_full)
     }
     if page.total is not None:
-        earlier["leads"] = max(1, ceil(page.total / walk.page_size))
-    requests = sum(earlier.values()) if "leads" in earlier else None
-    limits = PROVIDERS[account.provider].documented_limits
-    seconds = None if requests is None else seconds_for(requests, limits)
+        earlier[records] = max(1, ceil(page.total / walk.page_size))
+    requests = sum(earlier.values()) if records in earlier else None
+    seconds = None if requests is None else seconds_for(requests, provider.documented_limits)
     return Backfill(days[0], days[1], requests, seconds)
 
 

@@ -13,7 +13,7 @@ import os
 from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -75,9 +75,9 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     retries: int = 0
     bytes: int = 0
     records: int = 0
-    """Records landed (a Vorel crawl also sees records that it does not land)."""
+    """Records landed; a walk over a list without a filter by time sees more than it lands."""
     total: int | None = None
-    """How many records matched when the first page came, where the provider says so (MEGA)."""
+    """How many records matched when the first page came, where the provider says so."""
     seen: int = 0
     rejected: int = 0
     foreign: int = 0
@@ -90,7 +90,9 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     seen_files: list[LandedFile] = []
     rejected_files: list[LandedFile] = []
     parameters: dict[str, str] = {}
-    """The walk's query, so that a killed crawl goes on with the very same one."""
+    """The walk's query, so that a killed crawl resumes with the very same one."""
+    body: dict[str, Any] | None = None
+    """The same of a search by POST."""
     keep_from: datetime | None = None
     keep_ids: list[str] = []
     stop_at: datetime | None = None

@@ -78,7 +78,8 @@ def coverage_of(account: str, provider: str, proven: Sequence[ProvenWindow]) -> 
     start, end = max(starts, default=None), min(block.end for block in blocks)
     if start is not None and start >= end:
         return nothing
-    notes = [window.note for window in proven if window.stream == "leads"]
+    records = PROVIDERS[provider].records_stream.name
+    notes = [window.note for window in proven if window.stream == records]
     return AccountCoverage(account, provider, start, end, notes[-1] if notes else None)
 
 
@@ -89,7 +90,7 @@ def _windows_with_their_sources(
 
     A crawl that asks for the leads that an earlier one named proves nothing after the earlier one.
     """
-    planned_from = next(s.after for s in PROVIDERS[provider].streams if s.name == stream)
+    planned_from = PROVIDERS[provider].stream(stream).after
     windows = [(window.start, window.end) for window in proven if _is(window, stream, full=True)]
     relying = merge(
         (window.start, window.end) for window in proven if _is(window, stream, full=False)

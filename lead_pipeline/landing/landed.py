@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from lead_pipeline.landing.commits import CommitRecord, commit_records
-from lead_pipeline.providers.base import LeadState
+from lead_pipeline.providers.base import LeadState, Provider
 from lead_pipeline.storage.sql import read_sql
 from lead_pipeline.windows import UpdatedWindow
 
@@ -24,13 +24,15 @@ BATCH_ROWS = 10_000
 class LandedRecords:
     """An account's landed records. Reads files anew with each question."""
 
-    def __init__(self, landing: Path, account: str) -> None:
+    def __init__(self, landing: Path, account: str, provider: Provider) -> None:
         self._landing = landing
         self._account = account
+        self._lists = provider.streams_of("records")
+        self._details = provider.streams_of("details")
 
     def payloads(self, stream: str, since: datetime | None, end: datetime) -> Iterator[str]:
         """Payloads of the stream's records updated in `[since, end)`."""
-        files = self._files(stream, since, end)
+        files = self._files((stream,), since, end)
         if not files:
             return
         lower = since or datetime.min.replace(tzinfo=UTC)
@@ -45,17 +47,22 @@ class LandedRecords:
 
     def newest_states(self, lead_ids: Sequence[str]) -> Mapping[str, LeadState]:
         """The newest landed state of those leads that have one, from lists and single records."""
-        files = self._files("leads") + self._files("lead_details")
+        files = self._files(self._lists + self._details)
         rows = self._query("newest_states", files, ids=list(lead_ids)) if lead_ids else []
         return {row[0]: LeadState(row[1], row[2]) for row in rows}
 
     def count_created_between(self, start: datetime, end: datetime) -> int:
         """How many landed leads were created in `[start, end)`."""
-        rows = self._query("count_created_between", self._files("leads"), start=start, end=end)
+        rows = self._query("count_created_between", self._files(self._lists), start=start, end=end)
         return int(rows[0][0]) if rows else 0
 
     def leads_without_details(self) -> Sequence[str]:
-        """Leads whose newest list state is younger than their newest single record."""
+        """Leads whose newest list state is younger than their newest single record.
+
+        None where the provider has no single records.
+        """
+        if not self._details:
+            return []
         gone = [
             (lead_id, record.started_at)
             for record in commit_records(self._landing, self._account)
@@ -63,7 +70,9 @@ class LandedRecords:
         ]
         rows = self._query(
             "leads_without_details",
-            self._files("leads") + self._files("lead_details"),
+            self._files(self._lists + self._details),
+            lists=list(self._lists),
+            details=list(self._details),
             gone_ids=[lead_id for lead_id, _ in gone],
             gone_at=[gone_at for _, gone_at in gone],
         )
@@ -88,7 +97,7 @@ class LandedRecords:
         folders = {_date_of(path) for path in own}
         earlier = [
             path
-            for path in self._files(commit.stream)
+            for path in self._files((commit.stream,))
             if _date_of(path) in folders and commit.crawl_id not in path
         ]
         if not earlier:
@@ -103,15 +112,18 @@ class LandedRecords:
         return int(rows[0][0])
 
     def _files(
-        self, stream: str, since: datetime | None = None, end: datetime | None = None
+        self,
+        streams: Sequence[str],
+        since: datetime | None = None,
+        end: datetime | None = None,
     ) -> list[str]:
-        """The stream's files that count: those that a commit record lists."""
+        """The files of the streams that count: those that a commit record lists."""
         first = "" if since is None else since.date().isoformat()
         last = "~" if end is None else end.date().isoformat()
         return [
             str(self._landing / file.path)
             for record in commit_records(self._landing, self._account)
-            if record.stream == stream
+            if record.stream in streams
             for file in record.files
             if first <= _date_of(file.path) <= last
         ]

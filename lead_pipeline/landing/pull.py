@@ -96,7 +96,7 @@ class _Pull:
         self._dagster_run_id = dagster_run_id
         self._listener = listener
         self._options = options or PullOptions()
-        self._landed = LandedRecords(self._landing, account.name)
+        self._landed = LandedRecords(self._landing, account.name, self._provider)
 
     def tell(self, message: str) -> None:
         """Show a sentence that belongs to no page."""
@@ -179,6 +179,7 @@ class _Pull:
             started_at=started_at,
             dagster_run_id=self._dagster_run_id,
             parameters=dict(walk.parameters),
+            body=None if walk.body is None else dict(walk.body),
             keep_from=walk.keep_from,
             keep_ids=sorted(walk.keep_ids),
             stop_at=walk.stop_at,
@@ -193,9 +194,7 @@ class _Pull:
             overlap=self._settings.overlap,
             now=datetime.now(UTC),
             full=self._full,
-            stale_for_days=self._settings.stale_for_days,
-            horizon_days=self._settings.horizon_days,
-            detail_requests=self._settings.detail_requests,
+            options=self._provider.options_of(self._account),
         )
         return self._provider.walk(self._stream, request, self._landed)
 
@@ -320,6 +319,7 @@ def _walk_of(commit: CommitRecord, planned: Walk) -> Walk:
     walk = dataclasses.replace(
         planned,
         parameters=commit.parameters,
+        body=commit.body,
         keep_from=commit.keep_from,
         keep_ids=frozenset(commit.keep_ids),
         stop_at=commit.stop_at,

@@ -55,19 +55,15 @@ def account_statuses(settings: Settings) -> list[AccountStatus]:
 def _status(settings: Settings, records: list[CommitRecord]) -> AccountStatus:
     landing, first = settings.landing_path, records[0]
     coverage = coverage_of(first.account, first.provider, proven_windows(records))
-    streams = [stream.name for stream in PROVIDERS[first.provider].streams]
-    pending = (
-        len(LandedRecords(landing, first.account).leads_without_details())
-        if "lead_details" in streams
-        else 0
-    )
+    provider = PROVIDERS[first.provider]
+    landed = LandedRecords(landing, first.account, provider)
     return AccountStatus(
         account=first.account,
         provider=first.provider,
         complete_from=coverage.complete_from,
         complete_through=coverage.complete_through,
-        streams=tuple(_stream_status(records, stream) for stream in streams),
-        pending_details=pending,
+        streams=tuple(_stream_status(records, stream.name) for stream in provider.streams),
+        pending_details=len(landed.leads_without_details()),
         rejected=tuple(rejected_groups(landing, first.account)),
     )
 

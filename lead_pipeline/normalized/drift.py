@@ -2,56 +2,18 @@
 
     landed ──┬─ fields, types, values of each record ──▶ those not in contract.csv ──▶ contract_drift
 
-`contract.csv` lists, per provider and stream, every documented field with its JSON type; for
-enumerated ones the documented values; and for those that tell the stage, whether `stages.csv`
-maps them as `status` or `stage` (a value mapped there is known too). Members of free-form objects
+Known are the fields that the providers' `contract.csv` lists (`providers/contract.py`), and, of
+those that tell the stage, the values that the stage mapping has. Members of free-form objects
 (custom fields, attributes, the diff of an event) are not listed, so they are never drift.
-
-Belongs here: counting. Does not belong here: the asset check on it (`checks.py`).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.resources import files
 
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stage_names import fold_names
-
-CONTRACT_PATH = files("lead_pipeline").joinpath("normalized", "contract.csv")
-
-
-@dataclass(frozen=True)
-class KnownField:
-    """One documented field of a stream's records; `field` is its path, with dots."""
-
-    provider: str
-    stream: str
-    field: str
-    type: str
-    """`string`, `number`, `boolean` or `object`; null is always allowed."""
-    values: tuple[str, ...]
-    """Documented values; empty where any is allowed or `stage_field` tells them."""
-    stage_field: str | None
-    """`status` or `stage` where values that `stages.csv` maps are known too."""
-
-
-def load_known_fields() -> tuple[KnownField, ...]:
-    """The rows of `contract.csv`."""
-    return tuple(
-        KnownField(
-            row["provider"],
-            row["stream"],
-            row["field"],
-            row["type"],
-            tuple(row["values"].split()),
-            row["stage_field"] or None,
-        )
-        for row in csv.DictReader(io.StringIO(CONTRACT_PATH.read_text("utf-8")))
-    )
+from lead_pipeline.providers.contract import KnownField
 
 
 def fill_known_fields(session: Session, fields: Sequence[KnownField]) -> None:

@@ -33,9 +33,9 @@ import lead_pipeline.normalized.records
 import lead_pipeline.normalized.stage_names
 import lead_pipeline.windows
 from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
-from lead_pipeline.normalized.drift import KnownField, load_known_fields
 from lead_pipeline.normalized.stages import StageMapping, stages_of
 from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.contract import KnownField, known_fields
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.sql import read_sql
 
@@ -95,12 +95,14 @@ class Recipe:
     def of(cls, settings: Settings) -> Recipe:
         """As the settings and files say now. Raises `LoadError` when a file cannot be used."""
         stages = tuple(stages_of(settings))
-        return cls(stages, load_known_fields(), settings.phone_region)
+        fields = tuple(field for p in PROVIDERS.values() for field in known_fields(p))
+        return cls(stages, fields, settings.phone_region)
 
     def fingerprint(self) -> Fingerprint:
         """Every input by its name in words."""
         return {
             **_sql_digests(),
+            **_provider_digests(),
             **_by_provider("the contract", self.known_fields),
             **_by_provider("the stage mapping", self.stages),
             "the canonical stages": _digest([astuple(s) for s in CANONICAL_STAGES.values()]),
@@ -111,7 +113,7 @@ class Recipe:
 
 
 def changed_inputs(before: Fingerprint, now: Fingerprint) -> list[str]:
-    """What differs, in words, e.g. `["the mapping of mega", "phonenumbers 9.0.43 → 9.0.44"]`."""
+    """What differs, in words, e.g. `["the mapping of hubspot", "phonenumbers 9.0.43 → 9.0.44"]`."""
     names = dict.fromkeys((*now, *before))
     return [_change(n, before.get(n), now.get(n)) for n in names if before.get(n) != now.get(n)]
 
@@ -137,26 +139,29 @@ def _change(name: str, before: str | None, now: str | None) -> str:
 
 
 def _sql_digests() -> dict[str, str]:
-    """The mapping of each provider, and the SQL of all that loading does."""
+    """The SQL of all that loading does."""
     names = sorted(
         path.name.removesuffix(".sql")
         for path in files("lead_pipeline").joinpath("normalized", "sql").iterdir()
         if path.name.endswith(".sql")
     )
     return {
-        _words(name): _digest(read_sql("normalized", name))
+        f"the SQL of {name}": _digest(read_sql("normalized", name))
         for name in names
         if not name.startswith(NOT_LOADED)
     }
 
 
-def _words(name: str) -> str:
-    for slug in PROVIDERS:
-        if name == f"map_{slug}":
-            return f"the mapping of {slug}"
-        if name == f"map_{slug}_events":
-            return f"the audit log mapping of {slug}"
-    return f"the SQL of {name}"
+def _provider_digests() -> dict[str, str]:
+    """What each provider's folder says of its records, apart from contract and stages."""
+    digests = {}
+    for slug, provider in PROVIDERS.items():
+        digests[f"the streams of {slug}"] = _digest([(s.name, s.kind) for s in provider.streams])
+        digests[f"the mapping of {slug}"] = _digest(provider.read_file("leads.sql"))
+        if any(stream.tells_stage_changes for stream in provider.streams):
+            events = provider.read_file("stage_events.sql")
+            digests[f"the stage events of {slug}"] = _digest(events)
+    return digests
 
 
 def _by_provider(what: str, rows: Iterable[Any]) -> dict[str, str]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
 from lead_pipeline.landing.coverage import ProvenWindow, coverage_of, merged_windows
 from lead_pipeline.normalized.session import Session
-from lead_pipeline.windows import UpdatedWindow
+from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.windows import UpdatedWindow, merge
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -114,8 +115,20 @@ def _columns(records: Sequence[CommitRecord]) -> dict[str, list[object]]:
     rest = ("started_at", "finished_at", "total", "note")
     return {name: values(name) for name in (*names, *rest)} | {
         "is_complete": values("complete"),
-        "is_full": [record.is_full and record.stream == "leads" for record in records],
+        "is_full": [record.is_full and _is_list(record) for record in records],
     }
+
+
+def _is_list(record: CommitRecord) -> bool:
+    return record.stream == PROVIDERS[record.provider].records_stream.name
+
+
+def _logged_windows(provider: str, proven: Sequence[ProvenWindow]) -> list[UpdatedWindow]:
+    """For which times the provider's audit log has landed whole."""
+    logs = PROVIDERS[provider].streams_of("events")
+    return merge(
+        (window.start, window.end) for log in logs for window in merged_windows(proven, log)
+    )
 
 
 def _update_coverage(session: Session, account: str, provider: str) -> None:
@@ -134,7 +147,7 @@ def _update_coverage(session: Session, account: str, provider: str) -> None:
             )
         ],
     )
-    _update_audit_coverage(session, account, merged_windows(proven, "lead_events"))
+    _update_audit_coverage(session, account, _logged_windows(provider, proven))
 
 
 def _update_audit_coverage(

@@ -112,7 +112,7 @@ def load_into(
 def _load(
     session: Session, landing: Path, records: Sequence[CommitRecord], recipe: Recipe, tell: Tell
 ) -> LoadResult:
-    session.run("session")
+    session.prepare()
     fill_known_fields(session, recipe.known_fields)
     files = new_files(session, records)
     load_records(session, landing, files, recipe.known_fields, recipe.phone_region, tell)

@@ -15,6 +15,7 @@ from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stage_names import fold_names
 from lead_pipeline.normalized.stages import StageMapping
+from lead_pipeline.providers.base import Provider
 
 
 def fill_stages(session: Session, rows: Sequence[StageMapping]) -> None:
@@ -24,8 +25,9 @@ def fill_stages(session: Session, rows: Sequence[StageMapping]) -> None:
     session.insert("normalized.canonical_stages", canonical)
 
 
-def normalize_mapped(session: Session) -> None:
-    """Make `observed` of the records in `mapped`: keys, contact fields, canonical stage."""
+def map_records(session: Session, provider: Provider) -> None:
+    """Make `observed` of the provider's records in `landed`: lead columns, keys, stage."""
+    session.execute(f"create or replace temp view mapped as {provider.read_file('leads.sql')}")
     session.run("normalize")
     map_stages(session, "keyed")
     session.run("observed")

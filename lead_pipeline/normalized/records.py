@@ -1,7 +1,7 @@
 """Landed records into `lead_versions`, `lead_stage_events` and what else is told by records.
 
-    landed files ──read──▶ landed ──map_<provider>.sql──▶ observed ──merge──▶ lead_versions
-                              │      map_…_events.sql ──▶ mapped_events ────▶ lead_stage_events
+    landed files ──read──▶ landed ──<provider>/leads.sql──▶ observed ──merge──▶ lead_versions
+                              │     …/stage_events.sql ──▶ mapped_events ────▶ lead_stage_events
                               └──▶ contract_drift, provider_stale_leads; touched, sighted
 
 Files are taken in batches, so that memory does not grow with what is loaded. Belongs here: the
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -19,14 +20,15 @@ import pyarrow.parquet as pq
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.cleaning import repair_json, to_e164
-from lead_pipeline.normalized.drift import KnownField, count_drift
+from lead_pipeline.normalized.drift import count_drift
 from lead_pipeline.normalized.ledger import NewFile
-from lead_pipeline.normalized.mapped_stages import normalize_mapped
+from lead_pipeline.normalized.mapped_stages import map_records
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.base import Provider
+from lead_pipeline.providers.contract import KnownField
 from lead_pipeline.storage.sql import read_sql
 
-EVENT_STREAMS = {"lead_events"}
 BATCH_ROWS = 200_000
 """Rows mapped at a time: some 500 MB of DuckDB's memory."""
 
@@ -55,38 +57,46 @@ def load_records(
             _read_landed(session, paths)
             _count_rows(session, landing, batch)
             count_drift(session, known_fields)
-            if mapping.endswith("_events"):
-                _load_events(session, mapping)
+            provider = PROVIDERS[mapping.provider]
+            if mapping.is_log:
+                _load_events(session, provider)
             else:
-                _load_versions(session, mapping, phone_region)
+                _load_versions(session, provider, phone_region)
         done += sum(file.rows for file in batch)
         if total > BATCH_ROWS:
             tell(f"Loaded {done:,} of {total:,} landed records.")
     session.run("merge_sightings")
 
 
-def _batches(files: Sequence[NewFile]) -> Iterator[tuple[str | None, Batch]]:
+class _Mapping(NamedTuple):
+    """What files are read with: their provider's mapping of leads, or that of its audit log."""
+
+    provider: str
+    is_log: bool
+
+
+def _batches(files: Sequence[NewFile]) -> Iterator[tuple[_Mapping | None, Batch]]:
     """Files of one mapping (None: of seen ids), up to `BATCH_ROWS` rows at a time."""
-    by_mapping: dict[str, Batch] = {}
+    by_mapping: dict[_Mapping | None, Batch] = {}
     for file in files:
         by_mapping.setdefault(_mapping(file), []).append(file)
-    for mapping, of_mapping in sorted(by_mapping.items()):
+    for mapping, of_mapping in sorted(by_mapping.items(), key=lambda item: item[0] or ("", False)):
         batch: Batch = []
         rows = 0
         for file in of_mapping:
             if batch and rows + file.rows > BATCH_ROWS:
-                yield mapping or None, batch
+                yield mapping, batch
                 batch, rows = [], 0
             batch.append(file)
             rows += file.rows
-        yield mapping or None, batch
+        yield mapping, batch
 
 
-def _mapping(file: NewFile) -> str:
+def _mapping(file: NewFile) -> _Mapping | None:
     if file.is_seen:
-        return ""
-    mapping = f"map_{PROVIDERS[file.crawl.provider].slug}"
-    return f"{mapping}_events" if file.crawl.stream in EVENT_STREAMS else mapping
+        return None
+    provider = PROVIDERS[file.crawl.provider]
+    return _Mapping(provider.slug, file.crawl.stream in provider.streams_of("events"))
 
 
 def _read_landed(session: Session, paths: list[str]) -> None:
@@ -125,17 +135,16 @@ def _read_files(session: Session, sql: str, paths: list[str]) -> None:
         ) from None
 
 
-def _load_versions(session: Session, mapping: str, phone_region: str) -> None:
-    session.execute(f"create or replace temp view mapped as {read_sql('normalized', mapping)}")
-    normalize_mapped(session)
+def _load_versions(session: Session, provider: Provider, phone_region: str) -> None:
+    map_records(session, provider)
     _normalize_phones(session, phone_region)
     session.run("merge_versions")
     session.run("merge_stale_leads")
 
 
-def _load_events(session: Session, mapping: str) -> None:
+def _load_events(session: Session, provider: Provider) -> None:
     session.execute(
-        f"create or replace temp table mapped_events as {read_sql('normalized', mapping)}"
+        "create or replace temp table mapped_events as " + provider.read_file("stage_events.sql")
     )
     session.run("merge_stage_events")
 

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.sql import read_sql
 
 
@@ -21,6 +22,16 @@ class Session:
     """A connection in which the names of statements are those of the files below `sql/`."""
 
     connection: duckdb.DuckDBPyConnection
+
+    def prepare(self) -> None:
+        """Give the connection what every loading session needs."""
+        self.run("session")
+        streams = [
+            (provider.slug, stream.name, stream.kind)
+            for provider in PROVIDERS.values()
+            for stream in provider.streams
+        ]
+        self.insert("streams", streams)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

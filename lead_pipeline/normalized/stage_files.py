@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lead_pipeline.errors import LoadError
 
-REQUIRED = ("provider", "field", "value", "stage")
+OWN_COLUMNS = ("field", "value", "stage")
+"""What a provider's own file needs; that of a user says `provider` as well."""
 OPTIONAL = ("account", "stage_order", "is_terminal")
-COLUMNS = f"{','.join(REQUIRED)}, and where wanted {','.join(OPTIONAL)}"
 
 
 def read_text(path: Path) -> str:
@@ -29,7 +29,9 @@ def read_text(path: Path) -> str:
         ) from None
 
 
-def lines_of(text: str, name: str) -> Iterator[tuple[int, Mapping[str, str]]]:
+def lines_of(
+    text: str, name: str, required: Sequence[str]
+) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Number and cells (by column; an optional column that is not there is empty) of each line.
 
     Commas, semicolons or tabs separate, as the header does; lines without content are skipped.
@@ -38,7 +40,7 @@ def lines_of(text: str, name: str) -> Iterator[tuple[int, Mapping[str, str]]]:
     reader = csv.reader(io.StringIO(text), delimiter=_separator(text), strict=True)
     try:
         header = [cell.strip().lower() for cell in next(reader, [])]
-        _check_header(header, name)
+        _check_header(header, name, required)
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
@@ -50,7 +52,7 @@ def lines_of(text: str, name: str) -> Iterator[tuple[int, Mapping[str, str]]]:
             found = dict(zip(header, cells, strict=False))
             yield (
                 reader.line_num,
-                {column: found.get(column, "").strip() for column in REQUIRED + OPTIONAL},
+                {column: found.get(column, "").strip() for column in (*required, *OPTIONAL)},
             )
     except csv.Error as error:
         raise LoadError(
@@ -65,17 +67,19 @@ def _separator(text: str) -> str:
     return next((mark for mark in (";", "\t") if mark in header), ",")
 
 
-def _check_header(header: list[str], name: str) -> None:
-    missing = [column for column in REQUIRED if column not in header]
-    unknown = [column for column in header if column and column not in REQUIRED + OPTIONAL]
+def _check_header(header: list[str], name: str, required: Sequence[str]) -> None:
+    known = (*required, *OPTIONAL)
+    columns = f"{','.join(required)}, and where wanted {','.join(OPTIONAL)}"
+    missing = [column for column in required if column not in header]
+    unknown = [column for column in header if column and column not in known]
     twice = {column for column in header if column and header.count(column) > 1}
     if missing:
         raise LoadError(
-            f"{name}, line 1: the header lacks {', '.join(missing)}. Write {COLUMNS}, separated "
+            f"{name}, line 1: the header lacks {', '.join(missing)}. Write {columns}, separated "
             "by commas."
         )
     if unknown or twice:
         wrong = ", ".join(repr(column) for column in [*unknown, *sorted(twice)])
         raise LoadError(
-            f"{name}, line 1: {wrong} is no column, or is there twice. Write {COLUMNS}."
+            f"{name}, line 1: {wrong} is no column, or is there twice. Write {columns}."
         )

@@ -1,6 +1,6 @@
 """Which canonical stage a provider's status or stage is: `stages.csv`, and the users' own rows.
 
-    stages.csv (ours) ──▶ rows by (account, provider, field, value) ◀──wins── the users' file
+    <provider>/stages.csv ──▶ rows by (account, provider, field, value) ◀──wins── the users' file
 
 A row without an order or terminal flag of its own has those of its canonical stage. Belongs here:
 reading and checking both files. Does not belong here: looking values up (`mapped_stages.py`).
@@ -11,19 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import load as load_commit
 from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
-from lead_pipeline.normalized.stage_files import lines_of, read_text
+from lead_pipeline.normalized.stage_files import OWN_COLUMNS, lines_of, read_text
 from lead_pipeline.normalized.stage_names import fold
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
 
-STAGES_PATH = files("lead_pipeline").joinpath("normalized", "stages.csv")
 _FLAGS = {"true": True, "false": False}
 _ORDER = re.compile("[0-9]{1,4}")
 
@@ -66,21 +64,32 @@ def load_stages(users: Path | None, provider_of: ProviderOf | None = None) -> li
 
     Raises `LoadError` naming the file and line that cannot be used.
     """
-    rows = {row.key: row for row in read_stages(STAGES_PATH.read_text("utf-8"), "stages.csv")}
+    rows = {
+        row.key: row
+        for provider in PROVIDERS.values()
+        for row in read_stages(
+            provider.read_file("stages.csv"), f"stages.csv of {provider.slug}", of=provider.slug
+        )
+    }
     if users is not None:
         mine = read_stages(read_text(users), str(users), provider_of)
         rows |= {row.key: row for row in mine}
     return sorted(rows.values(), key=lambda row: row.key)
 
 
-def read_stages(text: str, name: str, provider_of: ProviderOf | None = None) -> list[StageMapping]:
+def read_stages(
+    text: str, name: str, provider_of: ProviderOf | None = None, of: str | None = None
+) -> list[StageMapping]:
     """The rows of a file called `name`. Raises `LoadError` naming the line that cannot be used.
 
-    Without `provider_of`, accounts are taken as they are written.
+    Without `provider_of`, accounts are taken as they are written. `of` is the provider whose own
+    file it is, which then has no column `provider`.
     """
     rows: dict[tuple[str, str, str, str], StageMapping] = {}
     first: dict[tuple[str, str, str, str], tuple[int, str]] = {}
-    for number, cells in lines_of(text, name):
+    required = ("provider", *OWN_COLUMNS) if of is None else OWN_COLUMNS
+    for number, found in lines_of(text, name, required):
+        cells = found if of is None else {**found, "provider": of}
         place = f"{name}, line {number}"
         entry = _entry(cells, place)
         if entry.account is not None and provider_of is not None:

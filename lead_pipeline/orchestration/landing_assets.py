@@ -231,7 +231,9 @@ def _metadata(commit: CommitRecord, seconds: float) -> dict[str, Any]:
         metadata["note"] = commit.note
     if commit.record_ids:
         # What the budget left for later runs.
-        landed = LandedRecords(load_settings().landing_path, commit.account)
+        landed = LandedRecords(
+            load_settings().landing_path, commit.account, PROVIDERS[commit.provider]
+        )
         metadata["pending_details"] = len(landed.leads_without_details())
     return metadata
 

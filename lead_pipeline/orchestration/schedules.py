@@ -16,6 +16,7 @@ import dagster as dg
 
 from lead_pipeline.accounts import UnusableAccount
 from lead_pipeline.orchestration.landing_assets import landing_keys
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
 from lead_pipeline.windows import ONE_DAY
@@ -99,12 +100,19 @@ def build_schedules(
             "weekly_full_leads_schedule",
             "30 4 * * 0",
             lambda at: at.date() - ONE_DAY,
-            "Everything that exists, so that vanished leads show. On by itself where "
-            "LEAD_PIPELINE_HORIZON_DAYS shortens the nightly crawls.",
-            running=settings.horizon_days is not None,
+            "Everything that exists, so that vanished leads show. On by itself where the nightly "
+            "crawls of an account leave leads out.",
+            running=any(_needs_full_crawls(account) for account in accounts),
             full=True,
         ),
     ]
+
+
+def _needs_full_crawls(account: Account | UnusableAccount) -> bool:
+    if isinstance(account, UnusableAccount):
+        return False
+    provider = PROVIDERS[account.provider]
+    return provider.needs_full_crawls(provider.options_of(account))
 
 
 def _run_request(

@@ -1,13 +1,16 @@
-"""The lead APIs. One file each; registering a provider is one line here."""
+"""The lead APIs: how each is asked, and what its records mean.
+
+    base, http, quota, fields, …   what all providers share
+    <slug>/                        one folder a provider: all that is known of it
+
+Belongs here: one folder per provider with how to ask, mapping SQL, documented fields, stages and
+options; and the parts that these are put together from. Does not belong here: anything that
+writes files (`lead_pipeline.landing`) or tables (`lead_pipeline.normalized`).
+"""
 
 from __future__ import annotations
 
-from lead_pipeline.providers.base import Provider
-from lead_pipeline.providers.expert_ai_labs import ExpertAiLabs
-from lead_pipeline.providers.mega import Mega
-from lead_pipeline.providers.vorel import Vorel
+from lead_pipeline.providers.registry import Registry
 
-PROVIDERS: dict[str, Provider] = {
-    provider.slug: provider for provider in (Mega(), ExpertAiLabs(), Vorel())
-}
-"""Every provider by its slug, in the order people see them."""
+PROVIDERS = Registry()
+"""Every provider by its slug."""

@@ -2,19 +2,24 @@
 
     account + window ──▶ Walk ──▶ requests ──▶ pages ──▶ identities of records
 
-Belongs here: the types that every provider file fills in. Does not belong here: HTTP
-(`http.py`), quotas (`quota.py`), anything that writes files (`lead_pipeline.landing`), and
-the meaning of a record's fields (the provider's SQL file in `lead_pipeline.normalized.sql`).
+These are the types that a provider's folder fills in. All other code works with them alone: it
+knows kinds of streams, never the name of a provider or of a stream.
 """
 
 from __future__ import annotations
 
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from functools import cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any, ClassVar, Literal, Protocol
 from urllib.parse import quote
 
+import httpx
 import msgspec
 
 from lead_pipeline.errors import MalformedPage
@@ -33,6 +38,22 @@ class Credential:
 
 
 @dataclass(frozen=True)
+class Option:
+    """A whole number by which users shape how an account is asked; None means "without".
+
+    Set by the variable `<PROVIDER>_<NAME>`, or per account in the TOML file.
+    """
+
+    name: str
+    description: str
+    default: int | None
+    minimum: int = 0
+    maximum: int | None = None
+    former_variables: tuple[str, ...] = ()
+    """Variables of earlier releases that still count where the present one is not set."""
+
+
+@dataclass(frozen=True)
 class Account:
     """One set of credentials of one provider. Secrets never show in its repr."""
 
@@ -44,16 +65,41 @@ class Account:
     """A limit of the user's own, below the provider's, or None."""
     credential_names: tuple[str, ...] = ()
     """Where the credentials come from (variables, or keys of the TOML file), for messages."""
+    options: Mapping[str, int | None] = field(default_factory=dict)
+    """The provider's options that the user has set; `Provider.options_of` adds the defaults."""
+
+
+StreamKind = Literal["records", "details", "events", "cohort"]
+"""What a stream's records are:
+
+- `records`: the list of leads. Each provider has exactly one.
+- `details`: single records of leads, with fields that the list lacks.
+- `events`: the audit log: what changed, with its exact time.
+- `cohort`: leads that the provider itself selects at the moment of the crawl.
+"""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One kind of record that an account lands."""
+    """One stream of records that an account lands."""
 
     name: str
+    kind: StreamKind
     description: str
     after: tuple[str, ...] = ()
     """Streams of the same account whose landed records this one is planned from."""
+    has_stage_history: bool = False
+    """Whether its records tell when the lead entered earlier stages; always so for `events`."""
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a window is complete only when this stream is: states of leads come from it."""
+        return self.kind in ("records", "details")
+
+    @property
+    def tells_stage_changes(self) -> bool:
+        """Whether `stage_events.sql` of the provider reads its records."""
+        return self.kind == "events" or self.has_stage_history
 
 
 @dataclass(frozen=True)
@@ -66,10 +112,16 @@ class Limit:
 
 @dataclass(frozen=True)
 class Request:
-    """One GET: the path under the account's origin, and its query parameters."""
+    """One request: the path under the account's origin, its query, and its JSON body, if any."""
 
     path: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+
+    @property
+    def method(self) -> Literal["GET", "POST"]:
+        """POST where there is a body, else GET."""
+        return "GET" if self.body is None else "POST"
 
 
 @dataclass(frozen=True)
@@ -117,11 +169,16 @@ class Walk:
     - `has_overlap`: the walk asks by update time from before the window's start, so records
       before it arrived late or are known.
     - `note`: what is unusual about this walk, for people (a fallback, a horizon).
+    - `body`: the query of a search by POST; cursor and page size then stand in it.
+    - `cursor_parameter`, `page_size_parameter`: what the API calls them.
     """
 
     path: str
     parameters: Mapping[str, str]
     read: Callable[[bytes], Page]
+    body: Mapping[str, Any] | None = None
+    cursor_parameter: str = "cursor"
+    page_size_parameter: str = "limit"
     keep_from: datetime | None = None
     keep_ids: frozenset[str] = frozenset()
     stop_at: datetime | None = None
@@ -133,15 +190,23 @@ class Walk:
 
     def request(self, cursor: str | None) -> Request:
         """The request for the page at `cursor`; None is the first page."""
-        parameters = dict(self.parameters)
-        if cursor is not None:
-            parameters["cursor"] = cursor
-        return Request(self.path, parameters)
+        return self._asking({} if cursor is None else {self.cursor_parameter: cursor})
+
+    def sample_request(self) -> Request:
+        """The request for the first record alone: a cheap way to see that the list may be read."""
+        one: str | int = "1" if self.body is None else 1
+        return self._asking({self.page_size_parameter: one})
+
+    def _asking(self, more: Mapping[str, Any]) -> Request:
+        if self.body is None:
+            return Request(self.path, {**self.parameters, **more})
+        return Request(self.path, self.parameters, {**self.body, **more})
 
     @property
     def page_size(self) -> int:
         """How many records a full page holds."""
-        return int(self.parameters.get("limit", "1"))
+        query = self.parameters if self.body is None else self.body
+        return int(query.get(self.page_size_parameter, 1))
 
     @property
     def accepts_missing(self) -> bool:
@@ -244,15 +309,14 @@ class Landed(Protocol):
 
 @dataclass(frozen=True)
 class PullRequest:
-    """What a crawl is asked for: the window, and the settings that shape how to ask."""
+    """What a crawl is asked for: the window, and what shapes how to ask."""
 
     window: UpdatedWindow
     overlap: timedelta
     now: datetime
     full: bool = False
-    stale_for_days: int = 14
-    horizon_days: int | None = None
-    detail_requests: int = 200
+    options: Mapping[str, int | None] = field(default_factory=dict)
+    """Every option of the provider by name."""
 
     @property
     def since(self) -> datetime | None:
@@ -262,48 +326,126 @@ class PullRequest:
         return self.window.start - self.overlap
 
 
-class Provider(Protocol):
-    """One lead API. Implementations are stateless; the account comes with each call."""
+@dataclass(frozen=True)
+class LoggedChange:
+    """One field that an event of the audit log says has changed; texts as they came."""
 
-    @property
-    def slug(self) -> str:
-        """The name in code, paths and variables."""
+    field: str
+    path: str
+    """Where it lies in the payload."""
+    before: str | None
+    after: str | None
 
-    @property
-    def title(self) -> str:
-        """The name for people."""
 
-    @property
-    def default_base_url(self) -> str:
-        """The API's origin."""
+@dataclass(frozen=True)
+class LoggedEvent:
+    """What an event of the audit log says, for people."""
 
-    @property
-    def credentials(self) -> tuple[Credential, ...]:
-        """What an account has to bring."""
+    lead_id: str
+    changes: tuple[LoggedChange, ...]
 
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """What an account lands, in the order it is pulled."""
 
-    @property
-    def required_streams(self) -> tuple[str, ...]:
-        """The streams that must all be complete for a window of leads to be complete."""
+class Provider(ABC):
+    """One lead API, told by a folder. Stateless; the account comes with each call.
 
-    @property
-    def documented_limits(self) -> tuple[Limit, ...]:
-        """The request limits of a key as documented, the shortest first."""
+    Beside the class, the folder holds what needs no code:
 
-    def headers(self, account: Account) -> Mapping[str, str]:
-        """The headers that authenticate each request."""
+    - `leads.sql`: from a record to the lead columns (docs/providers.md lists them).
+    - `stage_events.sql`: from a record to stage changes, where a stream tells them.
+    - `contract.csv`: every documented field, its type, its values, the column that takes it.
+    - `stages.csv`: the canonical stage of each status and stage.
+    """
 
+    slug: ClassVar[str]
+    """The name in code, paths and variables."""
+    title: ClassVar[str]
+    """The name for people."""
+    default_base_url: ClassVar[str]
+    """The API's origin."""
+    credentials: ClassVar[tuple[Credential, ...]]
+    """What an account has to bring."""
+    streams: ClassVar[tuple[Stream, ...]]
+    """What an account lands, in the order it is pulled."""
+    documented_limits: ClassVar[tuple[Limit, ...]]
+    """The request limits of a key as documented, the shortest first."""
+    options: ClassVar[tuple[Option, ...]] = ()
+    """What users may set of how an account is asked."""
+
+    # How to ask ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def authentication(self, account: Account) -> httpx.Auth:
+        """What authenticates each request (`authentication.py` has the usual kinds)."""
+
+    @abstractmethod
     def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk:
         """How to ask for `stream`. A `RecordWalk` without ids has nothing to ask."""
 
+    @abstractmethod
     def identity(self, stream: str, record: msgspec.Raw) -> Identity:
         """Read the fields that file a record. Raises `UnusableRecord` with the reason."""
 
     def tenant_request(self) -> Request | None:
-        """The request whose answer names the key's tenant, where there is one."""
+        """The request whose answer describes the key, where there is one."""
+        return None
 
     def tenant(self, account: Account, answer: bytes | None) -> str | None:
-        """The tenant that every record must name, or None where records name none."""
+        """The tenant that every record must name, or None where records name none.
+
+        `answer` is that to `tenant_request`; None where there is no such request, or a 404.
+        """
+        del account, answer
+        return None
+
+    def key_facts(self, answer: bytes) -> Sequence[str]:
+        """What the answer to `tenant_request` says of the key, in words for people."""
+        del answer
+        return ()
+
+    def needs_full_crawls(self, options: Mapping[str, int | None]) -> bool:
+        """Whether nightly crawls leave leads out, so that a full one is needed now and then."""
+        del options
+        return False
+
+    # How to read what came -------------------------------------------------------------------
+
+    def logged_event(self, payload: str) -> LoggedEvent | None:
+        """What an event of the audit log says; None where it is about no lead."""
+        del payload
+        return None
+
+    # What follows from the declaration ---------------------------------------------------------
+
+    @property
+    def records_stream(self) -> Stream:
+        """The list of leads."""
+        return next(stream for stream in self.streams if stream.kind == "records")
+
+    def stream(self, name: str) -> Stream:
+        """The stream of that name. Raises `KeyError` if there is none."""
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        raise KeyError(name)
+
+    def streams_of(self, *kinds: StreamKind) -> tuple[str, ...]:
+        """The names of the streams of these kinds."""
+        return tuple(stream.name for stream in self.streams if stream.kind in kinds)
+
+    @property
+    def required_streams(self) -> tuple[str, ...]:
+        """The streams that must all be complete for a window of leads to be complete."""
+        return tuple(stream.name for stream in self.streams if stream.is_required)
+
+    def options_of(self, account: Account) -> Mapping[str, int | None]:
+        """Every option by name: what the account sets, else the default."""
+        return {item.name: account.options.get(item.name, item.default) for item in self.options}
+
+    @cached_property
+    def folder(self) -> Traversable:
+        """The folder of the provider's class, with its SQL and CSV files."""
+        return files(sys.modules[type(self).__module__].__package__ or "")
+
+    def read_file(self, name: str) -> str:
+        """The text of a file of the folder, e.g. `leads.sql`."""
+        return self.folder.joinpath(name).read_text("utf-8")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -94,36 +95,50 @@ def _reason(error: Exception) -> str:
 def read_identity(
     record: msgspec.Raw,
     *,
+    record_id: str = "id",
     updated_at: str = "updated_at",
     created_at: str = "created_at",
     tenant_id: str | None = None,
+    read_time: Callable[[object], datetime | None] | None = None,
+    integer_ids: bool = False,
 ) -> Identity:
-    """The identity of `record`, read from `id` and the named fields.
+    """The identity of `record`, read from the named fields; dots lead into objects.
 
-    A `created_at` that is absent or unusable is None; a lead is not lost for it. Raises
-    `UnusableRecord` when the record is no object, has no usable `id` or no usable time.
+    `read_time` reads a time (`parse_time` where it is None). With `integer_ids`, ids are whole
+    numbers in JSON. A `created_at` that is absent or unusable is None; a lead is not lost for it.
+    Raises `UnusableRecord` when the record is no object, has no usable id or no usable time.
     """
+    read_time = read_time or parse_time
     try:
         fields = _read_fields(record)
     except _UNREADABLE:
         raise UnusableRecord("the record is not a JSON object") from None
-    record_id = _value(fields, "id")
-    if not isinstance(record_id, str) or not record_id.strip():
-        raise UnusableRecord("no id: `id` must be a text that is not empty")
-    if len(record_id) > MAX_ID_CHARACTERS:
-        raise UnusableRecord(f"`id` is longer than {MAX_ID_CHARACTERS} characters")
-    updated = parse_time(_value(fields, updated_at))
+    found_id = _id(_value(fields, record_id), record_id, integer_ids)
+    updated = read_time(_value(fields, updated_at))
     if updated is None:
-        raise UnusableRecord(f"no usable time: `{updated_at}` must be an ISO-8601 time", record_id)
+        kind = "an ISO-8601 time" if read_time is parse_time else "a time"
+        raise UnusableRecord(f"no usable time: `{updated_at}` must be {kind}", found_id)
     if not _is_readable(record):
-        raise UnusableRecord("the record is not valid JSON throughout", record_id)
+        raise UnusableRecord("the record is not valid JSON throughout", found_id)
     tenant = _value(fields, tenant_id) if tenant_id else None
     return Identity(
-        record_id=record_id,
+        record_id=found_id,
         updated_at=updated,
-        created_at=parse_time(_value(fields, created_at)),
+        created_at=read_time(_value(fields, created_at)),
         tenant_id=tenant if isinstance(tenant, str) else None,
     )
+
+
+def _id(value: Any, name: str, integer_ids: bool) -> str:
+    if integer_ids:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise UnusableRecord(f"no id: `{name}` must be a whole number")
+        return str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise UnusableRecord(f"no id: `{name}` must be a text that is not empty")
+    if len(value) > MAX_ID_CHARACTERS:
+        raise UnusableRecord(f"`{name}` is longer than {MAX_ID_CHARACTERS} characters")
+    return value
 
 
 def _read_fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -145,14 +160,19 @@ def _is_readable(record: msgspec.Raw) -> bool:
     return True
 
 
-def _value(fields: dict[str, msgspec.Raw], name: str) -> Any:
+def _value(fields: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; None where there is none, or it cannot be read."""
+    name, _, rest = path.partition(".")
     raw = fields.get(name)
     if raw is None:
         return None
     try:
-        return msgspec.json.decode(raw)
+        value = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
     except _UNREADABLE:
         return None
+    if not rest:
+        return value
+    return _value(value, rest) if isinstance(value, dict) else None
 
 
 def parse_time(value: object) -> datetime | None:
@@ -167,6 +187,20 @@ def parse_time(value: object) -> datetime | None:
         moment = datetime.fromisoformat(value)
         utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
+        return None
+    return utc if utc.year in USABLE_YEARS else None
+
+
+def parse_epoch_milliseconds(value: object) -> datetime | None:
+    """A whole number of milliseconds since 1970 as UTC, or None; also as text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    try:
+        # Not a division: a float has no room for the milliseconds of far times.
+        utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)
+    except OverflowError:
         return None
     return utc if utc.year in USABLE_YEARS else None
 

@@ -1,6 +1,6 @@
-"""The one HTTP client: authenticated GETs with timeouts, bounded retries and the quota.
+"""The one HTTP client: authenticated requests with timeouts, bounded retries and the quota.
 
-    Request ──▶ wait for the quota ──▶ GET ──▶ retry what may pass ──▶ body, or an error
+    Request ──▶ wait for the quota ──▶ ask ──▶ retry what may pass ──▶ body, or an error
 
 Retried, with jittered backoff: connection errors, timeouts, 429 and 503 (after what they ask
 for), other 5xx, and bodies that are not the documented page. Never retried: other 4xx, redirects.
@@ -114,11 +114,8 @@ class ApiClient:
         self.counters = Counters()
         self._http = httpx.Client(
             base_url=account.base_url,
-            headers={
-                **provider.headers(account),
-                "Accept": "application/json",
-                "User-Agent": USER_AGENT,
-            },
+            auth=provider.authentication(account),
+            headers={"Accept": "application/json", "User-Agent": USER_AGENT},
             timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
             follow_redirects=False,
             # A proxy of the environment would get to see the keys of plain http on loopback.
@@ -143,7 +140,7 @@ class ApiClient:
         *,
         accepts_missing: bool = False,
     ) -> _Answer:
-        """GET `request` and return what `read` makes of the body (None for an accepted 404).
+        """Send `request` and return what `read` makes of the body (None for an accepted 404).
 
         Raises `QuotaExhausted` before a wait that is too long and when all attempts were for
         a quota that others use up, `AccessRefused` and `RequestRefused` for answers that asking
@@ -205,7 +202,10 @@ class ApiClient:
         deadline = time.monotonic() + self._timeouts.total
         try:
             with self._http.stream(
-                "GET", request.path, params=dict(request.parameters)
+                request.method,
+                request.path,
+                params=dict(request.parameters),
+                json=request.body,
             ) as response:
                 self.quota.observe(response.headers, sent_at, time.time())
                 if response.status_code == 200:
@@ -273,4 +273,4 @@ class ApiClient:
         )
 
     def _where(self, request: Request) -> str:
-        return f"{self._account.name}{self._purpose}: GET {self._account.base_url}{request.path}"
+        return f"{self._account.name}{self._purpose}: {request.method} {self._account.base_url}{request.path}"

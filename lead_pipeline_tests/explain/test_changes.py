@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lead_pipeline.explain.changes import compare, field_of
 from lead_pipeline.explain.mapped import MappedRecord
-from lead_pipeline.explain.payload import leaves
+from lead_pipeline.providers.payload import leaves
 from lead_pipeline_tests.normalized.landings import POLL
 from lead_pipeline_tests.pulling import MAKE_LEAD, SLUGS
 

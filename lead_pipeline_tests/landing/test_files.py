@@ -147,7 +147,9 @@ def landing(settings: Settings) -> Landing:
 
 
 def landed_records(landing: Landing) -> LandedRecords:
-    return LandedRecords(landing.settings.landing_path, "expert_ai_labs")
+    return LandedRecords(
+        landing.settings.landing_path, "expert_ai_labs", PROVIDERS["expert_ai_labs"]
+    )
 
 
 def test_the_newest_state_of_a_lead_comes_from_lists_and_single_records(landing: Landing) -> None:

@@ -291,7 +291,9 @@ def test_replay_neither_proves_nor_disproves_a_window(
     too_long_id()
 
     assert commits(settings, "mega")[-1].state == "replayed"
-    assert LandedRecords(settings.landing_path, "mega").is_complete("leads", WINDOW)
+    assert LandedRecords(settings.landing_path, "mega", PROVIDERS["mega"]).is_complete(
+        "leads", WINDOW
+    )
 
 
 def test_replay_of_an_account_that_never_landed_anything_does_nothing(settings: Settings) -> None:

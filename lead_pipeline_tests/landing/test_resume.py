@@ -326,7 +326,7 @@ def fetch_page(server: ApiServer[Any], account: Account, cursor: str | None) -> 
     answer = httpx.get(
         f"{server.url}/api/v1/leads",
         params={"limit": "100", "cursor": str(cursor)},
-        headers=dict(PROVIDERS["vorel"].headers(account)),
+        auth=PROVIDERS["vorel"].authentication(account),
         trust_env=False,
     )
     return answer.raise_for_status().content

@@ -67,8 +67,8 @@ class Installation:
     home: Path
 
     def edit(self, name: str, before: str, after: str) -> None:
-        """Replace a text that stands in the one file of that name."""
-        [path] = self.folder.rglob(name)
+        """Replace a text that stands in the one file whose path ends so."""
+        [path] = (path for path in self.folder.rglob("*") if path.as_posix().endswith(f"/{name}"))
         text = path.read_text("utf-8")
         assert before in text
         path.write_text(text.replace(before, after, 1), "utf-8")
@@ -110,27 +110,27 @@ def installation(landing: Landing, tmp_path: Path) -> Installation:
 
 EDITS = {
     "the contract of mega": (
-        "contract.csv",
-        "mega,leads,id,string,,",
-        "mega,leads,id,string,,\nmega,leads,colour,string,,",
+        "mega/contract.csv",
+        "leads,id,string,,,",
+        "leads,id,string,,,\nleads,colour,string,,,",
     ),
     "the mapping of mega": (
-        "map_mega.sql",
+        "mega/leads.sql",
         "lead.contact_name as full_name",
         "upper(lead.contact_name) as full_name",
     ),
-    "the audit log mapping of expert_ai_labs": (
-        "map_expert_ai_labs_events.sql",
+    "the stage events of expert_ai_labs": (
+        "expert_ai_labs/stage_events.sql",
         "record_id as event_id",
         "'event ' || record_id as event_id",
     ),
     "the stage mapping of vorel": (
-        "stages.csv",
-        "vorel,stage,booked,booked",
-        "vorel,stage,booked,engaged",
+        "vorel/stages.csv",
+        "stage,booked,booked",
+        "stage,booked,engaged",
     ),
     "the code of lead_pipeline.normalized.cleaning": (
-        "cleaning.py",
+        "normalized/cleaning.py",
         "PhoneNumberFormat.E164",
         "PhoneNumberFormat.RFC3966",
     ),

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-import lead_pipeline.normalized.stages as stages_module
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import Window
 from lead_pipeline.normalized.load import load_landing
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
 from lead_pipeline.sandbox.mega_business import STAGES
 from lead_pipeline.sandbox.messages import Record
@@ -164,10 +164,15 @@ def test_a_changed_mapping_of_stages_builds_the_tables_again(
 ) -> None:
     landing.leads("vorel", vorel_lead(1, status="booked"))
     load_landing(landing.settings)
-    edited = tmp_path / "stages.csv"
-    text = stages_module.STAGES_PATH.read_text("utf-8")
-    edited.write_text(text.replace("vorel,stage,booked,booked", "vorel,stage,booked,engaged"))
-    with changed(stages_module, "STAGES_PATH", edited):
+    provider = PROVIDERS["vorel"]
+    for file in provider.folder.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    stages = tmp_path / "stages.csv"
+    stages.write_text(
+        stages.read_text("utf-8").replace("stage,booked,booked", "stage,booked,engaged"), "utf-8"
+    )
+    with changed(provider, "folder", tmp_path):
         result = load_landing(landing.settings)
     assert (result.rebuilt, column(landing.settings, "stage")) == (True, ["engaged"])
 

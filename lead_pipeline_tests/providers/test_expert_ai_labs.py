@@ -14,6 +14,7 @@ import pytest
 from lead_pipeline.errors import ForeignTenant, RetryableError
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.landing.landed import LandedRecords
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import FOREVER, Fault, Sandbox
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id
@@ -28,8 +29,8 @@ from lead_pipeline_tests.pulling import (
     pull_all,
     put_leads,
     rejected,
-    settings_in,
     stored_states,
+    with_options,
 )
 
 SLUG = "expert_ai_labs"
@@ -70,7 +71,7 @@ def pulled_through_day_1(
 ) -> None:
     """Leads of day 1, landed with that many details, and nothing asked since."""
     put_leads(sandbox, SLUG, leads, at(1, 6))
-    pull_all(settings_in(settings.home, detail_requests=details), account, days(1))
+    pull_all(settings, with_options(account, detail_requests=details), days(1))
     asked(sandbox)
 
 
@@ -95,7 +96,7 @@ def test_many_changed_leads_are_read_by_list_pages(
     for number in range(30):
         change(sandbox, number, at(2, 12))
 
-    commits = pull_all(settings_in(settings.home, detail_requests=10), account, days(2))
+    commits = pull_all(settings, with_options(account, detail_requests=10), days(2))
 
     assert commits[1].records == 30
     assert asked(sandbox) == {"audit-log": 1, "leads": 1, "detail": 10, "health": 3}
@@ -110,7 +111,7 @@ def test_list_pages_are_not_read_for_leads_whose_details_are_read_anyway(
     for number in range(30):
         change(sandbox, number, at(2, 12))
 
-    commits = pull_all(settings_in(settings.home, detail_requests=30), account, days(2))
+    commits = pull_all(settings, with_options(account, detail_requests=30), days(2))
 
     assert commits[1].records == 0
     assert asked(sandbox) == {"audit-log": 1, "leads": 1, "detail": 30, "health": 3}
@@ -124,7 +125,7 @@ def test_list_pages_are_not_read_for_a_change_far_down_the_list(
     for number in (0, 1):
         change(sandbox, number, at(2, 12))
 
-    pull_all(settings_in(settings.home, detail_requests=0), account, days(2))
+    pull_all(settings, with_options(account, detail_requests=0), days(2))
 
     assert asked(sandbox) == {"audit-log": 1, "leads": 1, "detail": 2, "health": 3}
 
@@ -135,7 +136,7 @@ def test_changed_lead_is_read_whatever_the_budget(
     pulled_through_day_1(sandbox, settings, account, 3)
     change(sandbox, 1, at(2, 12))
 
-    pull_all(settings_in(settings.home, detail_requests=0), account, days(2))
+    pull_all(settings, with_options(account, detail_requests=0), days(2))
 
     assert newest(settings) == stored_states(sandbox, SLUG)
 
@@ -183,12 +184,13 @@ def test_details_are_read_within_the_budget_and_the_rest_later(
     sandbox: Sandbox, settings: Settings, account: Account
 ) -> None:
     put_leads(sandbox, SLUG, 12, at(1, 6))
-    few = settings_in(settings.home, detail_requests=5)
+    few = with_options(account, detail_requests=5)
     pending = []
 
     for _ in range(3):
-        pull_all(few, account, days(1))
-        pending.append(len(LandedRecords(few.landing_path, SLUG).leads_without_details()))
+        pull_all(settings, few, days(1))
+        landed_now = LandedRecords(settings.landing_path, SLUG, PROVIDERS[SLUG])
+        pending.append(len(landed_now.leads_without_details()))
 
     assert pending == [7, 2, 0]
 
@@ -198,7 +200,7 @@ def test_details_of_the_leads_changed_last_come_first(
 ) -> None:
     put_leads(sandbox, SLUG, 12, at(1, 6))
 
-    pull_all(settings_in(settings.home, detail_requests=2), account, days(1))
+    pull_all(settings, with_options(account, detail_requests=2), days(1))
 
     assert landed_ids(settings, SLUG, "lead_details") == [lead_id(10), lead_id(11)]
 

@@ -123,7 +123,7 @@ def client_of(url: str, told: Told | None = None, **options: object) -> ApiClien
 def read_page(body: bytes | None) -> Page:
     """The page of Vorel's list in `body`."""
     pull = PullRequest(days(1), timedelta(hours=1), at(5))
-    landed = LandedRecords(Path("nowhere"), "salon")
+    landed = LandedRecords(Path("nowhere"), "salon", PROVIDERS["mega"])
     return PROVIDERS["vorel"].walk("leads", pull, landed).page(body, None)
 
 

@@ -18,8 +18,8 @@ from lead_pipeline_tests.pulling import (
     landed_states,
     pull,
     put_leads,
-    settings_in,
     stored_states,
+    with_options,
 )
 
 
@@ -38,9 +38,9 @@ def old_and_new(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def horizon_at(moment: datetime, settings: Settings) -> Settings:
-    """Settings whose horizon lies at `moment`; it is told in days before now."""
-    return settings_in(settings.home, horizon_days=(datetime.now(UTC) - moment).days)
+def horizon_at(moment: datetime, account: Account) -> Account:
+    """The account with a horizon at `moment`; it is set in days before now."""
+    return with_options(account, horizon_days=(datetime.now(UTC) - moment).days)
 
 
 def test_change_to_an_old_lead_is_found_at_the_end_of_the_list(
@@ -64,7 +64,7 @@ def test_crawl_of_a_day_meets_every_lead_and_can_tell_what_vanished(
 def test_horizon_ends_the_list_early(
     old_and_new: Sandbox, settings: Settings, account: Account
 ) -> None:
-    commit = pull(horizon_at(at(15), settings), account, days(20))
+    commit = pull(settings, horizon_at(at(15), account), days(20))
 
     assert (commit.pages, commit.complete) == (1, True)
 
@@ -72,16 +72,16 @@ def test_horizon_ends_the_list_early(
 def test_horizon_is_told_with_what_it_leaves_out(
     old_and_new: Sandbox, settings: Settings, account: Account
 ) -> None:
-    commit = pull(horizon_at(at(15), settings), account, days(20))
+    commit = pull(settings, horizon_at(at(15), account), days(20))
 
     assert commit.note is not None
-    assert "were not read (LEAD_PIPELINE_HORIZON_DAYS)" in commit.note
+    assert "were not read (VOREL_HORIZON_DAYS)" in commit.note
 
 
 def test_crawl_down_to_a_horizon_proves_no_lead_missing(
     old_and_new: Sandbox, settings: Settings, account: Account
 ) -> None:
-    assert not pull(horizon_at(at(15), settings), account, days(20)).is_full
+    assert not pull(settings, horizon_at(at(15), account), days(20)).is_full
 
 
 def test_horizon_never_hides_leads_created_in_the_window(
@@ -91,7 +91,7 @@ def test_horizon_never_hides_leads_created_in_the_window(
     put_leads(sandbox, "vorel", 150, at(5, 6))
     put_leads(sandbox, "vorel", 150, at(20, 6), first=1000)
 
-    pull(horizon_at(at(15), settings), account, days(5))
+    pull(settings, horizon_at(at(15), account), days(5))
 
     assert landed_states(settings, "vorel") == stored_states(sandbox, "vorel")
 
@@ -99,7 +99,7 @@ def test_horizon_never_hides_leads_created_in_the_window(
 def test_full_crawl_knows_no_horizon(
     old_and_new: Sandbox, settings: Settings, account: Account
 ) -> None:
-    commit = pull(horizon_at(at(15), settings), account, days(20), full=True)
+    commit = pull(settings, horizon_at(at(15), account), days(20), full=True)
 
     assert (commit.is_full, commit.note) == (True, None)
     assert landed_states(settings, "vorel") == stored_states(old_and_new, "vorel")
@@ -108,7 +108,7 @@ def test_full_crawl_knows_no_horizon(
 def test_first_partition_knows_no_horizon(
     old_and_new: Sandbox, settings: Settings, account: Account
 ) -> None:
-    assert pull(horizon_at(at(15), settings), account, days(1)).is_full
+    assert pull(settings, horizon_at(at(15), account), days(1)).is_full
 
 
 def test_many_days_cost_one_reading_of_the_list(
@@ -134,10 +134,10 @@ def test_stale_cohort_is_the_providers_own(
     assert landed_ids(settings, "vorel", "stale_leads") == [lead_id(1)]
 
 
-def test_stale_cohort_is_asked_for_with_the_days_of_the_settings(
+def test_stale_cohort_is_asked_for_with_the_days_of_the_account(
     sandbox: Sandbox, settings: Settings, account: Account
 ) -> None:
-    pull(settings_in(settings.home, stale_for_days=30), account, days(20), "stale_leads")
+    pull(settings, with_options(account, stale_for_days=30), days(20), "stale_leads")
 
     assert sandbox.vorel.requests[0].query["stale_for_days"] == "30"
 

@@ -1,13 +1,13 @@
 -- Leads whose newest list state is younger than their newest single record, youngest first.
--- $files: the Parquet files of both streams. $gone maps ids that answered 404 to when that was: they count again only once
+-- $files: the Parquet files of the streams $lists and $details. $gone maps ids that answered 404 to when that was: they count again only once
 -- a list has shown them since.
 with landed as (
     select stream, record_id, max(updated_at) as updated_at, max(fetched_at) as fetched_at
     from read_parquet($files, hive_partitioning = false)
     group by stream, record_id
 ),
-listed as (select * from landed where stream = 'leads'),
-detailed as (select * from landed where stream = 'lead_details'),
+listed as (select * from landed where list_contains($lists, stream)),
+detailed as (select * from landed where list_contains($details, stream)),
 gone as (
     select unnest($gone_ids::varchar[]) as record_id, unnest($gone_at::timestamptz[]) as gone_at
 ),

@@ -8,7 +8,8 @@ select
     min(fetched_at) as first_listed_at,
     max(fetched_at) as last_listed_at
 from observed
-where stream = 'stale_leads'
+join streams using (provider, stream)
+where streams.kind = 'cohort'
 group by lead_key;
 insert into listed by name
 select * exclude (is_listed)

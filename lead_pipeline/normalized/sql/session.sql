@@ -8,6 +8,9 @@ create or replace temp macro usable_time(value) as
         then try_cast(value as timestamptz)
     end;
 
+-- The streams of all providers, by kind.
+create or replace temp table streams (provider varchar, stream varchar, kind varchar);
+
 -- Records whose `payload` DuckDB can read: what mappings see.
 create or replace temp table landed_records (
     provider varchar,

@@ -2,7 +2,8 @@
 create or replace temp table cohort_crawls as
 select account, max(started_at) as started_at
 from normalized.crawls
-where stream = 'stale_leads' and is_complete
+join streams using (provider, stream)
+where streams.kind = 'cohort' and is_complete
 group by account;
 update normalized.provider_stale_leads as leads
 set is_listed = not leads.is_listed

@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+import httpx
 import msgspec
 
 from lead_pipeline.errors import MalformedPage
+from lead_pipeline.providers.authentication import HeaderAuth
 from lead_pipeline.providers.base import (
     Account,
     Credential,
     Identity,
     Landed,
     Limit,
+    Option,
     Page,
+    Provider,
     PullRequest,
-    Request,
     Stream,
     Walk,
 )
@@ -39,7 +42,7 @@ class _LeadList(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_LeadList)
 
 
-class Vorel:
+class Vorel(Provider):
     """Vorel: the whole list of leads, and the provider's own nurture cohort."""
 
     slug = "vorel"
@@ -47,26 +50,45 @@ class Vorel:
     default_base_url = "https://app.vorel.ai"
     credentials = (Credential("api_key", "API key with scope read, vapk_<env>_ and 48 hex digits"),)
     streams = (
-        Stream("leads", "All leads, newest first; those updated in the window are landed."),
-        Stream("stale_leads", "Qualified leads whose conversation has gone quiet."),
+        Stream(
+            "leads", "records", "All leads, newest first; those updated in the window are landed."
+        ),
+        Stream("stale_leads", "cohort", "Qualified leads whose conversation has gone quiet."),
     )
-    required_streams = ("leads",)
     documented_limits = (Limit(200, 60.0),)
+    options = (
+        Option(
+            "stale_for_days",
+            "Days without a message after which a conversation counts as quiet.",
+            default=14,
+            minimum=1,
+            maximum=365,
+            former_variables=("LEAD_PIPELINE_STALE_FOR_DAYS",),
+        ),
+        Option(
+            "horizon_days",
+            "Nightly crawls stop at leads created more than so many days ago; unset: never.",
+            default=None,
+            minimum=1,
+            former_variables=("LEAD_PIPELINE_HORIZON_DAYS",),
+        ),
+    )
 
-    def headers(self, account: Account) -> Mapping[str, str]:
+    def authentication(self, account: Account) -> httpx.Auth:
         """The bearer key."""
-        return {"Authorization": f"Bearer {account.credentials['api_key']}"}
+        return HeaderAuth({"Authorization": f"Bearer {account.credentials['api_key']}"})
 
     def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk:
         """The whole list (or down to the horizon), or the stale cohort as it is now."""
         del landed
         parameters = {"limit": str(PAGE_SIZE)}
         if stream == "stale_leads":
-            parameters["stale_for_days"] = str(pull.stale_for_days)
+            parameters["stale_for_days"] = str(pull.options["stale_for_days"])
             return Walk(LEADS_PATH, parameters, _read)
         keep_from = pull.since
         has_overlap = keep_from is not None
-        if pull.horizon_days is None or keep_from is None:
+        horizon_days = pull.options["horizon_days"]
+        if horizon_days is None or keep_from is None:
             return Walk(
                 LEADS_PATH,
                 parameters,
@@ -82,11 +104,11 @@ class Vorel:
             _read,
             keep_from=keep_from,
             # Never above the window itself: leads created in it are always read.
-            stop_created_before=min(keep_from, pull.now - timedelta(days=pull.horizon_days)),
+            stop_created_before=min(keep_from, pull.now - timedelta(days=horizon_days)),
             has_overlap=has_overlap,
             note=(
-                f"Leads created more than {pull.horizon_days} days ago were not read "
-                "(LEAD_PIPELINE_HORIZON_DAYS); changes to them arrive with the next full crawl."
+                f"Leads created more than {horizon_days} days ago were not read "
+                "(VOREL_HORIZON_DAYS); changes to them arrive with the next full crawl."
             ),
         )
 
@@ -95,14 +117,9 @@ class Vorel:
         del stream
         return read_identity(record)
 
-    def tenant_request(self) -> Request | None:
-        """None: records name no tenant."""
-        return None
-
-    def tenant(self, account: Account, answer: bytes | None) -> str | None:
-        """None: records name no tenant."""
-        del account, answer
-        return None
+    def needs_full_crawls(self, options: Mapping[str, int | None]) -> bool:
+        """With a horizon, changes to leads beyond it come with full crawls only."""
+        return options["horizon_days"] is not None
 
 
 def _read(body: bytes) -> Page:

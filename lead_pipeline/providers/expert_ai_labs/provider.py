@@ -11,25 +11,31 @@ inferred: where it does not hold, leads are read once more than needed, and none
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
+import httpx
 import msgspec
 
+from lead_pipeline.providers.authentication import HeaderAuth
 from lead_pipeline.providers.base import (
     Account,
     Credential,
     Identity,
     Landed,
     Limit,
+    LoggedEvent,
+    Option,
     Page,
+    Provider,
     PullRequest,
     RecordWalk,
     Request,
     Stream,
     Walk,
 )
+from lead_pipeline.providers.expert_ai_labs.logged_events import read_logged_event
 from lead_pipeline.providers.fields import (
     decode_envelope,
     format_time,
@@ -64,6 +70,8 @@ class _Event(msgspec.Struct):
 
 class _Health(msgspec.Struct):
     tenant_id: str | None = None
+    environment: str | None = None
+    scopes: list[str] = []
 
 
 _list_decoder = msgspec.json.Decoder(_List)
@@ -71,7 +79,7 @@ _event_decoder = msgspec.json.Decoder(_Event)
 _health_decoder = msgspec.json.Decoder(_Health)
 
 
-class ExpertAiLabs:
+class ExpertAiLabs(Provider):
     """Expert AI Labs: audit log, list and single records."""
 
     slug = "expert_ai_labs"
@@ -79,20 +87,33 @@ class ExpertAiLabs:
     default_base_url = "https://www.expertailabs.ai"
     credentials = (Credential("api_key", "API key with scope read, eal_live_… or eal_test_…"),)
     streams = (
-        Stream("lead_events", "Audit log: every update of a lead, with its exact time."),
+        Stream("lead_events", "events", "Audit log: every update of a lead, with its exact time."),
         Stream(
             "leads",
+            "records",
             "Leads created in the window, or the list where that is cheaper.",
-            ("lead_events",),
+            after=("lead_events",),
         ),
-        Stream("lead_details", "Single records of changed leads, with AI fields.", ("leads",)),
+        Stream(
+            "lead_details",
+            "details",
+            "Single records of changed leads, with AI fields.",
+            after=("leads",),
+        ),
     )
-    required_streams = ("leads", "lead_details")
     documented_limits = (Limit(60, 60.0),)
+    options = (
+        Option(
+            "detail_requests",
+            "Single-record requests per run; the rest waits for later runs.",
+            default=200,
+            former_variables=("LEAD_PIPELINE_DETAIL_REQUESTS",),
+        ),
+    )
 
-    def headers(self, account: Account) -> Mapping[str, str]:
+    def authentication(self, account: Account) -> httpx.Auth:
         """The bearer key."""
-        return {"Authorization": f"Bearer {account.credentials['api_key']}"}
+        return HeaderAuth({"Authorization": f"Bearer {account.credentials['api_key']}"})
 
     def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk:
         """The audit log of the window, the list as far as needed, or single records."""
@@ -118,6 +139,20 @@ class ExpertAiLabs:
             return None
         return decode_envelope(answer, _health_decoder).tenant_id
 
+    def key_facts(self, answer: bytes) -> Sequence[str]:
+        """The tenant, environment and scopes of the key, as far as `/health` says them."""
+        key = decode_envelope(answer, _health_decoder)
+        facts = [f"tenant {key.tenant_id}"] if key.tenant_id else []
+        if key.environment:
+            facts.append(f"environment {key.environment}")
+        if key.scopes:
+            facts.append(f"scopes {', '.join(key.scopes)}")
+        return facts
+
+    def logged_event(self, payload: str) -> LoggedEvent | None:
+        """The lead and the `diff` of an event, in the provider's own words."""
+        return read_logged_event(payload)
+
     def _events(self, pull: PullRequest) -> Walk:
         parameters = {"action": "lead.updated", "limit": str(PAGE_SIZE)}
         parameters |= _between(_since(pull), pull.window.end)
@@ -137,7 +172,7 @@ class ExpertAiLabs:
                 note=WITHOUT_AUDIT_LOG if is_closed else None,
             )
         changed = _stale_leads(pull, landed, created_before=since)
-        oldest = _cheaper_by_list(changed, landed, since, pull.detail_requests)
+        oldest = _cheaper_by_list(changed, landed, since, _budget(pull))
         parameters = {"limit": str(PAGE_SIZE)} | _between(oldest or since, pull.window.end)
         if oldest is None:
             return Walk(LEADS_PATH, parameters, _read_list)
@@ -151,7 +186,7 @@ class ExpertAiLabs:
 
     def _details(self, pull: PullRequest, landed: Landed) -> Walk:
         required = sorted(_stale_leads(pull, landed)) if _since(pull) is not None else []
-        budget = max(0, pull.detail_requests - len(required))
+        budget = max(0, _budget(pull) - len(required))
         wanted = [lead for lead in landed.leads_without_details() if lead not in set(required)]
         record_ids = tuple(required + wanted[:budget])
         return RecordWalk(
@@ -167,6 +202,11 @@ class ExpertAiLabs:
 def _since(pull: PullRequest) -> datetime | None:
     """The window's start less the overlap. A full crawl reads no more events than others."""
     return None if pull.window.start is None else pull.window.start - pull.overlap
+
+
+def _budget(pull: PullRequest) -> int:
+    """How many single records the run may ask for."""
+    return pull.options["detail_requests"] or 0
 
 
 def _between(start: datetime | None, end: datetime) -> dict[str, str]:

@@ -7,10 +7,10 @@ inclusive and has no upper counterpart, so the end of a window is applied here; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+import httpx
 import msgspec
 
+from lead_pipeline.providers.authentication import HeaderAuth
 from lead_pipeline.providers.base import (
     Account,
     Credential,
@@ -18,8 +18,8 @@ from lead_pipeline.providers.base import (
     Landed,
     Limit,
     Page,
+    Provider,
     PullRequest,
-    Request,
     Stream,
     Walk,
 )
@@ -37,7 +37,7 @@ class _LeadList(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_LeadList)
 
 
-class Mega:
+class Mega(Provider):
     """MEGA: one stream of leads, each window asked for directly."""
 
     slug = "mega"
@@ -47,16 +47,17 @@ class Mega:
         Credential("token", "personal access token, mega_ and 64 hex digits"),
         Credential("customer_id", "uuid of the customer the key is locked to"),
     )
-    streams = (Stream("leads", "Leads by time of last update, with custom fields."),)
-    required_streams = ("leads",)
+    streams = (Stream("leads", "records", "Leads by time of last update, with custom fields."),)
     documented_limits = (Limit(60, 60.0), Limit(1_000, 3_600.0))
 
-    def headers(self, account: Account) -> Mapping[str, str]:
+    def authentication(self, account: Account) -> httpx.Auth:
         """Bearer token and customer, both on every request."""
-        return {
-            "Authorization": f"Bearer {account.credentials['token']}",
-            "x-customer-id": account.credentials["customer_id"],
-        }
+        return HeaderAuth(
+            {
+                "Authorization": f"Bearer {account.credentials['token']}",
+                "x-customer-id": account.credentials["customer_id"],
+            }
+        )
 
     def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk:
         """The window from `start - overlap` on; it ends with the page that reaches `end`."""
@@ -83,10 +84,6 @@ class Mega:
         """`id`, `updated_at`, `created_at` and the customer."""
         del stream
         return read_identity(record, tenant_id="customer_id")
-
-    def tenant_request(self) -> Request | None:
-        """None: the account's own `customer_id` is the tenant."""
-        return None
 
     def tenant(self, account: Account, answer: bytes | None) -> str | None:
         """The customer the key is locked to."""
