@@ -19,7 +19,8 @@ import pytest
 import lead_pipeline
 from lead_pipeline.bi.dbt_project import PROJECT_DIR
 from lead_pipeline.errors import LoadError
-from lead_pipeline.normalized.fingerprint import Recipe, reason_of
+from lead_pipeline.normalized.fingerprint import fingerprint_of, reason_of
+from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.normalized.verify import verify
 from lead_pipeline.sandbox.examples import mega_lead, vorel_lead
@@ -234,7 +235,7 @@ def test_many_changes_are_counted_beyond_the_first_six(landing: Landing) -> None
 
 
 def test_an_input_that_came_or_went_is_a_change(landing: Landing) -> None:
-    now = dict(Recipe.of(landing.settings).fingerprint())
+    now = dict(fingerprint_of(LoadInputs.of(landing.settings)))
     before = {**now, "the mapping of acme": "sha256:1"}
     del before["the mapping of mega"]
     assert reason_of(before, now) == (
