@@ -12,10 +12,11 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.settings import Settings
+from lead_pipeline_tests.fourth_provider import install_deals
 from lead_pipeline_tests.marts.building import BuiltWorld, build_world
 from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
 
-_PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in PROVIDERS))
+_PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in (*SLUGS, "deals")))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +37,23 @@ def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def built_world(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorld:
     """One build of all marts for the whole session. Copy the file before changing it."""
     return build_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def deals_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip has installed the package of the fourth provider."""
+    folder = tmp_path_factory.mktemp("deals") / "installed"
+    install_deals(folder)
+    return folder
+
+
+@pytest.fixture
+def deals_installed(deals_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The fourth provider is installed, for this process and for those that it starts."""
+    monkeypatch.syspath_prepend(deals_folder)
+    monkeypatch.setenv("PYTHONPATH", str(deals_folder))
+    monkeypatch.setattr(PROVIDERS, "_found", None)
+    return deals_folder
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from lead_pipeline.sandbox.messages import Record
 from lead_pipeline.settings import Settings
 from lead_pipeline.windows import UpdatedWindow, window_of_days
 
-SLUGS = tuple(PROVIDERS)
+SLUGS = ("mega", "expert_ai_labs", "vorel")
 START_DATE = date(2026, 1, 1)
 PAGE_SIZES = {"mega": 100, "expert_ai_labs": 200, "vorel": 100}
 MAKE_LEAD: Mapping[str, Callable[..., Record]] = {
@@ -103,14 +103,17 @@ def pull(
     settings: Settings,
     account: Account,
     window: UpdatedWindow,
-    stream: str = "leads",
+    stream: str | None = None,
     *,
     full: bool = False,
     options: PullOptions = QUICK,
     run_id: str | None = None,
     told: list[str] | None = None,
 ) -> CommitRecord:
-    """Pull one stream, as a run does, with quick retries. `told` takes every message."""
+    """Pull one stream, as a run does, with quick retries; the list of leads where none is named.
+
+    `told` takes every message.
+    """
 
     def listener(progress: Progress) -> None:
         if told is not None:
@@ -119,7 +122,7 @@ def pull(
     return pull_stream(
         settings,
         account,
-        stream,
+        stream or PROVIDERS[account.provider].records_stream.name,
         window,
         full=full,
         options=options,
@@ -138,17 +141,26 @@ def pull_all(
     ]
 
 
-def landed(settings: Settings, account: str, stream: str = "leads") -> list[dict[str, Any]]:
-    """Every row of the Parquet files that commit records list, ordered by record and time."""
-    return _rows(settings, account, lambda record: record.files if record.stream == stream else [])
+def landed(settings: Settings, account: str, stream: str | None = None) -> list[dict[str, Any]]:
+    """Every row of the Parquet files that commit records list, ordered by record and time.
+
+    Of the list of leads where no stream is named.
+    """
+
+    def is_wanted(record: CommitRecord) -> bool:
+        return record.stream == (stream or PROVIDERS[record.provider].records_stream.name)
+
+    return _rows(settings, account, lambda record: record.files if is_wanted(record) else [])
 
 
-def landed_ids(settings: Settings, account: str, stream: str = "leads") -> list[str]:
+def landed_ids(settings: Settings, account: str, stream: str | None = None) -> list[str]:
     """The ids of the landed records, repeated where a record landed more than once."""
     return [row["record_id"] for row in landed(settings, account, stream)]
 
 
-def landed_states(settings: Settings, account: str, stream: str = "leads") -> dict[str, datetime]:
+def landed_states(
+    settings: Settings, account: str, stream: str | None = None
+) -> dict[str, datetime]:
     """The newest landed `updated_at` of each record."""
     return {row["record_id"]: row["updated_at"] for row in landed(settings, account, stream)}
 

@@ -281,7 +281,7 @@ def test_choice_without_a_usable_account_names_what_each_lacks(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('[[accounts]]\nprovider = "hubspot"', "`provider` must be one of mega, expert_ai_labs"),
+        ('[[accounts]]\nprovider = "hubspot"', "`provider` must be one of expert_ai_labs, mega"),
         ("[[accounts]]\nprovider = []", "`provider` must be one of"),
         ('[[accounts]]\nprovider = "vorel"\nname = "Salon"', "`name` must be a slug"),
         ('[[accounts]]\nprovider = "vorel"\nname = "../salon"', "`name` must be a slug"),

@@ -132,7 +132,8 @@ def test_night_asks_each_account_for_yesterday(loaded: dg.Definitions) -> None:
 
 def test_run_of_an_account_pulls_no_other(loaded: dg.Definitions) -> None:
     requests = evaluated(loaded, "daily_leads_schedule", datetime(2026, 1, 15, 2, 30, tzinfo=UTC))
-    selected = {key.to_user_string() for key in requests[0].asset_selection or []}
+    [of_mega] = (r for r in requests if r.tags["lead_pipeline/account"] == "mega")
+    selected = {key.to_user_string() for key in of_mega.asset_selection or []}
     assert selected & LANDING == {"landing/mega/leads"}
     assert "bi/published" in selected
 
@@ -153,7 +154,8 @@ def test_weekly_full_run_tells_landing_to_read_everything(loaded: dg.Definitions
     requests = evaluated(
         loaded, "weekly_full_leads_schedule", datetime(2026, 1, 18, 4, 30, tzinfo=UTC)
     )
-    assert requests[0].run_config == {"ops": {"landing__mega__leads": {"config": {"full": True}}}}
+    [of_mega] = (r for r in requests if r.tags["lead_pipeline/account"] == "mega")
+    assert of_mega.run_config == {"ops": {"landing__mega__leads": {"config": {"full": True}}}}
 
 
 def test_code_location_loads_without_credentials() -> None:

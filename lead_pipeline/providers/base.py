@@ -16,14 +16,17 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
 from lead_pipeline.errors import MalformedPage
 from lead_pipeline.windows import UpdatedWindow
+
+if TYPE_CHECKING:
+    # Only a name here: `--help` reads this module, and httpx takes long to import.
+    import httpx
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine: the only ones taken with plain http."""

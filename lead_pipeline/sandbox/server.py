@@ -58,6 +58,7 @@ class RecordedRequest:
     headers: Mapping[str, str]
     status: int | None
     received_at: float
+    body: bytes = b""
 
 
 class ApiServer(Generic[StoreT]):
@@ -126,7 +127,13 @@ class ApiServer(Generic[StoreT]):
         status = delivery.response.status if delivery.answered else None
         self.requests.append(
             RecordedRequest(
-                request.method, request.path, request.query, request.headers, status, received_at
+                request.method,
+                request.path,
+                request.query,
+                request.headers,
+                status,
+                received_at,
+                request.body,
             )
         )
         return delivery

@@ -156,7 +156,9 @@ def until_today(days_back: int | None = None) -> UpdatedWindow:
 
 @contextmanager
 def small_pages(provider: str) -> Iterator[None]:
-    with changed(import_module(f"lead_pipeline.providers.{provider}"), "PAGE_SIZE", PAGE_SIZE):
+    with changed(
+        import_module(f"lead_pipeline.providers.{provider}.provider"), "PAGE_SIZE", PAGE_SIZE
+    ):
         yield
 
 

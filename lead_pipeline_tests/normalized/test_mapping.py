@@ -504,7 +504,7 @@ def test_the_newest_payload_of_an_unchanged_state_is_kept(landing: Landing) -> N
     ("row", "said"),
     [
         ("mega,stage,x,sold,1,false", "'sold' is no canonical stage"),
-        ("mego,stage,x,won,1,false", "provider must be one of mega"),
+        ("mego,stage,x,won,1,false", "provider must be one of expert_ai_labs, mega"),
         ("mega,colour,x,won,1,false", "field status or stage"),
         ("mega,stage,x,won,first,false", "a whole number from 0 to 9999 and"),
         ("mega,stage,x,won,1,perhaps", "is_terminal true or false"),

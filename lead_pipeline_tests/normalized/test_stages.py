@@ -238,7 +238,10 @@ def test_a_value_in_quotes_can_hold_commas_and_quotes(landing: Landing) -> None:
         (HEADER + "vorel,stage,x,won,99999999999,true\n", r"line 2: stage_order is a whole"),
         (HEADER + "vorel,stage,x,won,5.0,true\n", r"line 2: stage_order is a whole number"),
         (HEADER + "vorel,stage,x,won,5,wahr\n", r"line 2: .*is_terminal true or false"),
-        (HEADER + "\nhubspot,stage,x,won,5,true\n", r"line 3: provider must be one of mega"),
+        (
+            HEADER + "\nhubspot,stage,x,won,5,true\n",
+            r"line 3: provider must be one of expert_ai_labs, mega",
+        ),
         (HEADER + "vorel,state,x,won,5,true\n", r"line 2: .*field status or stage"),
         (HEADER + "vorel,stage,x,sold,5,true\n", r"line 2: 'sold' is no canonical stage"),
         (

@@ -122,8 +122,8 @@ def client_of(url: str, told: Told | None = None, **options: object) -> ApiClien
 
 def read_page(body: bytes | None) -> Page:
     """The page of Vorel's list in `body`."""
-    pull = PullRequest(days(1), timedelta(hours=1), at(5))
-    landed = LandedRecords(Path("nowhere"), "salon", PROVIDERS["mega"])
+    pull = PullRequest(days(1), timedelta(hours=1), at(5), options={"horizon_days": None})
+    landed = LandedRecords(Path("nowhere"), "salon", PROVIDERS["vorel"])
     return PROVIDERS["vorel"].walk("leads", pull, landed).page(body, None)
 
 
