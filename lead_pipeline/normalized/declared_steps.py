@@ -225,9 +225,7 @@ MERGE_STAGE_CHANGES: tuple[Step, ...] = (
         writes=("mapped_stage_changes",),
         file="stage_events.sql",
     ),
-    SqlStep(
-        "load/4_map/stage_changes", reads=("mapped_stage_changes",), writes=("stage_changes",)
-    ),
+    SqlStep("load/4_map/stage_changes", reads=("mapped_stage_changes",), writes=("stage_changes",)),
     SqlStep(
         "load/5_merge/merged_stage_events",
         reads=("stage_changes", "normalized.lead_stage_events"),

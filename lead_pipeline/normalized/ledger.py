@@ -104,7 +104,11 @@ def changed_audit_coverage(stretches: Sequence[Any], context: StepContext) -> Co
     changed = []
     for account in sorted({row[0] for row in stretches}):
         old, new = (
-            {(start, end) for of, is_new, start, end in stretches if of == account and is_new == now}
+            {
+                (start, end)
+                for of, is_new, start, end in stretches
+                if of == account and is_new == now
+            }
             for now in (False, True)
         )
         changed += [(account, *stretch) for stretch in _differences(old, new)]

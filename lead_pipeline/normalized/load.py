@@ -182,9 +182,7 @@ def _write_changed_leads(runner: StepRunner, context: StepContext, tell: Tell) -
     chunks = -(-leads // CHUNK_LEADS)
     for chunk in range(chunks):
         with runner.scope():
-            runner.run(
-                (*steps.LEADS, *steps.HISTORY), replace(context, chunk=chunk, chunks=chunks)
-            )
+            runner.run((*steps.LEADS, *steps.HISTORY), replace(context, chunk=chunk, chunks=chunks))
         if chunks > 1:
             tell(f"Wrote leads and stage history, part {chunk + 1} of {chunks}.")
     if leads:
