@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import lead_pipeline
 from lead_pipeline.commands.new_provider import write_package
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline_tests.commands import COMMAND, environment
@@ -49,7 +50,9 @@ def test_code_and_types_are_clean(written: Path) -> None:
         ("mypy", "--strict", "--cache-dir", written / ".cache", "-p", "lead_pipeline_acme_crm"),
     )
     for check in checks:
-        ran = run(written, sys.executable, "-m", *check)
+        # mypy does not follow the editable installation that the tests run from.
+        sources = str(Path(lead_pipeline.__file__).parents[1])
+        ran = run(written, sys.executable, "-m", *check, MYPYPATH=sources)
         assert ran.returncode == 0, ran.stdout
 
 
