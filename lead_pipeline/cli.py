@@ -19,6 +19,7 @@ from lead_pipeline.commands import (
     check,
     demo,
     explain,
+    new_provider,
     publish,
     rebuild,
     replay_rejected,
@@ -40,7 +41,7 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 app = typer.Typer(
     name="lead-pipeline",
     help=(
-        "Bring CRM leads from MEGA, Expert AI Labs and Vorel into DuckDB.\n\n"
+        "Bring CRM leads from the APIs that know them (**check** lists these) into DuckDB.\n\n"
         "Start with **demo** (no credentials needed), then set credentials "
         "(.env.example), **check** them, and **run**. Everything written lies "
         "below LEAD_PIPELINE_HOME (./data); BI tools open bi/leads.duckdb there."
@@ -60,6 +61,7 @@ app.command()(rebuild.rebuild)
 app.command()(verify.verify)
 app.command()(publish.publish)
 app.command()(rollback.rollback)
+app.command(name="new-provider")(new_provider.new_provider)
 
 
 def main() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from lead_pipeline.accounts import Accounts, UnusableAccount, load_accounts
 from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.pulling import settings_in
@@ -341,3 +342,89 @@ def test_unknown_name_is_told_with_the_names_there_are(
 def test_name_of_an_account_that_is_left_out_is_told_with_the_remedy(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="vorel cannot be used: set VOREL_API_KEY"):
         load_accounts(settings).named("vorel")
+
+
+# Options of a provider -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOREL_API_KEY", "vapk_test_0")
+
+
+def options_of(account: Account) -> Mapping[str, int | None]:
+    return PROVIDERS[account.provider].options_of(account)
+
+
+@pytest.mark.usefixtures("key")
+def test_option_that_nobody_sets_has_its_default(settings: Settings) -> None:
+    options = options_of(load_accounts(settings).named("vorel"))
+    assert options == {"stale_for_days": 14, "horizon_days": None}
+
+
+@pytest.mark.usefixtures("key")
+def test_option_is_a_variable_of_its_provider(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOREL_HORIZON_DAYS", "90")
+    assert options_of(load_accounts(settings).named("vorel"))["horizon_days"] == 90
+
+
+@pytest.mark.usefixtures("key")
+def test_variable_of_an_earlier_release_counts_until_the_present_one_is_set(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_STALE_FOR_DAYS", "30")
+    before = options_of(load_accounts(settings).named("vorel"))["stale_for_days"]
+    monkeypatch.setenv("VOREL_STALE_FOR_DAYS", "7")
+    after = options_of(load_accounts(settings).named("vorel"))["stale_for_days"]
+    assert (before, after) == (30, 7)
+
+
+@pytest.mark.usefixtures("key")
+@pytest.mark.parametrize("value", ["0", "366", "-1", "a week", "1.5", "1e2"])
+def test_option_out_of_its_range_is_refused_by_its_variable(
+    value: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOREL_STALE_FOR_DAYS", value)
+    with pytest.raises(ConfigurationError) as failure:
+        load_accounts(settings)
+    assert str(failure.value).startswith(
+        "VOREL_STALE_FOR_DAYS: must be a whole number from 1 to 365. Days without a message"
+    )
+
+
+def test_option_of_one_account_wins_over_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOREL_HORIZON_DAYS", "90")
+    text = """
+        [[accounts]]
+        name = "us"
+        provider = "vorel"
+        api_key = "vapk_0"
+        horizon_days = 30
+
+        [[accounts]]
+        name = "eu"
+        provider = "vorel"
+        api_key = "vapk_1"
+    """
+    accounts = from_file(tmp_path, text)
+    found = {name: options_of(accounts.named(name))["horizon_days"] for name in ("us", "eu")}
+    assert found == {"us": 30, "eu": 90}
+
+
+@pytest.mark.parametrize("value", ["true", '"soon"', "0"])
+def test_option_of_the_file_out_of_its_range_is_told_with_its_place(
+    value: str, tmp_path: Path
+) -> None:
+    text = f'[[accounts]]\nprovider = "vorel"\napi_key = "k"\nhorizon_days = {value}\n'
+    with pytest.raises(ConfigurationError, match=r"account 1 \(vorel\): horizon_days: must be"):
+        from_file(tmp_path, text)
+
+
+def test_option_of_another_provider_is_an_unknown_key(tmp_path: Path) -> None:
+    text = '[[accounts]]\nprovider = "mega"\ntoken = "t"\ncustomer_id = "c"\nhorizon_days = 3\n'
+    with pytest.raises(ConfigurationError, match="unknown key 'horizon_days'"):
+        from_file(tmp_path, text)

@@ -30,7 +30,7 @@ def explain(
     landed file each record lies. Asks no API; reads landing, and the warehouse for a moment.
     What it prints is personal data.
 
-    Example: lead-pipeline explain mega:0b9c…
+    Example: lead-pipeline explain sales_us:0b9c…
     """
     from lead_pipeline.explain.answer import answer
     from lead_pipeline.settings import load_settings

@@ -25,8 +25,8 @@ DETAILS = frozenset(
     {"timeline", "budget_range", "pain_points", "ai_reasoning", "qualification_completed_at"}
 )
 """Columns that count only where a record has details; see normalized/sql/load/7_leads/leads.sql."""
-_IDENTITY = frozenset({"id", "updated_at"})
-"""Parts of a payload that are told of every record anyway."""
+_IDENTITY = frozenset({"lead_id", "updated_at"})
+"""Columns that are shown of every record anyway."""
 
 
 @dataclass(frozen=True)

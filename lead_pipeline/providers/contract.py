@@ -34,7 +34,7 @@ class KnownField:
     stage_field: str | None
     """`status` or `stage` where values that the stage mapping has are known too."""
     column: str | None
-    """The lead column that `leads.sql` makes of the field, if it does."""
+    """The lead column that takes the field, if one does: by `leads.sql`, or as its identity."""
 
 
 def known_fields(provider: Provider) -> tuple[KnownField, ...]:

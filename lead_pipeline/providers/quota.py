@@ -2,16 +2,16 @@
 
     headers of each answer ──▶ Quota.observe ──▶ Quota.pause() ──▶ seconds to wait, and why
 
-The server's headers are the truth, within what an API can mean (`stated.py`). What the three send
-(provider sheets):
+The server's headers are the truth, within what an API can mean (`stated.py`). Providers send one
+of these (provider sheets):
 
-- MEGA: `RateLimit-Limit`, `-Remaining`, `-Reset` (seconds), of two windows at once, a minute
-  and an hour, of which one is reported. Windows are told apart by their limit.
-- Vorel: `X-RateLimit-Limit`, `-Remaining`, `-Reset` (Unix seconds).
-- Expert AI Labs: only `X-RateLimit-Remaining`. How fast requests come back is measured, as
-  a lower bound. Until something has come back, the documented rate is trusted where more
-  remained than the documented limit (a bucket that fills all the time, to more than that);
-  otherwise a documented period is waited for.
+- `RateLimit-Limit`, `-Remaining`, `-Reset` (seconds), where several windows may count at once, of
+  which one is reported. Windows are told apart by their limit.
+- `X-RateLimit-Limit`, `-Remaining`, `-Reset` (Unix seconds).
+- only `X-RateLimit-Remaining`. How fast requests come back is measured, as a lower bound. Until
+  something has come back, the documented rate is trusted where more remained than the documented
+  limit (a bucket that fills all the time, to more than that); otherwise a documented period is
+  waited for.
 
 No wait is longer than an hour, the longest window that a provider documents. After a statement of
 more than that the length of the wait is unknown: a documented period, and twice as long with each

@@ -59,6 +59,11 @@ class Registry(Mapping[str, Provider]):
         return self._found
 
 
+def is_slug(name: str) -> bool:
+    """Whether a provider or a stream may be called so."""
+    return _SLUG.fullmatch(name) is not None
+
+
 def _find() -> dict[str, Provider]:
     found: dict[str, Provider] = {}
     for module in pkgutil.iter_modules(lead_pipeline.providers.__path__):
@@ -106,9 +111,9 @@ def _added(found: Mapping[str, Provider], provider: Provider, where: str) -> dic
 def _problem(provider: Provider) -> str | None:
     """What is wrong with a declaration; None where nothing is."""
     names = [stream.name for stream in provider.streams]
-    if not _SLUG.fullmatch(provider.slug):
+    if not is_slug(provider.slug):
         return "its slug must be lower-case letters, digits and underscores, starting with a letter"
-    if wrong := [name for name in names if not _SLUG.fullmatch(name)]:
+    if wrong := [name for name in names if not is_slug(name)]:
         return f"the stream name {wrong[0]!r} must be a slug, as it is the name of a folder"
     if len(set(names)) < len(names):
         return "two of its streams have one name"

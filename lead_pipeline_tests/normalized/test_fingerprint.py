@@ -115,8 +115,8 @@ def installation(landing: Landing, tmp_path: Path) -> Installation:
 EDITS = {
     "the contract of mega": (
         "mega/contract.csv",
-        "leads,id,string,,,",
-        "leads,id,string,,,\nleads,colour,string,,,",
+        "leads,id,string,,,lead_id",
+        "leads,id,string,,,lead_id\nleads,colour,string,,,",
     ),
     "the mapping of mega": (
         "mega/leads.sql",

@@ -1,5 +1,5 @@
 -- How long nothing has happened to a lead that is still open: no update by the provider, no
--- interaction, no change of stage. Beside it, what Vorel itself lists as stale.
+-- interaction, no change of stage. Beside it, what the provider itself lists as stale.
 with
 
     leads as (select * from {{ ref("int_dated_leads") }}),

@@ -16,7 +16,7 @@ create or replace table meta.publish (
 comment on table meta.publish is
     'One row per account: what this file holds of it, how far it is complete, and when it was published.';
 comment on column meta.publish.account is 'Set of credentials that the leads were read with.';
-comment on column meta.publish.provider is 'API of the account: mega, expert_ai_labs or vorel.';
+comment on column meta.publish.provider is 'Provider of the account, by its slug.';
 comment on column meta.publish.published_at is 'When this file replaced the one before it, UTC.';
 comment on column meta.publish.run_id is 'Dagster run that published this file.';
 comment on column meta.publish.complete_from is
