@@ -356,12 +356,33 @@ LEADS: tuple[Step, ...] = (
 
 HISTORY: tuple[Step, ...] = (
     SqlStep(
-        "load/8_stage_history/stage_intervals",
+        "load/8_stage_history/numbered_versions",
+        reads=("versions_of_chunk",),
+        writes=("numbered_versions",),
+    ),
+    SqlStep(
+        "load/8_stage_history/counted_changes",
+        reads=("numbered_versions", "normalized.lead_stage_events"),
+        writes=("counted_changes",),
+    ),
+    SqlStep(
+        "load/8_stage_history/told_versions",
+        reads=("numbered_versions", "counted_changes"),
+        writes=("told_versions",),
+    ),
+    SqlStep(
+        "load/8_stage_history/stage_points",
         reads=(
-            "versions_of_chunk",
-            "normalized.lead_stage_events",
+            "numbered_versions",
+            "counted_changes",
+            "told_versions",
             "normalized.audit_coverage",
         ),
+        writes=("stage_points",),
+    ),
+    SqlStep(
+        "load/8_stage_history/stage_intervals",
+        reads=("numbered_versions", "stage_points"),
         writes=("stage_intervals",),
     ),
     SqlStep(

@@ -32,7 +32,7 @@ KEYS = {
     "leads": ("lead_key",),
     "lead_stage_history": ("lead_key", "stage_number"),
     "lead_sightings": ("lead_key",),
-    "lead_stage_events": ("lead_key", "event_id"),
+    "lead_stage_events": ("lead_key", "event_id", "field"),
     "provider_stale_leads": ("lead_key",),
     "contract_drift": ("account", "stream", "kind", "field", "value"),
     "crawls": ("crawl_id",),

@@ -11,10 +11,15 @@ with first_versions as (
     where account in (select account from changed_audit_coverage)
     group by account, lead_key
 ),
-first_events as (
-    select lead_key, min(occurred_at) as occurred_at
+first_of_fields as (
+    select lead_key, field, min(occurred_at) as occurred_at
     from normalized.lead_stage_events
     where lead_key in (select lead_key from first_versions)
+    group by lead_key, field
+),
+first_events as (
+    select lead_key, max(occurred_at) as occurred_at
+    from first_of_fields
     group by lead_key
 )
 select distinct first_versions.lead_key
