@@ -22,7 +22,6 @@ credentials work (`lead_pipeline.landing.check`).
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -31,12 +30,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import LOOPBACK, Account, Provider
-from lead_pipeline.settings import Settings
+from lead_pipeline.settings import Settings, environment_variables
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _OPTIONS = {"name", "provider", "base_url", "requests_per_minute"}
@@ -101,19 +98,32 @@ class Accounts:
         )
 
 
-def load_accounts(settings: Settings) -> Accounts:
+def load_accounts(settings: Settings, given: Mapping[str, str] | None = None) -> Accounts:
     """All accounts, from the TOML file or from variables (the environment over `.env`).
 
-    Raises `ConfigurationError` that names the variable or the line's key, and the remedy.
-    Values of credentials are never part of a message.
+    Variables that are `given` win over those of the environment. Raises `ConfigurationError` that
+    names the variable or the line's key, and the remedy. Values of credentials are never part of a
+    message.
     """
-    environment = {
-        **{name: value for name, value in dotenv_values(".env").items() if value and value.strip()},
-        **{name: value for name, value in os.environ.items() if value.strip()},
-    }
+    environment = environment_variables() | dict(given or {})
     if settings.accounts is None:
         return _from_variables(environment)
     return _from_file(settings.accounts, environment)
+
+
+def account_variables(settings: Settings) -> list[str]:
+    """The names of all variables that accounts can be read from, set or not.
+
+    Raises `ConfigurationError` when the TOML file cannot be read.
+    """
+    if settings.accounts is not None:
+        entries = _entries(settings.accounts)
+        return [str(entry[key]) for entry in entries for key in entry if key.endswith("_env")]
+    return [
+        variable_name(provider, field)
+        for provider in PROVIDERS.values()
+        for field in ("base_url", *(credential.name for credential in provider.credentials))
+    ]
 
 
 def variable_name(provider: Provider, field: str) -> str:
