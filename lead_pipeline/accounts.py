@@ -98,14 +98,15 @@ class Accounts:
         )
 
 
-def load_accounts(settings: Settings, given: Mapping[str, str] | None = None) -> Accounts:
+def load_accounts(settings: Settings, given: Mapping[str, str | None] | None = None) -> Accounts:
     """All accounts, from the TOML file or from variables (the environment over `.env`).
 
-    Variables that are `given` win over those of the environment. Raises `ConfigurationError` that
-    names the variable or the line's key, and the remedy. Values of credentials are never part of a
-    message.
+    Variables that are `given` win over both; None: as if it were not set. Raises
+    `ConfigurationError` that names the variable or the line's key, and the remedy. Values of
+    credentials are never part of a message.
     """
-    environment = environment_variables() | dict(given or {})
+    variables = {**environment_variables(), **(given or {})}
+    environment = {name: value for name, value in variables.items() if value is not None}
     if settings.accounts is None:
         return _from_variables(environment)
     return _from_file(settings.accounts, environment)

@@ -20,7 +20,14 @@ from lead_pipeline.orchestration.launcher import locked_in_process_executor
 from lead_pipeline.orchestration.normalized_assets import KEYS, build_normalized_assets
 from lead_pipeline.orchestration.partitions import daily_partitions
 from lead_pipeline.orchestration.published_asset import build_published_asset
-from lead_pipeline.orchestration.resources import ACCOUNTS, SETTINGS, build_resources
+from lead_pipeline.orchestration.resources import (
+    ACCOUNTS,
+    SETTINGS,
+    WAREHOUSE,
+    AccountsResource,
+    SettingsResource,
+    WarehouseResource,
+)
 from lead_pipeline.orchestration.schedules import build_job, build_schedules
 
 
@@ -40,10 +47,11 @@ def load_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitio
 
 
 def _assembled(given: Mapping[str, Any]) -> dg.Definitions:
-    resources = {**build_resources(given.get(SETTINGS), given.get(ACCOUNTS)), **given}
-    settings = resources[SETTINGS].load()
+    lead_settings = given.get(SETTINGS) or SettingsResource.from_environment()
+    settings = lead_settings.load()
+    lead_accounts = given.get(ACCOUNTS) or AccountsResource.from_environment(settings)
     # Also those without credentials: their runs fail and say so, until somebody sets them.
-    accounts = resources[ACCOUNTS].load(settings).declared
+    accounts = lead_accounts.load(settings).declared
     partitions = daily_partitions(settings.start_date)
     landing = build_landing_assets(accounts, partitions)
     normalized = build_normalized_assets([key for a in accounts for key in landing_keys(a)])
@@ -55,6 +63,11 @@ def _assembled(given: Mapping[str, Any]) -> dg.Definitions:
         assets=[*landing, normalized, models, published],
         jobs=[job],
         schedules=build_schedules(job, settings, accounts, downstream),
-        resources=resources,
+        resources={
+            SETTINGS: lead_settings,
+            ACCOUNTS: lead_accounts,
+            WAREHOUSE: WarehouseResource(settings=lead_settings),
+            **given,
+        },
         executor=locked_in_process_executor,
     )

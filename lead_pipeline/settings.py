@@ -23,7 +23,7 @@ from lead_pipeline.errors import ConfigurationError
 
 PREFIX = "LEAD_PIPELINE_"
 
-WAREHOUSE = "warehouse.duckdb"
+WAREHOUSE_FILE = "warehouse.duckdb"
 """The file below `LEAD_PIPELINE_HOME` that only the pipeline writes to."""
 
 SHORTEST_MASKING_KEY = 32
@@ -144,12 +144,12 @@ class Settings(BaseSettings):
     @property
     def warehouse_path(self) -> Path:
         """The DuckDB file that only the pipeline opens."""
-        return self.home / WAREHOUSE
+        return self.home / WAREHOUSE_FILE
 
     @property
     def scratch_warehouse_path(self) -> Path:
         """Where a warehouse is built anew before it takes the place of the old one."""
-        return self.home / ".warehouse" / WAREHOUSE
+        return self.home / ".warehouse" / WAREHOUSE_FILE
 
     @property
     def stages_path(self) -> Path | None:

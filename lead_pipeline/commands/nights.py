@@ -64,12 +64,13 @@ def prepare_demo() -> Settings:
         raise ConfigurationError(
             "The demo uses accounts of its own. Unset LEAD_PIPELINE_ACCOUNTS for it."
         )
-    if "home" not in settings.model_fields_set:
-        os.environ["LEAD_PIPELINE_HOME"] = str(settings.home / "demo")
+    home = settings.home if "home" in settings.model_fields_set else settings.home / "demo"
+    settings = settings.model_copy(update={"home": home, "start_date": FIRST_DAY})
+    # The runs read them again.
+    os.environ["LEAD_PIPELINE_HOME"] = str(home)
     os.environ["LEAD_PIPELINE_START_DATE"] = FIRST_DAY.isoformat()
     # The demo's runs belong beside its data, not into an instance that serves real ones.
     os.environ.pop("DAGSTER_HOME", None)
-    settings = load_settings()
     if settings.landing_path.exists() and not marker_path(settings.home).exists():
         raise ConfigurationError(
             f"{settings.home} holds landed leads that are not the demo's. Set LEAD_PIPELINE_HOME "

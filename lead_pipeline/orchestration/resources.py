@@ -13,17 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 import duckdb
+from dagster._utils.warnings import disable_dagster_warnings
 from dagster_duckdb import DuckDBResource
 from pydantic import Field, field_validator
 
 from lead_pipeline.accounts import Accounts, account_variables, load_accounts
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import (
-    WAREHOUSE,
+    WAREHOUSE_FILE,
     Settings,
     environment_variables,
     is_secret,
@@ -35,7 +36,7 @@ from lead_pipeline.storage.warehouse import read_warehouse
 
 SETTINGS = "lead_settings"
 ACCOUNTS = "lead_accounts"
-WAREHOUSE_KEY = "lead_warehouse"
+WAREHOUSE = "lead_warehouse"
 
 # Not a ValueError, whose message pydantic would complete with the value.
 _SHOWN = (
@@ -51,7 +52,7 @@ class SettingsResource(dg.ConfigurableResource[Any]):
     values: dict[str, Any] = Field(
         default={},
         description="By the name of a setting: the variable that it is read from, or its value. "
-        "What is not named here is read from its own variable LEAD_PIPELINE_….",
+        "What is not named here is read from its own variable, LEAD_PIPELINE_….",
     )
 
     @field_validator("values")
@@ -66,9 +67,18 @@ class SettingsResource(dg.ConfigurableResource[Any]):
                 raise ConfigurationError(_SHOWN.format(name=name))
         return values
 
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Each setting from its own variable, all of which the web interface then shows."""
+        return cls(values={name: dg.EnvVar(text) for name, text in setting_variables().items()})
+
     def load(self) -> Settings:
         """The settings as they are now. Raises `ConfigurationError` that names what is wrong."""
-        return load_settings(_current(self.values))
+        own = setting_variables()
+        others = {name: v for name, v in self.values.items() if _variable_of(v) != own[name]}
+        defaults = {name: Settings.model_fields[name].default for name in others}
+        given = {name: value for name, value in _current(others).items() if value is not None}
+        return load_settings(defaults | given)
 
 
 class AccountsResource(dg.ConfigurableResource[Any]):
@@ -76,8 +86,8 @@ class AccountsResource(dg.ConfigurableResource[Any]):
 
     variables: dict[str, Any] = Field(
         default={},
-        description="By the name of a variable that accounts are read from: the variable that takes "
-        "its place. What is not named here is read as it is.",
+        description="By the name of a variable that accounts are read from: the variable that is "
+        "read in its place. What is not named here is read as it is.",
     )
 
     @field_validator("variables")
@@ -87,6 +97,14 @@ class AccountsResource(dg.ConfigurableResource[Any]):
             if _variable_of(value) is None:
                 raise ConfigurationError(_SHOWN.format(name=name))
         return variables
+
+    @classmethod
+    def from_environment(cls, settings: Settings) -> Self:
+        """Each variable as it is; the web interface shows all that accounts can be read from.
+
+        Raises `ConfigurationError` when the file of accounts cannot be read.
+        """
+        return cls(variables={name: dg.EnvVar(name) for name in account_variables(settings)})
 
     def load(self, settings: Settings) -> Accounts:
         """The accounts as they are now. Raises `ConfigurationError` that names what is wrong."""
@@ -102,7 +120,7 @@ class WarehouseResource(DuckDBResource):
 
     settings: SettingsResource
     database: str = Field(
-        default=WAREHOUSE, description="The DuckDB file, below LEAD_PIPELINE_HOME."
+        default=WAREHOUSE_FILE, description="The DuckDB file, below LEAD_PIPELINE_HOME."
     )
 
     @contextmanager
@@ -138,27 +156,6 @@ def _opened(path: Path, config: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyCo
         yield connection
 
 
-def build_resources(
-    settings: SettingsResource | None = None, accounts: AccountsResource | None = None
-) -> dict[str, dg.ConfigurableResource[Any]]:
-    """The resources by their keys, of which the web interface shows every variable that they read.
-
-    The warehouse is the one of `settings`. Raises `ConfigurationError` when the file of accounts
-    cannot be read.
-    """
-    settings = settings or SettingsResource(
-        values={name: dg.EnvVar(variable) for name, variable in setting_variables().items()}
-    )
-    accounts = accounts or AccountsResource(
-        variables={name: dg.EnvVar(name) for name in account_variables(settings.load())}
-    )
-    return {
-        SETTINGS: settings,
-        ACCOUNTS: accounts,
-        WAREHOUSE_KEY: WarehouseResource(settings=settings),
-    }
-
-
 class _AssetsWithDefaults(dg.AssetsDefinition):
     """Assets that bring their resources along, and take others of the same keys in their place.
 
@@ -170,7 +167,9 @@ class _AssetsWithDefaults(dg.AssetsDefinition):
     ) -> dg.AssetsDefinition:
         """These assets with `resource_defs`, and their own where there is no other."""
         own = {key: value for key, value in self.resource_defs.items() if key not in resource_defs}
-        bare = dg.AssetsDefinition(**{**self.get_attributes_dict(), "resource_defs": own})
+        # Dagster passes on arguments that are beta in its own words, and warns of those of others.
+        with disable_dagster_warnings():
+            bare = dg.AssetsDefinition(**{**self.get_attributes_dict(), "resource_defs": own})
         return bare.with_resources(resource_defs)
 
 
@@ -184,7 +183,8 @@ _DEFAULTS: Mapping[str, dg.ConfigurableResource[Any]] = {
 def with_default_resources(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
     """`assets`, which read settings and accounts from the environment unless told otherwise."""
     [bound] = dg.with_resources([assets], _DEFAULTS)
-    return _AssetsWithDefaults(**bound.get_attributes_dict())
+    with disable_dagster_warnings():
+        return _AssetsWithDefaults(**bound.get_attributes_dict())
 
 
 def _variable_of(value: object) -> str | None:
@@ -197,13 +197,10 @@ def _variable_of(value: object) -> str | None:
 
 
 def _current(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values`, with what their variables hold now; without those that are not set."""
+    """`values`, with what their variables hold now: None where one is not set."""
     environment = environment_variables()
-    current: dict[str, Any] = {}
-    for name, value in values.items():
-        variable = _variable_of(value)
-        if variable is None:
-            current[name] = value
-        elif variable in environment:
-            current[name] = environment[variable]
-    return current
+    variables = {name: _variable_of(value) for name, value in values.items()}
+    return {
+        name: value if variables[name] is None else environment.get(str(variables[name]))
+        for name, value in values.items()
+    }
