@@ -39,8 +39,9 @@ def read_warehouse(
     `config` holds DuckDB's own options by name. The caller holds the warehouse's lock, and keeps
     the block short.
     """
-    connection = duckdb.connect(str(path), read_only=True, config=dict(config or {}))
-    with closing(connection):
+    # An access mode in `config` would win over the argument `read_only`.
+    options = {**(config or {}), "access_mode": "READ_ONLY"}
+    with closing(duckdb.connect(str(path), config=options)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
 
