@@ -112,13 +112,13 @@ def load_accounts(settings: Settings, given: Mapping[str, str | None] | None = N
     return _from_file(settings.accounts, environment)
 
 
-def account_variables(settings: Settings) -> list[str]:
+def account_variables(file: Path | None) -> list[str]:
     """The names of all variables that accounts can be read from, set or not.
 
-    Raises `ConfigurationError` when the TOML file cannot be read.
+    With a TOML `file`, those that it names; raises `ConfigurationError` when it cannot be read.
     """
-    if settings.accounts is not None:
-        entries = _entries(settings.accounts)
+    if file is not None:
+        entries = _entries(file)
         return [str(entry[key]) for entry in entries for key in entry if key.endswith("_env")]
     return [
         variable_name(provider, field)

@@ -3,7 +3,7 @@
     landing/<account>/<stream> ──▶ normalized/* ──▶ dbt models ──▶ bi/published
 
 Tests and other code locations put resources of their own in place of those of the same key:
-`load_definitions({"lead_settings": SettingsResource(values={"home": …})})`.
+`load_definitions({"lead_settings": SettingsResource.of(home=…)})`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ next run on, and no value is ever part of a configuration.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ import dagster as dg
 import duckdb
 from dagster._utils.warnings import disable_dagster_warnings
 from dagster_duckdb import DuckDBResource
-from pydantic import Field, field_validator
+from pydantic import Field, create_model, model_validator
 
 from lead_pipeline.accounts import Accounts, account_variables, load_accounts
 from lead_pipeline.errors import ConfigurationError
@@ -38,77 +39,133 @@ SETTINGS = "lead_settings"
 ACCOUNTS = "lead_accounts"
 WAREHOUSE = "lead_warehouse"
 
-# Not a ValueError, whose message pydantic would complete with the value.
-_SHOWN = (
-    "The value of {name} would be shown to everybody who sees the web interface. Put it into a "
-    'variable, and name that: dg.EnvVar("…").'
-)
+_USUAL_NAME = re.compile("[A-Z][A-Z0-9_]*")
+"""Variables that can be a field of a resource, and clash with none of its methods."""
 
 
-class SettingsResource(dg.ConfigurableResource[Any]):
-    """The settings of lead-pipeline, as the environment and `.env` have them when an asset runs."""
+def _variable_of(value: object) -> str | None:
+    """The variable that an `EnvVar` names, in the form of Python or of a run's configuration."""
+    if isinstance(value, dg.EnvVar):
+        return value.env_var_name
+    if isinstance(value, dict) and value.keys() == {"env"}:
+        return str(value["env"])
+    return None
 
-    # Any: Dagster would read an EnvVar at a run's start, and fail where the variable is not set.
-    values: dict[str, Any] = Field(
-        default={},
-        description="By the name of a setting: the variable that it is read from, or its value. "
-        "What is not named here is read from its own variable, LEAD_PIPELINE_….",
-    )
 
-    @field_validator("values")
+class _ReadWhenAsked(dg.ConfigurableResource[Any]):
+    """Values by name, of which those that are a `dg.EnvVar` are read when an asset asks.
+
+    Dagster reads them when a run starts, fails where a variable is not set, and leaves values of the
+    type Any alone; so the fields, which the web interface shows one by one, are of that type.
+    """
+
     @classmethod
-    def _known_and_no_secrets(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def of(cls, **values: Any) -> Self:
+        """A resource of these values. Raises `ConfigurationError` for one that is refused."""
+        fields: dict[str, Any] = {
+            name: (Any, Field(default=None, description=cls._description(name))) for name in values
+        }
+        model = create_model(
+            cls.__name__, __base__=cls, __module__=cls.__module__, __doc__=cls.__doc__, **fields
+        )
+        return model(**values)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # Not a ValueError, whose message pydantic would complete with the value.
         for name, value in values.items():
-            if name not in Settings.model_fields:
+            if name not in cls.model_fields:
+                raise ConfigurationError(f"{name}: write {cls.__name__}.of({name}=…).")
+            if cls._is_secret(name) and _variable_of(value) is None:
                 raise ConfigurationError(
-                    f"There is no setting {name!r}. Settings: {', '.join(Settings.model_fields)}."
+                    f"The value of {name} would be shown to everybody who sees the web interface. "
+                    'Put it into a variable, and name that: dg.EnvVar("…").'
                 )
-            if is_secret(name) and _variable_of(value) is None:
-                raise ConfigurationError(_SHOWN.format(name=name))
         return values
 
     @classmethod
+    def _description(cls, name: str) -> str | None:
+        raise NotImplementedError
+
+    @classmethod
+    def _is_secret(cls, name: str) -> bool:
+        raise NotImplementedError
+
+    def _current(self) -> dict[str, Any]:
+        """The values as they are now: None where a variable is not set."""
+        environment = environment_variables()
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        variables = {name: _variable_of(value) for name, value in values.items()}
+        return {
+            name: value if variables[name] is None else environment.get(str(variables[name]))
+            for name, value in values.items()
+        }
+
+
+class SettingsResource(_ReadWhenAsked):
+    """The settings of lead-pipeline, as the environment and `.env` have them when an asset runs.
+
+    What has no line here is read from its own variable, `LEAD_PIPELINE_…`.
+    """
+
+    @classmethod
     def from_environment(cls) -> Self:
-        """Each setting from its own variable, all of which the web interface then shows."""
-        return cls(values={name: dg.EnvVar(text) for name, text in setting_variables().items()})
+        """Each setting from its own variable."""
+        return cls.of(**{name: dg.EnvVar(text) for name, text in setting_variables().items()})
+
+    @classmethod
+    def _description(cls, name: str) -> str | None:
+        if name not in Settings.model_fields:
+            raise ConfigurationError(
+                f"There is no setting {name!r}. Settings: {', '.join(Settings.model_fields)}."
+            )
+        return Settings.model_fields[name].description
+
+    @classmethod
+    def _is_secret(cls, name: str) -> bool:
+        return is_secret(name)
 
     def load(self) -> Settings:
         """The settings as they are now. Raises `ConfigurationError` that names what is wrong."""
         own = setting_variables()
-        others = {name: v for name, v in self.values.items() if _variable_of(v) != own[name]}
-        defaults = {name: Settings.model_fields[name].default for name in others}
-        given = {name: value for name, value in _current(others).items() if value is not None}
-        return load_settings(defaults | given)
+        given = {
+            name: Settings.model_fields[name].default if value is None else value
+            for name, value in self._current().items()
+            # Its own variable is what a setting is read from anyway.
+            if _variable_of(getattr(self, name)) != own[name]
+        }
+        return load_settings(given)
 
 
-class AccountsResource(dg.ConfigurableResource[Any]):
-    """The accounts whose leads are pulled, with credentials that are read when an asset runs."""
+class AccountsResource(_ReadWhenAsked):
+    """The accounts whose leads are pulled, with credentials that are read when an asset runs.
 
-    variables: dict[str, Any] = Field(
-        default={},
-        description="By the name of a variable that accounts are read from: the variable that is "
-        "read in its place. What is not named here is read as it is.",
-    )
-
-    @field_validator("variables")
-    @classmethod
-    def _no_secrets(cls, variables: dict[str, Any]) -> dict[str, Any]:
-        for name, value in variables.items():
-            if _variable_of(value) is None:
-                raise ConfigurationError(_SHOWN.format(name=name))
-        return variables
+    A line is a variable that accounts are read from, and the one that is read in its place. What has
+    no line here is read as it is.
+    """
 
     @classmethod
     def from_environment(cls, settings: Settings) -> Self:
-        """Each variable as it is; the web interface shows all that accounts can be read from.
+        """All variables that accounts can be read from, set or not, of the usual kind of name.
 
-        Raises `ConfigurationError` when the file of accounts cannot be read.
+        First the setting that names the file of accounts. Raises `ConfigurationError` when that
+        cannot be read.
         """
-        return cls(variables={name: dg.EnvVar(name) for name in account_variables(settings)})
+        names = [setting_variables()["accounts"], *account_variables(settings.accounts)]
+        return cls.of(**{name: dg.EnvVar(name) for name in names if _USUAL_NAME.fullmatch(name)})
+
+    @classmethod
+    def _description(cls, name: str) -> str | None:
+        return None
+
+    @classmethod
+    def _is_secret(cls, name: str) -> bool:
+        return True
 
     def load(self, settings: Settings) -> Accounts:
         """The accounts as they are now. Raises `ConfigurationError` that names what is wrong."""
-        return load_accounts(settings, _current(self.variables))
+        return load_accounts(settings, self._current())
 
 
 class WarehouseResource(DuckDBResource):
@@ -174,8 +231,8 @@ class _AssetsWithDefaults(dg.AssetsDefinition):
 
 
 _DEFAULTS: Mapping[str, dg.ConfigurableResource[Any]] = {
-    SETTINGS: SettingsResource(),
-    ACCOUNTS: AccountsResource(),
+    SETTINGS: SettingsResource.from_environment(),
+    ACCOUNTS: AccountsResource.of(**{name: dg.EnvVar(name) for name in account_variables(None)}),
 }
 """Made once: assets of one run must have the same, not only equal ones."""
 
@@ -185,22 +242,3 @@ def with_default_resources(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
     [bound] = dg.with_resources([assets], _DEFAULTS)
     with disable_dagster_warnings():
         return _AssetsWithDefaults(**bound.get_attributes_dict())
-
-
-def _variable_of(value: object) -> str | None:
-    """The variable that an `EnvVar` names, in the form of Python or of a run's configuration."""
-    if isinstance(value, dg.EnvVar):
-        return value.env_var_name
-    if isinstance(value, dict) and value.keys() == {"env"}:
-        return str(value["env"])
-    return None
-
-
-def _current(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values`, with what their variables hold now: None where one is not set."""
-    environment = environment_variables()
-    variables = {name: _variable_of(value) for name, value in values.items()}
-    return {
-        name: value if variables[name] is None else environment.get(str(variables[name]))
-        for name, value in values.items()
-    }

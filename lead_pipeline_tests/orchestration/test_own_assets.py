@@ -88,13 +88,24 @@ def test_asset_of_the_page_stands_below_the_leads_in_a_graph_with_everything_els
     assert dg.AssetKey(["bi", "published"]) in graph.get_all_asset_keys()
 
 
+def test_dagster_accepts_the_page_as_a_code_location(pasted: Path, settings: Settings) -> None:
+    validated = run(pasted, settings, "dagster", "definitions", "validate", "-f", "my_leads.py")
+    assert "All code locations passed validation" in validated, validated
+
+
 def test_test_of_the_page_passes(pasted: Path, settings: Settings) -> None:
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_leads.py"],
-        cwd=pasted,
+    tested = run(pasted, settings, "pytest", "-q", "-p", "no:cacheprovider", "test_my_leads.py")
+    assert "1 passed" in tested, tested
+
+
+def run(folder: Path, settings: Settings, module: str, *arguments: str) -> str:
+    """What a program, run in `folder`, printed."""
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
         env={**os.environ, "LEAD_PIPELINE_HOME": str(settings.home)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "1 passed" in tested.stdout, tested.stdout
+    return done.stdout + done.stderr

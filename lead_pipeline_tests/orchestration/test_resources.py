@@ -12,7 +12,10 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._core.remote_representation.external_data import (
+    RepositorySnap,
+    ResourceConfigEnvVarSnap,
+)
 from dagster._serdes import serialize_value
 from dagster_duckdb import DuckDBResource
 
@@ -34,7 +37,7 @@ from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline_tests.commands import instance_of
 from lead_pipeline_tests.normalized.landings import Landing
-from lead_pipeline_tests.pulling import PAGE_SIZES, account_of, at, put_leads
+from lead_pipeline_tests.pulling import PAGE_SIZES, account_of, at, put_leads, settings_in
 
 pytestmark = [
     # Dagster reads properties that it has deprecated: for its snapshot, for resources in resources.
@@ -72,7 +75,7 @@ def loaded(landing: Landing) -> Settings:
 
 @pytest.fixture
 def warehouse(loaded: Settings) -> WarehouseResource:
-    return WarehouseResource(settings=SettingsResource(values={"home": str(loaded.home)}))
+    return WarehouseResource(settings=SettingsResource.of(home=str(loaded.home)))
 
 
 @pytest.fixture
@@ -94,30 +97,56 @@ def snapshot() -> RepositorySnap:
     return RepositorySnap.from_def(defs().get_repository_def())
 
 
-def shown() -> dict[str, dict[str, object]]:
-    """The configuration of each resource, as the web interface shows it."""
-    return {r.name: dict(r.configured_values) for r in snapshot().resources or []}
+def shown(name: str) -> dict[str, object]:
+    """The configuration of a resource, line by line, as the web interface shows it."""
+    [resource] = [resource for resource in snapshot().resources or [] if resource.name == name]
+    assert {
+        field.name for field in resource.config_field_snaps
+    } == resource.configured_values.keys()
+    return dict(resource.configured_values)
+
+
+def variables(*names: str) -> dict[str, object]:
+    """Lines of which each says that a value is read from the variable of the same name."""
+    return {name: ResourceConfigEnvVarSnap(name=name) for name in names}
 
 
 def test_web_interface_shows_which_variable_each_setting_is_read_from() -> None:
-    values = str(shown()["lead_settings"]["values"])
-    assert '"home": {"env": "LEAD_PIPELINE_HOME"}' in values
-    assert '"masking_key": {"env": "LEAD_PIPELINE_MASKING_KEY"}' in values
-    assert [name for name in Settings.model_fields if f'"{name}": {{"env"' not in values] == []
+    settings = shown("lead_settings")
+    assert settings.keys() == Settings.model_fields.keys()
+    assert settings["home"] == ResourceConfigEnvVarSnap(name="LEAD_PIPELINE_HOME")
+    assert settings["masking_key"] == ResourceConfigEnvVarSnap(name="LEAD_PIPELINE_MASKING_KEY")
+
+
+def test_web_interface_explains_each_setting() -> None:
+    [resource] = [r for r in snapshot().resources or [] if r.name == "lead_settings"]
+    texts = {field.name: field.description for field in resource.config_field_snaps}
+    assert texts["start_date"] == "The first daily partition."
+    assert [name for name, text in texts.items() if not text] == []
 
 
 def test_web_interface_shows_which_variables_accounts_are_read_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MEGA_TOKEN", "a-token")
-    values = str(shown()["lead_accounts"]["variables"])
-    assert '"MEGA_TOKEN": {"env": "MEGA_TOKEN"}' in values
-    assert '"VOREL_BASE_URL": {"env": "VOREL_BASE_URL"}' in values
+    assert shown("lead_accounts").items() >= variables("MEGA_TOKEN", "VOREL_BASE_URL").items()
 
 
 @pytest.mark.usefixtures("secret_environment")
 def test_web_interface_shows_the_variables_that_the_file_of_accounts_names() -> None:
-    assert shown()["lead_accounts"] == {"variables": '{"VOREL_API_KEY": {"env": "VOREL_API_KEY"}}'}
+    assert shown("lead_accounts") == variables("LEAD_PIPELINE_ACCOUNTS", "VOREL_API_KEY")
+
+
+@pytest.mark.parametrize("name", ["_private", "load", "with-dash", "model_config"])
+def test_account_with_an_unusual_variable_is_read_although_it_has_no_line(
+    name: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "a-key")
+    file = tmp_path / "accounts.toml"
+    file.write_text(f'[accounts.salon]\nprovider = "vorel"\napi_key_env = "{name}"\n')
+    with_file = settings_in(settings.home, accounts=file)
+    loaded = AccountsResource.from_environment(with_file).load(with_file)
+    assert loaded.named("salon").credentials == {"api_key": "a-key"}
 
 
 def test_web_interface_shows_the_assets_that_use_a_resource_and_the_warehouse_that_uses_settings(
@@ -175,32 +204,34 @@ def test_no_secret_is_in_what_a_run_writes_even_if_an_asset_prints_its_resources
 
 
 @pytest.mark.parametrize(
-    ("resource", "field", "name"),
-    [
-        (SettingsResource, "values", "masking_key"),
-        (AccountsResource, "variables", "VOREL_API_KEY"),
-    ],
+    ("resource", "name"), [(SettingsResource, "masking_key"), (AccountsResource, "VOREL_API_KEY")]
 )
 def test_secret_given_as_text_is_refused_without_being_repeated(
-    resource: type[dg.ConfigurableResource[object]], field: str, name: str
+    resource: type[SettingsResource | AccountsResource], name: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=rf"{name} would be shown.*EnvVar") as refusal:
-        resource(**{field: {name: "a-secret-as-text"}})
+        resource.of(**{name: "a-secret-as-text"})
     assert "a-secret-as-text" not in str(refusal.value)
+
+
+@pytest.mark.filterwarnings("ignore:The `__fields__` attribute")
+def test_value_without_its_field_is_refused_with_how_to_give_it() -> None:
+    with pytest.raises(ConfigurationError, match=r"home: write SettingsResource.of\(home=…\)"):
+        SettingsResource(home="data")  # type: ignore[call-arg]
 
 
 def test_unknown_setting_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ConfigurationError, match=r"no setting 'hom'. Settings: home, start_date"):
-        SettingsResource(values={"hom": "data"})
+        SettingsResource.of(hom="data")
 
 
 def test_setting_out_of_its_range_is_an_error_that_names_its_variable() -> None:
     with pytest.raises(ConfigurationError, match="LEAD_PIPELINE_OVERLAP_MINUTES: Input should be"):
-        SettingsResource(values={"overlap_minutes": -1}).load()
+        SettingsResource.of(overlap_minutes=-1).load()
 
 
 def test_setting_can_be_read_from_another_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    resource = SettingsResource(values={"overlap_minutes": dg.EnvVar("OTHER")})
+    resource = SettingsResource.of(overlap_minutes=dg.EnvVar("OTHER"))
     monkeypatch.setenv("LEAD_PIPELINE_OVERLAP_MINUTES", "7")
     assert resource.load().overlap_minutes == 60
     monkeypatch.setenv("OTHER", "5")
@@ -212,7 +243,7 @@ def test_account_of_another_variable_never_falls_back_to_the_usual_one(
 ) -> None:
     monkeypatch.setenv("VOREL_API_KEY", "the-real-key")
     monkeypatch.setenv("VOREL_BASE_URL", "http://127.0.0.1:1")
-    resource = AccountsResource(variables={"VOREL_API_KEY": dg.EnvVar("KEY_FOR_TESTS")})
+    resource = AccountsResource.of(VOREL_API_KEY=dg.EnvVar("KEY_FOR_TESTS"))
     assert [account.name for account in resource.load(settings).incomplete] == ["vorel"]
     monkeypatch.setenv("KEY_FOR_TESTS", "a-test-key")
     assert resource.load(settings).named("vorel").credentials == {"api_key": "a-test-key"}
@@ -245,7 +276,7 @@ def test_definitions_can_be_loaded_with_other_settings(
     landing: Landing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LEAD_PIPELINE_HOME", str(tmp_path / "real"))
-    other = SettingsResource(values={"home": str(landing.settings.home)})
+    other = SettingsResource.of(home=str(landing.settings.home))
     loaded = load_definitions({"lead_settings": other})
     assert load_in(loaded.resolve_job_def("daily_leads")).success
     assert landing.settings.warehouse_path.exists()
@@ -253,7 +284,7 @@ def test_definitions_can_be_loaded_with_other_settings(
 
 
 def test_assets_run_with_the_resources_that_a_test_gives_them(landing: Landing) -> None:
-    other = SettingsResource(values={"home": str(landing.settings.home)})
+    other = SettingsResource.of(home=str(landing.settings.home))
     with dg.DagsterInstance.ephemeral() as instance:
         assert dg.materialize(
             [build_normalized_assets([])], instance=instance, resources={"lead_settings": other}
@@ -313,7 +344,7 @@ def test_warehouse_is_read_in_utc(warehouse: WarehouseResource) -> None:
 
 @pytest.mark.parametrize("config", [{}, {"access_mode": "READ_WRITE"}])
 def test_warehouse_cannot_be_written_to(loaded: Settings, config: dict[str, str]) -> None:
-    settings = SettingsResource(values={"home": str(loaded.home)})
+    settings = SettingsResource.of(home=str(loaded.home))
     warehouse = WarehouseResource(settings=settings, connection_config=config)
     with pytest.raises((duckdb.Error, ConfigurationError)), warehouse.get_connection() as writer:
         writer.sql("delete from normalized.leads")
@@ -323,7 +354,7 @@ def test_warehouse_cannot_be_written_to(loaded: Settings, config: dict[str, str]
 
 
 def test_options_of_duckdb_reach_the_connection(loaded: Settings) -> None:
-    settings = SettingsResource(values={"home": str(loaded.home)})
+    settings = SettingsResource.of(home=str(loaded.home))
     warehouse = WarehouseResource(settings=settings, connection_config={"threads": 1})
     with warehouse.get_connection() as connection:
         assert connection.sql("select current_setting('threads')").fetchall() == [(1,)]
@@ -398,7 +429,7 @@ def test_block_inside_of_another_is_refused_instead_of_waiting_for_itself(
 
 
 def test_warehouse_that_is_not_there_says_what_to_do(home: Path) -> None:
-    warehouse = WarehouseResource(settings=SettingsResource(values={"home": str(home)}))
+    warehouse = WarehouseResource(settings=SettingsResource.of(home=str(home)))
     with (
         pytest.raises(ConfigurationError, match=r"no warehouse at .* yet.*lead-pipeline run"),
         warehouse.get_connection(),
