@@ -2,8 +2,7 @@
 
     sandbox clock to the next night ──▶ landing of that day, per account ──▶ … ──▶ publish
 
-Run again, it goes on with the nights after. Belongs here: the story. Does not belong here: the
-APIs (`lead_pipeline.sandbox`), the pipeline itself, printing.
+Run again, it goes on with the nights after.
 """
 
 from __future__ import annotations

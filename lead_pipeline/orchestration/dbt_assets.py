@@ -1,10 +1,6 @@
 """The dbt project as Dagster assets: one asset per model, one check per test.
 
-    normalized/* ──prepare candidate──▶ dbt build ──all tests pass──▶ marts/* ──▶ bi/published
-
-Belongs here: names of dbt's nodes in Dagster, the run of `dbt build`, its errors. Does not
-belong here: the manifest and the command line (`lead_pipeline.bi.dbt_project`), the candidate
-file (`lead_pipeline.bi.candidate`), the swap (`lead_pipeline.bi.publish`).
+normalized/* ──prepare candidate──▶ dbt build ──all tests pass──▶ marts/* ──▶ bi/published
 """
 
 import json

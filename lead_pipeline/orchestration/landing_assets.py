@@ -1,9 +1,6 @@
 """Landing as Dagster assets: `landing/<account>/<stream>`, one per stream of each account.
 
-    partition or range of partitions ──▶ one crawl ──▶ one materialization per partition
-
-Belongs here: partitions, metadata, and what Dagster does about an error. Does not belong here:
-crawling (`pull.py`).
+partition or range of partitions ──▶ one crawl ──▶ one materialization per partition
 """
 
 import time

@@ -1,10 +1,7 @@
 """The normalized tables as Dagster assets. One load writes all of them, in one transaction.
 
-    landing/* ──▶ normalized/lead_versions ──▶ normalized/leads
-                                           └─▶ normalized/lead_stage_history
-
-Belongs here: keys, metadata, checks as Dagster knows them. Does not belong here: loading
-(`load.py`), what is checked (`checks.py`).
+landing/* ──▶ normalized/lead_versions ──▶ normalized/leads
+                                       └─▶ normalized/lead_stage_history
 """
 
 import time

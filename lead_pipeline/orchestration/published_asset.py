@@ -1,9 +1,6 @@
 """The asset `bi/published`: publishing as a step of a Dagster run.
 
-    dbt models ──▶ bi/published
-
-Belongs here: configuration, lock and metadata. Does not belong here: publishing itself
-(`lead_pipeline.bi.publish`).
+dbt models ──▶ bi/published
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """One writer at a time, and the others know for whom they wait.
 
-Belongs here: the lock between processes. Does not belong here: Dagster's pools, which keep
-queued runs from starting at all; this lock also covers runs that no daemon has queued.
+Dagster's pools keep queued runs from starting at all; these locks also cover runs that no daemon
+has queued.
 """
 
 from __future__ import annotations

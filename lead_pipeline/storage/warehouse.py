@@ -1,8 +1,4 @@
-"""Opening `warehouse.duckdb`: one process at a time, always closed again.
-
-Belongs here: the connection, and the file as a whole. Does not belong here: what is written
-through it.
-"""
+"""Opening `warehouse.duckdb`: one process at a time, always closed again."""
 
 from __future__ import annotations
 
