@@ -5,7 +5,7 @@
 
 The web interface shows them with the names of the variables that they read, and tests put others
 in their place. A value is read when an asset asks for it, so a changed variable counts from the
-next run on, and no value is ever part of a configuration.
+next run on, and no secret is ever part of a configuration.
 """
 
 from __future__ import annotations
@@ -224,7 +224,7 @@ class _AssetsWithDefaults(dg.AssetsDefinition):
     ) -> dg.AssetsDefinition:
         """These assets with `resource_defs`, and their own where there is no other."""
         own = {key: value for key, value in self.resource_defs.items() if key not in resource_defs}
-        # Dagster passes on arguments that are beta in its own words, and warns of those of others.
+        # Of arguments that are beta Dagster warns all but itself.
         with disable_dagster_warnings():
             bare = dg.AssetsDefinition(**{**self.get_attributes_dict(), "resource_defs": own})
         return bare.with_resources(resource_defs)
