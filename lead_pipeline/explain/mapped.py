@@ -1,9 +1,6 @@
 """Landed records with the columns that loading makes of them, in a database of their own.
 
-    landed files ──select──▶ landed ──map_<provider>, normalize──▶ observed ──▶ MappedRecord
-
-Belongs here: running the mapping of `lead_pipeline.normalized` over a few records. Does not
-belong here: the mapping itself, and what changed between records.
+landed files ──select──▶ landed ──map_<provider>, normalize──▶ observed ──▶ MappedRecord
 """
 
 from __future__ import annotations
