@@ -22,21 +22,18 @@ credentials work (`lead_pipeline.landing.check`).
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import LOOPBACK, Account, Option, Provider
-from lead_pipeline.settings import Settings
+from lead_pipeline.settings import Settings, environment_variables
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _KEYS = {"name", "provider", "base_url", "requests_per_minute"}
@@ -101,19 +98,38 @@ class Accounts:
         )
 
 
-def load_accounts(settings: Settings) -> Accounts:
+def load_accounts(settings: Settings, given: Mapping[str, str | None] | None = None) -> Accounts:
     """All accounts, from the TOML file or from variables (the environment over `.env`).
 
-    Raises `ConfigurationError` that names the variable or the line's key, and the remedy.
-    Values of credentials are never part of a message.
+    Variables that are `given` win over both; None: as if it were not set. Raises
+    `ConfigurationError` that names the variable or the line's key, and the remedy. Values of
+    credentials are never part of a message.
     """
-    environment = {
-        **{name: value for name, value in dotenv_values(".env").items() if value and value.strip()},
-        **{name: value for name, value in os.environ.items() if value.strip()},
-    }
+    variables = {**environment_variables(), **(given or {})}
+    environment = {name: value for name, value in variables.items() if value is not None}
     if settings.accounts is None:
         return _from_variables(environment)
     return _from_file(settings.accounts, environment)
+
+
+def account_variables(file: Path | None) -> list[str]:
+    """The names of all variables that accounts can be read from, set or not.
+
+    With a TOML `file`, those that it names; raises `ConfigurationError` when it cannot be read.
+    """
+    if file is not None:
+        entries = _entries(file)
+        return [str(entry[key]) for entry in entries for key in entry if key.endswith("_env")]
+    return [variable for provider in PROVIDERS.values() for variable in _variables_of(provider)]
+
+
+def _variables_of(provider: Provider) -> Iterator[str]:
+    yield variable_name(provider, "base_url")
+    for credential in provider.credentials:
+        yield variable_name(provider, credential.name)
+    for option in provider.options:
+        yield variable_name(provider, option.name)
+        yield from option.former_variables
 
 
 def variable_name(provider: Provider, field: str) -> str:

@@ -1,8 +1,4 @@
-"""The command `lead-pipeline`: its commands in the order of `--help`, and how every failure ends.
-
-Belongs here: the list of commands, exit statuses. Does not belong here: what a command takes and
-prints (`commands/`).
-"""
+"""The command `lead-pipeline`: its commands in the order of `--help`, and how every failure ends."""
 
 from __future__ import annotations
 

@@ -2,45 +2,56 @@
 
     landing/<account>/<stream> ──▶ normalized/* ──▶ dbt models ──▶ bi/published
 
-Belongs here: assembly only.
+Tests and other code locations put resources of their own in place of those of the same key:
+`load_definitions({"lead_settings": SettingsResource.of(home=…)})`.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
-from lead_pipeline.accounts import load_accounts
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
 from lead_pipeline.orchestration.landing_assets import build_landing_assets, landing_keys
 from lead_pipeline.orchestration.launcher import locked_in_process_executor
 from lead_pipeline.orchestration.normalized_assets import KEYS, build_normalized_assets
 from lead_pipeline.orchestration.partitions import daily_partitions
 from lead_pipeline.orchestration.published_asset import build_published_asset
+from lead_pipeline.orchestration.resources import (
+    ACCOUNTS,
+    SETTINGS,
+    WAREHOUSE,
+    AccountsResource,
+    SettingsResource,
+    WarehouseResource,
+)
 from lead_pipeline.orchestration.schedules import build_job, build_schedules
-from lead_pipeline.settings import load_settings
-
-
-def load_definitions() -> dg.Definitions:
-    """The same, for those who do not ask through Dagster."""
-    return defs()
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Assets of all declared accounts, the tables, the marts, the BI file, schedules."""
+    """Assets of all declared accounts, the tables, the marts, the BI file, schedules, resources."""
+    return load_definitions()
+
+
+def load_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """The same, for those who do not ask through Dagster; `resources` win over ours, by key."""
     with warnings.catch_warnings():
         # Backfill policies and pools are beta in Dagster's words; the design builds on both, and
         # the pinned release has them.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _assembled()
+        return _assembled(resources or {})
 
 
-def _assembled() -> dg.Definitions:
-    settings = load_settings()
+def _assembled(given: Mapping[str, Any]) -> dg.Definitions:
+    lead_settings = given.get(SETTINGS) or SettingsResource.from_environment()
+    settings = lead_settings.load()
+    lead_accounts = given.get(ACCOUNTS) or AccountsResource.from_environment(settings)
     # Also those without credentials: their runs fail and say so, until somebody sets them.
-    accounts = load_accounts(settings).declared
+    accounts = lead_accounts.load(settings).declared
     partitions = daily_partitions(settings.start_date)
     landing = build_landing_assets(accounts, partitions)
     normalized = build_normalized_assets([key for a in accounts for key in landing_keys(a)])
@@ -52,5 +63,11 @@ def _assembled() -> dg.Definitions:
         assets=[*landing, normalized, models, published],
         jobs=[job],
         schedules=build_schedules(job, settings, accounts, downstream),
+        resources={
+            SETTINGS: lead_settings,
+            ACCOUNTS: lead_accounts,
+            WAREHOUSE: WarehouseResource(settings=lead_settings),
+            **given,
+        },
         executor=locked_in_process_executor,
     )

@@ -1,25 +1,30 @@
 """Settings: where to write, from which day on, how to ask. Read and validated in one place.
 
-Belongs here: the `LEAD_PIPELINE_*` variables and the paths under `LEAD_PIPELINE_HOME`. Does
-not belong here: accounts and their credentials (`lead_pipeline.accounts`).
+Accounts and their credentials are in `lead_pipeline.accounts`.
 
-Nothing is read at import: call `load_settings()` when a value is needed, so that a changed
-variable counts from the next run on.
+Nothing is read at import. A command, a run's asset and a child process each call `load_settings()`
+once and pass the result down, so that a changed variable counts from the next one on.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import phonenumbers
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lead_pipeline.errors import ConfigurationError
 
 PREFIX = "LEAD_PIPELINE_"
+
+WAREHOUSE_FILE = "warehouse.duckdb"
+"""The file below `LEAD_PIPELINE_HOME` that only the pipeline writes to."""
 
 SHORTEST_MASKING_KEY = 32
 """Characters. Names and phone numbers can be guessed; what keeps them secret is the key."""
@@ -34,6 +39,9 @@ def snapshot_path(home: Path) -> Path:
     return home / "bi" / ".sources" / "leads.duckdb"
 
 
+_NOT_TEXT = ".env is not UTF-8 text. Save it as UTF-8."
+
+
 class Settings(BaseSettings):
     """The `LEAD_PIPELINE_*` variables, from the environment or `.env` (the environment wins)."""
 
@@ -44,6 +52,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        use_attribute_docstrings=True,
     )
 
     home: Path = Path("data")
@@ -130,12 +139,12 @@ class Settings(BaseSettings):
     @property
     def warehouse_path(self) -> Path:
         """The DuckDB file that only the pipeline opens."""
-        return self.home / "warehouse.duckdb"
+        return self.home / WAREHOUSE_FILE
 
     @property
     def scratch_warehouse_path(self) -> Path:
         """Where a warehouse is built anew before it takes the place of the old one."""
-        return self.home / ".warehouse" / "warehouse.duckdb"
+        return self.home / ".warehouse" / WAREHOUSE_FILE
 
     @property
     def stages_path(self) -> Path | None:
@@ -185,15 +194,38 @@ class Settings(BaseSettings):
         return self.home / ".locks" / f"account-{account}"
 
 
-def load_settings() -> Settings:
-    """The settings as they are now.
+def setting_variables() -> dict[str, str]:
+    """The variable that each setting is read from, by the setting's name."""
+    return {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+
+def is_secret(name: str) -> bool:
+    """Whether the setting `name` must not be seen."""
+    return SecretStr in get_args(Settings.model_fields[name].annotation)
+
+
+def environment_variables() -> dict[str, str]:
+    """The variables that are set and not blank, from the environment or `.env` (which yields).
+
+    Raises `ConfigurationError` where `.env` cannot be read as text.
+    """
+    try:
+        variables = {**dotenv_values(".env"), **os.environ}
+    except UnicodeDecodeError:
+        raise ConfigurationError(_NOT_TEXT) from None
+    return {name: value for name, value in variables.items() if value and value.strip()}
+
+
+def load_settings(given: Mapping[str, object] | None = None) -> Settings:
+    """The settings as they are now; those `given`, by name, in place of their variables.
 
     Raises `ConfigurationError` that names each wrong variable and what it takes.
     """
     try:
-        return Settings()
+        # By the names of pydantic-settings, which takes any field.
+        return Settings(**dict(given or {}))  # type: ignore[arg-type]
     except UnicodeDecodeError:
-        raise ConfigurationError(".env is not UTF-8 text. Save it as UTF-8.") from None
+        raise ConfigurationError(_NOT_TEXT) from None
     except ValidationError as error:
         problems = "; ".join(
             f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: "

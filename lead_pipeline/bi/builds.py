@@ -1,8 +1,4 @@
-"""What a finished BI file says of itself: which run made it, when, with how many leads.
-
-Belongs here: reading. Does not belong here: which files there are (`lead_pipeline.bi.kept_builds`)
-and what may replace which (`lead_pipeline.bi.gate`).
-"""
+"""What a finished BI file says of itself: which run made it, when, with how many leads."""
 
 from __future__ import annotations
 

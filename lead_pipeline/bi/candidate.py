@@ -3,10 +3,6 @@
     warehouse.duckdb ──copy, mask──▶ bi/.candidate/leads.duckdb ──dbt build──▶ marked as tested
       normalized.*                     normalized.*                + marts.*     + meta.build
 
-Belongs here: making the file, and its mark that all tests passed. Does not belong here: how
-personal data is masked (`lead_pipeline.bi.masking`), running dbt (`lead_pipeline.orchestration.dbt_assets`), and
-putting the file before readers (`lead_pipeline.bi.publish`).
-
 The candidate bears the file name of the published file, because DuckDB names the catalog
 after it: queries and views say `leads.marts.leads` in both.
 """

@@ -2,8 +2,7 @@
 
     bi/leads.duckdb ──copy──▶ bi/.candidate/leads.duckdb ──dbt rewrites what changed──▶ …
 
-Belongs here: whether the last published days can be used, and their copy. Does not belong
-here: which leads have changed since; the model's own SQL finds that by a digest per lead.
+Which leads have changed since, the model's own SQL finds by a digest per lead.
 """
 
 from __future__ import annotations

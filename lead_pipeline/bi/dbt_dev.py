@@ -2,9 +2,8 @@
 
     bi/.sources/leads.duckdb ──attached read-only as `snapshot`──▶ dbt build ──▶ data/dev.duckdb
 
-dbt-duckdb loads `Plugin` because profiles.yml names this module. Belongs here: finding the
-snapshot, waiting for another dbt. Does not belong here: making the snapshot
-(`lead_pipeline.bi.snapshot`); the pipeline's own target `candidate` does without all this.
+dbt-duckdb loads `Plugin` because profiles.yml names this module. The pipeline's own
+target `candidate` does without all this.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The dbt project at the repository's root: its command line and its manifest.
-
-Belongs here: where the project is, how dbt is called, a manifest that is never stale. Does not
-belong here: what Dagster makes of it (`lead_pipeline.orchestration.dbt_assets`).
-"""
+"""The dbt project at the repository's root: its command line and its manifest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What must hold before readers get a build.
 
-Belongs here: the comparison of a candidate with what is promised and with what readers have.
-Does not belong here: the tests of dbt, whose passing the candidate's `meta.build` tells.
+That dbt's tests have passed, the candidate's own `meta.build` says.
 """
 
 from __future__ import annotations

@@ -3,9 +3,7 @@
     bi/leads.duckdb ──hard link──▶ bi/.builds/<published at>-<run>.duckdb
 
 A published file is never written to, so a second name of it is as good as a copy and costs
-nothing; its room on disk is freed with its last name. Belongs here: names, keeping, removing.
-Does not belong here: which build readers get (`lead_pipeline.bi.publish`,
-`lead_pipeline.bi.rollback`).
+nothing; its room on disk is freed with its last name.
 """
 
 from __future__ import annotations

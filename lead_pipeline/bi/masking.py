@@ -2,9 +2,8 @@
 
     warehouse.duckdb ──HMAC-SHA256 of names, addresses, numbers; free text left out──▶ candidate
 
-Belongs here: the key, which columns are treated how (`masking.csv`), the mark that tells readers.
-Does not belong here: the copy itself (`lead_pipeline.bi.candidate`). dbt, the marts and the published
-file never see a plain value, so none can reach their logs either.
+`masking.csv` says how each column is treated. dbt, the marts and the published file never see a plain
+value, so none can reach their logs either.
 """
 
 from __future__ import annotations

@@ -6,10 +6,6 @@
 What is removed from a DuckDB file stays in its free blocks, for whoever reads its bytes. So readers
 get a copy in a new file, from which nothing was ever removed.
 
-Belongs here: schema `meta`, the copy, and the swap. Does not belong here: making the candidate
-(`lead_pipeline.bi.candidate`) and its marts (`lead_pipeline.orchestration.dbt_assets`), what must hold before readers
-get a file (`lead_pipeline.bi.gate`), the files before it (`lead_pipeline.bi.kept_builds`).
-
 The published file is never opened for writing. A reader that holds the old file keeps it
 until it closes it: the rename takes only the name away.
 """

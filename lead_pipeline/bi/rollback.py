@@ -1,9 +1,6 @@
 """Giving readers an earlier build again.
 
-    bi/.builds/<build>.duckdb ──second name, rename──▶ bi/leads.duckdb
-
-Belongs here: which build, and the swap. Does not belong here: keeping builds
-(`lead_pipeline.bi.kept_builds`).
+bi/.builds/<build>.duckdb ──second name, rename──▶ bi/leads.duckdb
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
     bi/.candidate/leads.duckdb (before dbt) ──copy──rename──▶ bi/.sources/leads.duckdb
 
-It is replaced when a build begins, so it also shows what a build that failed its tests had
-read. Belongs here: making the copy. Does not belong here: reading it (`lead_pipeline.bi.dbt_dev`).
+It is replaced when a build begins, so it also shows what a build that failed its tests had read.
 """
 
 from __future__ import annotations

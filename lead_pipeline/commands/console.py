@@ -1,7 +1,4 @@
-"""What people see on a terminal: progress bars, tables, the last word on an error.
-
-Belongs here: showing. Does not belong here: deciding what is shown (`commands/`).
-"""
+"""What people see on a terminal: progress bars, tables, the last word on an error."""
 
 from __future__ import annotations
 

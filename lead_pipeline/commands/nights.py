@@ -2,8 +2,7 @@
 
     sandbox clock to the next night ──▶ landing of that day, per account ──▶ … ──▶ publish
 
-Run again, it goes on with the nights after. Belongs here: the story. Does not belong here: the
-APIs (`lead_pipeline.sandbox`), the pipeline itself, printing.
+Run again, it goes on with the nights after.
 """
 
 from __future__ import annotations
@@ -64,12 +63,13 @@ def prepare_demo() -> Settings:
         raise ConfigurationError(
             "The demo uses accounts of its own. Unset LEAD_PIPELINE_ACCOUNTS for it."
         )
-    if "home" not in settings.model_fields_set:
-        os.environ["LEAD_PIPELINE_HOME"] = str(settings.home / "demo")
+    home = settings.home if "home" in settings.model_fields_set else settings.home / "demo"
+    settings = settings.model_copy(update={"home": home, "start_date": FIRST_DAY})
+    # The runs read them again.
+    os.environ["LEAD_PIPELINE_HOME"] = str(home)
     os.environ["LEAD_PIPELINE_START_DATE"] = FIRST_DAY.isoformat()
     # The demo's runs belong beside its data, not into an instance that serves real ones.
     os.environ.pop("DAGSTER_HOME", None)
-    settings = load_settings()
     if settings.landing_path.exists() and not marker_path(settings.home).exists():
         raise ConfigurationError(
             f"{settings.home} holds landed leads that are not the demo's. Set LEAD_PIPELINE_HOME "

@@ -1,7 +1,4 @@
-"""Which landed files there are, by account and kind, as the commit records list them.
-
-Belongs here: lists of paths. Does not belong here: what the files hold.
-"""
+"""Which landed files there are, by account and kind, as the commit records list them."""
 
 from __future__ import annotations
 

@@ -3,8 +3,7 @@
     records, as they came ──▶ Compared each ──▶ since which record each value has been so
 
 A record is compared with all that the records before it have told, not only with the last one:
-single records have fields that lists lack. Belongs here: comparing. Does not belong here: where
-records come from.
+single records have fields that lists lack.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The form of what `explain` answers: these dataclasses are the document of `--json`.
 
-Belongs here: fields and what they mean. Does not belong here: filling them. Times are UTC.
+Times are UTC.
 """
 
 from __future__ import annotations

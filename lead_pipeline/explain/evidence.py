@@ -1,8 +1,4 @@
-"""What landing tells of a lead besides its records: events, sightings, rejections, absences.
-
-Belongs here: finding it, as `Entry` values. Does not belong here: records and their columns
-(`mapped.py`), and the order of it all (`explanation.py`).
-"""
+"""What landing tells of a lead besides its records: events, sightings, rejections, absences."""
 
 from __future__ import annotations
 

@@ -3,8 +3,7 @@
     records + other evidence ──by our clock──▶ numbered timeline ──▶ changes, sources of values
 
 Provider times are not compared with our clock, and sightings have no provider time: so the order
-is that in which things came. Belongs here: numbering, references, notes. Does not belong here:
-reading files or tables.
+is that in which things came.
 """
 
 from __future__ import annotations
@@ -131,9 +130,6 @@ def _with_changes(entry: Entry, compared: Compared | None) -> Entry:
     elif compared.is_touched_only:
         note = "only updated_at has moved"
     return replace(entry, changes=compared.changes, note=note)
-
-
-# Where values come from ------------------------------------------------------------------------
 
 
 def _current_values(

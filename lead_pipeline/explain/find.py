@@ -1,7 +1,4 @@
-"""From what a user typed to leads: a lead_key, a lead id of any account, or an email.
-
-Belongs here: which leads are meant. Does not belong here: what is known of them.
-"""
+"""From what a user typed to leads: a lead_key, a lead id of any account, or an email."""
 
 from __future__ import annotations
 

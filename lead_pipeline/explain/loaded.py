@@ -1,8 +1,4 @@
-"""What the warehouse has made of a lead: its row, its stage intervals, the records it chose.
-
-Belongs here: a short look into `warehouse.duckdb`. Does not belong here: landing, which is what
-the rest of this folder reads.
-"""
+"""What the warehouse has made of a lead: its row, its stage intervals, the records it chose."""
 
 from __future__ import annotations
 

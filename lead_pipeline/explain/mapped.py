@@ -1,9 +1,6 @@
 """Landed records with the columns that loading makes of them, in a database of their own.
 
     landed files ──select──▶ landed_records ──steps of the load──▶ observed ──▶ MappedRecord
-
-Belongs here: running the mapping of `lead_pipeline.normalized` over a few records. Does not
-belong here: the mapping itself, and what changed between records.
 """
 
 from __future__ import annotations

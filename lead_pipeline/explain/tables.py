@@ -1,8 +1,6 @@
 """An explanation as rows for a terminal: values in a form that is safe and short.
 
-Belongs here: words, shortening, folding repetitions. Does not belong here: widths and borders
-(`lead_pipeline.commands.console`). Leads write what they like into forms: nothing of it reaches the
-terminal as a control sequence.
+Leads write what they like into forms: nothing of it reaches the terminal as a control sequence.
 """
 
 from __future__ import annotations

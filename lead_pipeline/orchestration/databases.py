@@ -2,10 +2,8 @@
 
     history/runs.db, history/runs/index.db, schedules/schedules.db ──▶ made, healed, or set aside
 
-Dagster makes its databases without a lock. Of two processes that made one at the same moment,
-each noted another revision in `alembic_version`, and with two rows there Dagster opens it no more.
-Belongs here: making them whole, recognising that, and databases that cannot be read at all. Does
-not belong here: the lock under which all this is done (`instance.py`).
+Dagster makes its databases without a lock. Of two processes that made one at the same moment, each
+noted another revision in `alembic_version`, and with two rows there Dagster opens it no more.
 """
 
 from __future__ import annotations

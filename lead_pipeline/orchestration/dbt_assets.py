@@ -1,10 +1,6 @@
 """The dbt project as Dagster assets: one asset per model, one check per test.
 
-    normalized/* ──prepare candidate──▶ dbt build ──all tests pass──▶ marts/* ──▶ bi/published
-
-Belongs here: names of dbt's nodes in Dagster, the run of `dbt build`, its errors. Does not
-belong here: the manifest and the command line (`lead_pipeline.bi.dbt_project`), the candidate
-file (`lead_pipeline.bi.candidate`), the swap (`lead_pipeline.bi.publish`).
+normalized/* ──prepare candidate──▶ dbt build ──all tests pass──▶ marts/* ──▶ bi/published
 """
 
 import json
@@ -52,7 +48,8 @@ from lead_pipeline.bi.dbt_project import (
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
-from lead_pipeline.settings import Settings, load_settings
+from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
+from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
@@ -101,8 +98,10 @@ def build_dbt_assets() -> AssetsDefinition:
     translator = LeadPipelineTranslator()
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_models")
-    def dbt_models(context: AssetExecutionContext) -> Iterator[DbtDagsterEventType]:
-        settings = load_settings()
+    def dbt_models(
+        context: AssetExecutionContext, lead_settings: SettingsResource
+    ) -> Iterator[DbtDagsterEventType]:
+        settings = lead_settings.load()
         candidate = settings.candidate_path
         # The publish lock first, the warehouse's inside it: nobody takes them the other way.
         with held(settings.publish_lock, "building the marts", context.log.info):
@@ -111,7 +110,7 @@ def build_dbt_assets() -> AssetsDefinition:
             _begin(settings, manifest, context.log.info)
             yield from build_marts(context, candidate, manifest, translator)
 
-    return dbt_models
+    return with_default_resources(dbt_models)
 
 
 def _begin(settings: Settings, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> None:

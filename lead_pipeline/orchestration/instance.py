@@ -1,9 +1,6 @@
 """The Dagster instance below `LEAD_PIPELINE_HOME`, safe to open from many processes at once.
 
-    lock ──▶ dagster.yaml ──▶ databases made or healed ──▶ databases opened ──▶ lock freed
-
-Belongs here: `DAGSTER_HOME`, its configuration, opening. Does not belong here: what a damaged
-database is (`databases.py`), runs and their processes (`processes.py`, `runner.py`).
+lock ──▶ dagster.yaml ──▶ databases made or healed ──▶ databases opened ──▶ lock freed
 """
 
 from __future__ import annotations

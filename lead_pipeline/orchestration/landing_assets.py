@@ -1,19 +1,17 @@
 """Landing as Dagster assets: `landing/<account>/<stream>`, one per stream of each account.
 
-    partition or range of partitions ──▶ one crawl ──▶ one materialization per partition
-
-Belongs here: partitions, metadata, and what Dagster does about an error. Does not belong here:
-crawling (`pull.py`).
+partition or range of partitions ──▶ one crawl ──▶ one materialization per partition
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from lead_pipeline.accounts import UnusableAccount, load_accounts
+from lead_pipeline.accounts import UnusableAccount
 from lead_pipeline.errors import (
     ForeignTenant,
     LeadPipelineError,
@@ -27,11 +25,16 @@ from lead_pipeline.landing.commits import (
     load_commit,
 )
 from lead_pipeline.landing.landed import LandedRecords
-from lead_pipeline.landing.progress import LogListener, Progress, ProgressListener
+from lead_pipeline.landing.progress import LogListener, Progress
 from lead_pipeline.landing.pull import pull_stream
+from lead_pipeline.orchestration.resources import (
+    AccountsResource,
+    SettingsResource,
+    with_default_resources,
+)
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, Stream
-from lead_pipeline.settings import load_settings
+from lead_pipeline.settings import Settings
 from lead_pipeline.windows import window_of_days
 
 GROUP = "landing"
@@ -90,64 +93,72 @@ def _landing_asset(
             )
         ],
     )
-    def land(context: dg.AssetExecutionContext, config: PullConfig) -> Iterator[Any]:
+    def land(
+        context: dg.AssetExecutionContext,
+        config: PullConfig,
+        lead_settings: SettingsResource,
+        lead_accounts: AccountsResource,
+    ) -> Iterator[Any]:
         started = time.monotonic()
-        commit = _pull(context, config, account_name, stream.name)
-        yield from _results(context, key, commit, time.monotonic() - started)
+        with _failures():
+            settings, commit = _pull(
+                context, config, lead_settings, lead_accounts, account_name, stream.name
+            )
+        yield from _results(context, key, settings, commit, time.monotonic() - started)
         if _is_last_of_account(context, account_name, provider_slug, stream):
-            _refuse_foreign_tenants(context, account_name)
+            _refuse_foreign_tenants(context, settings, account_name)
 
-    return land
+    return with_default_resources(land)
 
 
-def _pull(
-    context: dg.AssetExecutionContext, config: PullConfig, account_name: str, stream: str
-) -> CommitRecord:
-    """Pull the run's partitions, turning errors into what Dagster should do about them."""
-    listener = LogListener(context.log.info)
-
-    def tell(message: str) -> None:
-        listener(Progress(account_name, stream, 0, 0, None, None, message, is_news=True))
-
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn errors of the block into what Dagster should do about them."""
     try:
-        return _pull_with_quota(context, config, account_name, stream, listener, tell)
-    except ForeignTenant as error:
-        # The rest of this stream has landed, and the account's other streams shall too.
-        tell(str(error))
-        crawls = crawls_folder(load_settings().landing_path, account_name)
-        return load_commit(crawls, error.crawl_id)
+        yield
     except RetryableError as error:
         raise dg.Failure(str(error)) from None
     except LeadPipelineError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
 
 
-def _pull_with_quota(
+def _pull(
     context: dg.AssetExecutionContext,
     config: PullConfig,
+    lead_settings: SettingsResource,
+    lead_accounts: AccountsResource,
     account_name: str,
     stream: str,
-    listener: ProgressListener,
-    tell: Callable[[str], None],
-) -> CommitRecord:
-    """Pull, and come back whenever the quota refills only after the longest single wait.
+) -> tuple[Settings, CommitRecord]:
+    """Pull the run's partitions; returns the settings that counted, and what came of it.
 
-    The wait is here and not a retry of Dagster's, which hears no Ctrl-C while it sleeps. The
-    account's lock is free meanwhile. Settings and secrets are read again each time.
+    Comes back whenever the quota refills only after the longest single wait. The wait is here and
+    not a retry of Dagster's, which hears no Ctrl-C while it sleeps. The account's lock is free
+    meanwhile. Settings and secrets are read again each time.
     """
     days = sorted(date.fromisoformat(key) for key in context.partition_keys)
+    listener = LogListener(context.log.info)
+
+    def tell(message: str) -> None:
+        listener(Progress(account_name, stream, 0, 0, None, None, message, is_news=True))
+
     for returns in range(MAX_QUOTA_RETURNS + 1):
-        settings = load_settings()
+        settings = lead_settings.load()
         try:
-            return pull_stream(
+            return settings, pull_stream(
                 settings,
-                load_accounts(settings).named(account_name),
+                lead_accounts.load(settings).named(account_name),
                 stream,
                 window_of_days(days[0], days[-1], settings.start_date),
                 full=config.full,
                 dagster_run_id=context.run.run_id,
                 listener=listener,
             )
+        except ForeignTenant as error:
+            # The rest of this stream has landed, and the account's other streams shall too.
+            tell(str(error))
+            crawls = crawls_folder(settings.landing_path, account_name)
+            return settings, load_commit(crawls, error.crawl_id)
         except QuotaExhausted as error:
             if returns == MAX_QUOTA_RETURNS:
                 raise
@@ -169,11 +180,13 @@ def _is_last_of_account(
     return not pulled or pulled[-1] == stream.name
 
 
-def _refuse_foreign_tenants(context: dg.AssetExecutionContext, account_name: str) -> None:
+def _refuse_foreign_tenants(
+    context: dg.AssetExecutionContext, settings: Settings, account_name: str
+) -> None:
     """Fail the run, now that all else of the account has landed, for another tenant's records."""
     foreign = {
         commit.stream: commit.foreign
-        for commit in commit_records(load_settings().landing_path, account_name)
+        for commit in commit_records(settings.landing_path, account_name)
         if commit.dagster_run_id == context.run.run_id and commit.foreign
     }
     if foreign:
@@ -186,12 +199,16 @@ def _refuse_foreign_tenants(context: dg.AssetExecutionContext, account_name: str
 
 
 def _results(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, commit: CommitRecord, seconds: float
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    settings: Settings,
+    commit: CommitRecord,
+    seconds: float,
 ) -> Iterator[Any]:
     for day in context.partition_keys:
         rows = commit.rows_by_date.get(day, 0)
         context.add_asset_metadata({"rows": rows}, asset_key=key, partition_key=day)
-    yield dg.MaterializeResult(asset_key=key, metadata=_metadata(commit, seconds))
+    yield dg.MaterializeResult(asset_key=key, metadata=_metadata(settings, commit, seconds))
     yield dg.AssetCheckResult(
         asset_key=key,
         check_name=REJECTED_CHECK,
@@ -207,7 +224,7 @@ def _results(
     )
 
 
-def _metadata(commit: CommitRecord, seconds: float) -> dict[str, Any]:
+def _metadata(settings: Settings, commit: CommitRecord, seconds: float) -> dict[str, Any]:
     """What a materialization says of its crawl. Rows in all; each partition has its own count."""
     metadata: dict[str, Any] = {
         "rows_in_crawl": commit.records,
@@ -231,9 +248,7 @@ def _metadata(commit: CommitRecord, seconds: float) -> dict[str, Any]:
         metadata["note"] = commit.note
     if commit.record_ids:
         # What the budget left for later runs.
-        landed = LandedRecords(
-            load_settings().landing_path, commit.account, PROVIDERS[commit.provider]
-        )
+        landed = LandedRecords(settings.landing_path, commit.account, PROVIDERS[commit.provider])
         metadata["pending_details"] = len(landed.leads_without_details())
     return metadata
 

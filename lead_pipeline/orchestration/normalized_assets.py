@@ -1,10 +1,7 @@
 """The normalized tables as Dagster assets. One load writes all of them, in one transaction.
 
-    landing/* ──▶ normalized/lead_versions ──▶ normalized/leads
-                                           └─▶ normalized/lead_stage_history
-
-Belongs here: keys, metadata, checks as Dagster knows them. Does not belong here: loading
-(`load.py`), what is checked (`checks.py`).
+landing/* ──▶ normalized/lead_versions ──▶ normalized/leads
+                                       └─▶ normalized/lead_stage_history
 """
 
 import time
@@ -17,7 +14,7 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.normalized.checks import CHECKS, Check, CheckOutcome
 from lead_pipeline.normalized.columns import column_schema
 from lead_pipeline.normalized.load import LoadResult, load_landing
-from lead_pipeline.settings import load_settings
+from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 
 GROUP = "normalized"
 LEAD_VERSIONS = dg.AssetKey(["normalized", "lead_versions"])
@@ -38,15 +35,17 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
         ],
         check_specs=[_check_spec(check) for check in CHECKS],
     )
-    def load_normalized(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    def load_normalized(
+        context: dg.AssetExecutionContext, lead_settings: SettingsResource
+    ) -> Iterator[Any]:
         started = time.monotonic()
         try:
-            result = load_landing(load_settings(), tell=context.log.info)
+            result = load_landing(lead_settings.load(), tell=context.log.info)
         except LeadPipelineError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         yield from _results(result, time.monotonic() - started)
 
-    return load_normalized
+    return with_default_resources(load_normalized)
 
 
 def _spec(key: dg.AssetKey, upstream: Sequence[dg.AssetKey], description: str) -> dg.AssetSpec:

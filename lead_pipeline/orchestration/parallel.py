@@ -2,8 +2,7 @@
 
     accounts ──▶ one child process each ──▶ progress and outcomes, through one queue
 
-A provider that waits an hour for its quota does not hold the others up. Belongs here: the
-processes. Does not belong here: what a run does (`runner.py`).
+A provider that waits an hour for its quota does not hold the others up.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
 """The asset `bi/published`: publishing as a step of a Dagster run.
 
-    dbt models ──▶ bi/published
-
-Belongs here: configuration, lock and metadata. Does not belong here: publishing itself
-(`lead_pipeline.bi.publish`).
+dbt models ──▶ bi/published
 """
 
 from collections.abc import Iterable
@@ -21,7 +18,7 @@ from pydantic import Field
 
 from lead_pipeline.bi.gate import rules_of
 from lead_pipeline.bi.publish import Publication, publish
-from lead_pipeline.settings import load_settings
+from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.storage.locks import held
 
 KEY = AssetKey(["bi", "published"])
@@ -51,8 +48,10 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
         kinds={"duckdb"},
         description="The DuckDB file that BI tools open, replaced as a whole by each run, and its report page.",
     )
-    def published(context: AssetExecutionContext, config: PublishConfig) -> MaterializeResult[None]:
-        settings = load_settings()
+    def published(
+        context: AssetExecutionContext, config: PublishConfig, lead_settings: SettingsResource
+    ) -> MaterializeResult[None]:
+        settings = lead_settings.load()
         with held(settings.publish_lock, "publishing", context.log.info):
             publication = publish(
                 settings.candidate_path,
@@ -68,7 +67,7 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
         report = MetadataValue.url(settings.report_path.as_uri())
         return MaterializeResult(metadata=_metadata(publication) | {"report": report})
 
-    return published
+    return with_default_resources(published)
 
 
 def _metadata(publication: Publication) -> dict[str, MetadataValue]:

@@ -1,10 +1,6 @@
 """Recorded Dagster runs without a daemon or a web server.
 
-    days + account ──▶ landing run          all accounts ──▶ load, dbt, publish run
-
-Belongs here: executing parts of the job, telling how they ended. Does not belong here: the
-instance and what is known of other processes' runs (`orchestration/`), what people see on a
-terminal (`commands/`, `console.py`).
+days + account ──▶ landing run          all accounts ──▶ load, dbt, publish run
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Each schedule asks for one run per account: a provider that is down, or waits an hour for its
 quota, does not keep the others from being loaded and published. The run of an account without its
 credentials fails, so that it is seen.
-
-Belongs here: what runs when. Does not belong here: what a run does.
 """
 
 from __future__ import annotations

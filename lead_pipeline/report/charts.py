@@ -1,8 +1,4 @@
-"""Charts of the report, as SVG pictures without scripts, fonts or links.
-
-Belongs here: figures in, picture out, for a light or a dark page. Does not belong here: reading
-the figures, the page around them.
-"""
+"""Charts of the report, as SVG pictures without scripts, fonts or links."""
 
 from __future__ import annotations
 

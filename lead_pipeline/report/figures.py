@@ -1,7 +1,4 @@
-"""The figures of the report, read from the published file.
-
-Belongs here: which figures, as tables. Does not belong here: how they look.
-"""
+"""The figures of the report, read from the published file."""
 
 from __future__ import annotations
 

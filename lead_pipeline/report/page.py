@@ -1,9 +1,6 @@
 """`bi/report.html`: one page without network, scripts or personal data.
 
-    published file ──▶ figures ──▶ charts for light and dark ──▶ report.html, written whole or not
-
-Belongs here: what stands on the page. Does not belong here: numbers (`figures.py`), pictures
-(`charts.py`), the form of the page (`page.html`).
+published file ──▶ figures ──▶ charts for light and dark ──▶ report.html, written whole or not
 """
 
 from __future__ import annotations

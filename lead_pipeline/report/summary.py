@@ -1,7 +1,4 @@
-"""Figures of the published file, for the demo's summary.
-
-Belongs here: reading `bi/leads.duckdb`, read-only. Does not belong here: printing.
-"""
+"""Figures of the published file, for the demo's summary."""
 
 from __future__ import annotations
 

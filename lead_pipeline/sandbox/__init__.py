@@ -1,8 +1,9 @@
 """The three lead APIs, imitated on loopback, with a clock of their own and faults.
 
-Here: everything that stands in for MEGA, Expert AI Labs and Vorel in tests, in the
-demo and on a developer's machine. Not here: anything of the pipeline; the sandbox
-knows the providers' documents only, so that it can prove the pipeline wrong.
+Belongs here: everything that stands in for the providers in tests, in the demo and on a developer's
+machine. Does not belong here: anything of the pipeline; the sandbox knows the providers' documents
+only, so that it can prove the pipeline wrong. Of one provider, its API is one module and the business
+whose leads it serves another.
 
     World ──changes of a day──▶ stores ──▶ mega / expert_ai_labs / vorel ──▶ ApiServer ──▶ HTTP
            Sandbox.set_clock              respond(request)                limits, faults

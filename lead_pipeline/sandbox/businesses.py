@@ -1,9 +1,4 @@
-"""What the three businesses have in common: how a lead comes in and how it changes.
-
-Here: the protocol that the world knows, and drawing one of several weighted moves.
-Not here: fields and stages of one provider (`mega_business` and its sisters), and
-when things happen (`world`).
-"""
+"""What the three businesses have in common: how a lead comes in and how it changes."""
 
 from __future__ import annotations
 

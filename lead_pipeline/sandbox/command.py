@@ -1,7 +1,4 @@
-"""What `lead-pipeline sandbox` runs: the three APIs until someone stops them.
-
-Here: ports, the printed table, signals. Not here: the command line itself.
-"""
+"""What `lead-pipeline sandbox` runs: the three APIs until someone stops them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The sandbox's own endpoints, under `/_sandbox/` on each port.
 
-Here: the clock, faults and counts for a person with curl. They are not rate-limited
-and not recorded. Not here: what tests do, which hold the objects themselves.
+For a person with curl: tests hold the objects themselves. Not rate-limited, and not recorded.
 
     GET  /_sandbox/clock     {"now": "..."}
     POST /_sandbox/clock     {"now": "..."}          moves all three APIs forward

@@ -1,7 +1,6 @@
-"""One plain record of each provider, by number: for tests and benchmarks that put their own.
+"""The least surprising record of each provider, by number, with every field.
 
-Here: the least surprising lead there is, with every field. Not here: anything drawn
-by chance (`world`).
+For tests and benchmarks that put their own.
 """
 
 from __future__ import annotations

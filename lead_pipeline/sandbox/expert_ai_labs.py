@@ -1,7 +1,6 @@
 """Expert AI Labs' API: health, leads and the audit log.
 
-Here: the read side of what the provider documents. Not here: its write endpoints
-(changes come through `ExpertAiLabsStore.update`), limits, faults, sockets.
+The read side only; changes come through `ExpertAiLabsStore.update`, which also writes the log.
 """
 
 from __future__ import annotations

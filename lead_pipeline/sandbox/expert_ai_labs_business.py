@@ -1,8 +1,4 @@
-"""Leads of a home service firm that works with Expert AI Labs.
-
-Here: fields, stages and moves of its leads. Not here: the provider's API, and the
-audit log, which the store writes.
-"""
+"""Leads of a home service firm that works with Expert AI Labs."""
 
 from __future__ import annotations
 

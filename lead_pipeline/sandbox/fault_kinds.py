@@ -1,7 +1,5 @@
 """Every kind of fault: one small function each, and the table that names them.
 
-Here: how an answer is spoilt. Not here: when (`faults`) and how bytes leave (`server`).
-
 Faults on records put an extra, bad record into the page. No good record is lost by
 them, so a client that rejects the bad one must still have all that the store holds.
 """

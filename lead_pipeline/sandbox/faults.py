@@ -1,8 +1,4 @@
-"""What can go wrong on the way to a client: which fault, and on which request.
-
-Here: the plan of one server and the values that describe a fault. Not here: what
-each kind does, which is a table of small functions in `fault_kinds`.
-"""
+"""What can go wrong on the way to a client: which fault, and on which request."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Request limits of the three providers, and the headers that tell of them.
 
-Here: counting in real time. Not here: the answer to a refused request, which is
-written in each provider's own words. The world's clock plays no part.
+They count in real time; the world's clock plays no part.
 
 Every limits object can be replaced on a running server (`server.limits = ...`) and
 changed (`server.limits.windows[0].requests = 5`).

@@ -1,8 +1,4 @@
-"""MEGA's public CRM lead API: parameters, cursors, errors.
-
-Here: what the provider's guide and OpenAPI document say about reading leads. Not
-here: limits (`limits`), faults (`faults`), sockets (`server`).
-"""
+"""MEGA's public CRM lead API: parameters, cursors, errors, as its guide and OpenAPI document say."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Leads of an estate agency that works with MEGA.
-
-Here: fields, stages and moves of MEGA's leads. Not here: MEGA's API (`mega`).
-"""
+"""Leads of an estate agency that works with MEGA."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Requests and responses as plain values, and how a query string is read.
-
-Here: what an API core takes and gives, free of any web framework. Not here:
-sockets (`server`), rules of one provider (`mega`, `expert_ai_labs`, `vorel`).
-"""
+"""Requests and responses as plain values, and how a query string is read."""
 
 from __future__ import annotations
 

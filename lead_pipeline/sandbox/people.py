@@ -1,8 +1,5 @@
 """People who ask a small business for an offer: names, mail addresses, phone numbers.
 
-Here: one person at a time, and the ways in which the same address or number gets
-written. Not here: what becomes of a person at a provider (`businesses`).
-
 Addresses use domains and numbers that are reserved for examples (RFC 2606; 555-01xx
 in North America; 07700 900xxx in the United Kingdom), so nobody is ever reached.
 """

@@ -1,8 +1,4 @@
-"""The three APIs together, and the clock of the world behind them.
-
-Here: starting, stopping, moving time. Not here: what happens in the world (`world`)
-and what an API answers.
-"""
+"""The three APIs together, and the clock of the world behind them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
 """One API on loopback: hooks, limits, faults, and the bytes on the socket.
 
-Here: everything between a core's `respond` and the client. Not here: what an API
-answers (`mega`, `expert_ai_labs`, `vorel`) and what its limits are (`limits`).
-
-    request ─▶ before_request hooks ─▶ limits ─▶ respond ─▶ fault ─▶ recorded ─▶ sent
+request ─▶ before_request hooks ─▶ limits ─▶ respond ─▶ fault ─▶ recorded ─▶ sent
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """The records behind each API, kept in the order in which pages are served.
 
-Here: thread-safe stores that tests may change between two requests. Not here:
-filters and cursors of one provider, and what happens in the world.
-
 A record is replaced, never changed in place, so what a page has taken stays as it
 was. Do not change a dict after putting it.
 """

@@ -1,8 +1,4 @@
-"""Vorel's API: the list of leads, and one lead.
-
-Here: what the provider's OpenAPI document says about reading leads. Not here:
-limits, faults, sockets.
-"""
+"""Vorel's API: the list of leads, and one lead, as its OpenAPI document says."""
 
 from __future__ import annotations
 

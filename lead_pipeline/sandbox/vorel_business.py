@@ -1,7 +1,4 @@
-"""Leads of three trades that work with Vorel: estate agents, salons, clinics.
-
-Here: fields, statuses and moves of its leads. Not here: Vorel's API (`vorel`).
-"""
+"""Leads of three trades that work with Vorel: estate agents, salons, clinics."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """What happens in the world behind the three APIs, day after day.
 
-Here: who asks, who moves, who vanishes, and when. Not here: the fields of one
-provider's leads (`mega_business` and its sisters), and the stores they end up in.
-
 A day follows from the seed and the days before it, and from nothing else: not from
 who asks, how often, or in which steps a clock got there. The days go back beyond the
 start, so that the first day finds a business that has been running for months.

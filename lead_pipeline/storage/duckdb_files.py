@@ -1,7 +1,4 @@
-"""DuckDB files as files: opening, attaching, what lies beside them.
-
-Belongs here: what every DuckDB file needs. Does not belong here: what is in one.
-"""
+"""DuckDB files as files: opening, attaching, what lies beside them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Files that are there whole or not at all, also after a power cut.
-
-Belongs here: the order of write, sync and rename. Does not belong here: what is in the files.
-"""
+"""Files that are there whole or not at all, also after a power cut."""
 
 from __future__ import annotations
 

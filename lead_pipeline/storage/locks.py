@@ -1,7 +1,7 @@
 """One writer at a time, and the others know for whom they wait.
 
-Belongs here: the lock between processes. Does not belong here: Dagster's pools, which keep
-queued runs from starting at all; this lock also covers runs that no daemon has queued.
+Dagster's pools keep queued runs from starting at all; these locks also cover runs that no daemon
+has queued.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ def holder_of(path: Path) -> str:
         return "another process"
 
 
+_held_here: set[tuple[Path, int, int]] = set()
+"""The locks that threads of this process hold, with the ids of process and thread."""
+
+
 @contextmanager
 def held(
     path: Path,
@@ -45,13 +49,21 @@ def held(
     """Hold the lock at `path` for the block; wait for it as long as it takes.
 
     `purpose` is what others are told while they wait; `tell` receives one sentence when this
-    call itself has to wait, longer than `quiet_seconds`. The operating system frees the lock of a process that dies. With
-    `patience`, in seconds, raises `TimeoutError` that names the holder once they have passed.
+    call itself has to wait, longer than `quiet_seconds`. The operating system frees the lock of a
+    process that dies. With `patience`, in seconds, raises `TimeoutError` that names the holder once
+    they have passed; without, raises `RuntimeError` in a thread that holds the lock already.
     """
+    here = (path, os.getpid(), threading.get_ident())
+    if patience is None and here in _held_here:
+        raise RuntimeError(
+            f"{purpose} would wait for ever: this thread has the lock {path.name} already. Use what "
+            "the block around this one has opened."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not a singleton and not thread-local: two threads of a process exclude each other too.
     lock = FileLock(path.with_suffix(".lock"), thread_local=False)
     _acquire(lock, path, purpose, tell, patience, quiet_seconds)
+    _held_here.add(here)
     try:
         holder = {
             "pid": os.getpid(),
@@ -63,6 +75,7 @@ def held(
         yield
     finally:
         path.with_suffix(".holder").unlink(missing_ok=True)
+        _held_here.discard(here)
         lock.release()
 
 

@@ -1,8 +1,4 @@
-"""Reading the package's `.sql` files.
-
-Belongs here: finding a file. Does not belong here: putting SQL together from data; values
-travel as parameters.
-"""
+"""Reading the package's `.sql` files. Values travel as parameters, never as part of the text."""
 
 from __future__ import annotations
 

@@ -1,12 +1,8 @@
-"""Opening `warehouse.duckdb`: one process at a time, always closed again.
-
-Belongs here: the connection, and the file as a whole. Does not belong here: what is written
-through it.
-"""
+"""Opening `warehouse.duckdb`: one process at a time, always closed again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -31,12 +27,17 @@ def open_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyCon
 
 
 @contextmanager
-def read_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def read_warehouse(
+    path: Path, config: Mapping[str, str | bool | int | float | list[str]] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse at `path`, which exists, opened read-only; times of the session are UTC.
 
-    The caller holds the warehouse's lock, and keeps the block short.
+    `config` holds DuckDB's own options by name. The caller holds the warehouse's lock, and keeps
+    the block short.
     """
-    with closing(duckdb.connect(str(path), read_only=True)) as connection:
+    # An access mode in `config` would win over the argument `read_only`.
+    options = {**(config or {}), "access_mode": "READ_ONLY"}
+    with closing(duckdb.connect(str(path), config=options)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
 
