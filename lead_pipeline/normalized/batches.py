@@ -1,8 +1,4 @@
-"""Landed files that the tables do not hold yet, in batches, so that memory does not grow with them.
-
-Belongs here: what a file is read as. Does not belong here: reading it (`declared_steps.py`), and
-which files are new (`ledger.py`).
-"""
+"""Landed files that the tables do not hold yet, in batches, so that memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ class NewFile:
 
     @property
     def is_seen(self) -> bool:
-        """Whether it holds ids that a crawl met without landing their records."""
+        """Whether it holds ids that a crawl saw without landing their records."""
         return "/_seen/" in self.path
 
 

@@ -1,8 +1,4 @@
-"""The canonical stages: `canonical_stages.csv`, the one place that lists them.
-
-Belongs here: what is so of a stage wherever nobody says otherwise. Does not belong here: which
-provider's value is which stage, and what a row of the mapping says otherwise (`stages.py`).
-"""
+"""The canonical stages: `canonical_stages.csv`, the one place that lists them."""
 
 from __future__ import annotations
 

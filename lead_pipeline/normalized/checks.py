@@ -4,9 +4,6 @@ Each check is a statement `sql/checks/<name>.sql` that returns the number of fai
 examples (keys and names, never a lead's personal data). A load looks at the leads it has changed:
 all others are as the load before left them; a rebuild changes all. Blocking are those whose
 failure would mislead readers: nothing downstream is built then.
-
-Belongs here: the list of checks and what to do about each. Does not belong here: Dagster
-(`orchestration/`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Values that SQL alone cannot clean: phone numbers, and JSON that only lenient parsers take.
-
-Belongs here: one value in, one value out, and the same for the rows of a step. Does not belong
-here: which rows need it (`sql/load/`).
-"""
+"""Values that SQL alone cannot clean: phone numbers, and JSON that only lenient parsers take."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
 """What the columns mean: from one place, for DuckDB's comments and Dagster's column schema.
 
-    dbt_project/models/**/*.md ──┬──▶ descriptions of dbt's sources and marts ({{ doc('…') }})
-                                 ├──▶ comments in warehouse.duckdb
-                                 └──▶ column schema of the assets `normalized/*`
-
-Belongs here: reading the docs blocks. Does not belong here: the descriptions themselves.
+dbt_project/models/**/*.md ──┬──▶ descriptions of dbt's sources and marts ({{ doc('…') }})
+                             ├──▶ comments in warehouse.duckdb
+                             └──▶ column schema of the assets `normalized/*`
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
     START ─▶ per batch: READ, COUNT_DRIFT, MAP, MERGE ─▶ LEDGER ─▶ per chunk: LEADS, HISTORY ─▶ ABSENCE
 
 Names are those of the files below `sql/`. Everything that decides a row of the tables is here or
-imported from here, which is how the fingerprint knows it (`fingerprint.py`). Belongs here: the
-list. Does not belong here: what a step computes, and how often phases run (`load.py`).
+imported from here, which is how the fingerprint knows it (`fingerprint.py`).
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ READ_SEEN: tuple[Step, ...] = (
         parameters=given.batch_files,
     ),
 )
-"""A batch of ids that crawls met without landing their records."""
+"""A batch of ids that crawls saw without landing their records."""
 
 READ: tuple[Step, ...] = (
     FileStep(
@@ -164,7 +163,7 @@ LOOK_UP_STAGES: tuple[Step, ...] = (
         writes=("normalized.mapped_stages",),
     ),
 )
-"""The canonical stage of each pair of status and stage that was met for the first time."""
+"""The canonical stage of each pair of status and stage that was found for the first time."""
 
 MAP_LEADS: tuple[Step, ...] = (
     ProviderStep("load/4_map/mapped", reads=("landed",), writes=("mapped",), file="leads.sql"),
@@ -366,16 +365,16 @@ HISTORY: tuple[Step, ...] = (
         writes=("counted_changes",),
     ),
     SqlStep(
-        "load/8_stage_history/told_versions",
+        "load/8_stage_history/version_states",
         reads=("numbered_versions", "counted_changes"),
-        writes=("told_versions",),
+        writes=("version_states",),
     ),
     SqlStep(
         "load/8_stage_history/stage_points",
         reads=(
             "numbered_versions",
             "counted_changes",
-            "told_versions",
+            "version_states",
             "normalized.audit_coverage",
         ),
         writes=("stage_points",),

@@ -3,7 +3,7 @@
     landed ──┬─ fields, types, values of each record ──▶ those not in contract.csv ──▶ contract_drift
 
 Known are the fields that the providers' `contract.csv` lists (`providers/contract.py`), and, of
-those that tell the stage, the values that the stage mapping has. Members of free-form objects
+those that say the stage, the values that the stage mapping has. Members of free-form objects
 (custom fields, attributes, the diff of an event) are not listed, so they are never drift.
 """
 

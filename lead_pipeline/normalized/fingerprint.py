@@ -5,9 +5,8 @@
 
 A row of the tables is a function of a landed record and of these inputs, so tables that were made
 with others cannot be loaded into. Which SQL and which modules are inputs follows from the declared
-steps and from what they import, so nobody has to list them. Comments are not told apart from what
-they stand beside: a rebuild too many costs minutes, one too few leaves wrong rows. Belongs here:
-naming and digesting inputs. Does not belong here: when to rebuild (`load.py`).
+steps and from what they import, so nobody has to list them. Comments count like what they stand
+beside: a rebuild too many costs minutes, one too few leaves wrong rows.
 """
 
 from __future__ import annotations

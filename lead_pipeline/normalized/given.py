@@ -1,8 +1,4 @@
-"""What a load was given, as the columns and parameters that steps take.
-
-Belongs here: values from commit records, files, contract and batches. Does not belong here: what
-follows from what was loaded (`ledger.py`).
-"""
+"""What a load was given, as the columns and parameters that steps take."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What tables are loaded with apart from landed files: stage mapping, contracts, settings.
-
-Belongs here: reading these, once a load. Does not belong here: what else decides values
-(`fingerprint.py`).
-"""
+"""What tables are loaded with apart from landed files: stage mapping, contracts, settings."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """What has been loaded, and what the loaded crawls prove.
 
-    commit records ──▶ crawls and files not loaded yet
-    complete crawls ──▶ coverage, audit_coverage ──▶ stretches that changed
-
-Belongs here: the ledgers of the warehouse. Does not belong here: records (`batches.py`).
+commit records ──▶ crawls and files not loaded yet
+complete crawls ──▶ coverage, audit_coverage ──▶ stretches that changed
 """
 
 from __future__ import annotations

@@ -5,9 +5,7 @@
 
 The tables are a pure function of the set of landed files: any order of loads, and any
 repetition, ends in the same rows. A load is one transaction; a rebuild is a new file that takes
-the place of the old one when it is complete. Belongs here: the order of phases, and how often each
-runs. Does not belong here: the steps of a phase (`declared_steps.py`), what they compute (`sql/`),
-and how a provider's fields map to columns (`leads.sql` of its folder).
+the place of the old one when it is complete.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The tables of `warehouse.duckdb`: making them, and knowing what they were made with.
-
-Belongs here: schema `normalized` as a whole. Does not belong here: rows (`load.py`), and what
-tables are made with (`fingerprint.py`).
-"""
+"""The tables of `warehouse.duckdb`: making them, and knowing what they were made with."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One connection to a warehouse file, and the few ways in which loading talks to it.
-
-Belongs here: executing the statements of `sql/`. Does not belong here: which, and in what order.
-"""
+"""One connection to a warehouse file, and the few ways in which loading talks to it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Rows of a stage mapping's CSV file, whichever program saved it.
-
-Belongs here: separators, the header, which cells a line has. Does not belong here: what the cells
-mean (`stages.py`).
-"""
+"""Rows of a stage mapping's CSV file, whichever program saved it."""
 
 from __future__ import annotations
 

@@ -9,9 +9,6 @@ or small letters other systems write as the other one: with and without a
 dot, large and small, they are one letter here.
 Greek capitals are written without the accents of the small letters: accents of Greek letters are
 left out.
-
-Belongs here: the folding, for the file and for what is served. Does not belong here: which name
-is which stage (`stages.py`).
 """
 
 from __future__ import annotations

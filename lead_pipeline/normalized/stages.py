@@ -2,8 +2,7 @@
 
     <provider>/stages.csv ──▶ rows by (account, provider, field, value) ◀──wins── the users' file
 
-A row without an order or terminal flag of its own has those of its canonical stage. Belongs here:
-reading and checking both files. Does not belong here: looking values up (`mapped_stages.py`).
+A row without an order or terminal flag of its own has those of its canonical stage.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 """Running steps in order, each only when what it reads has been written.
 
-    with runner.scope():          temporary tables that are written here end here
-        runner.run(steps, context)
-
-Belongs here: the order that is held, and the end of temporary tables. Does not belong here: what
-steps do (`declared_steps.py`).
+with runner.scope():          temporary tables that are written here end here
+    runner.run(steps, context)
 """
 
 from __future__ import annotations

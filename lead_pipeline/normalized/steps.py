@@ -8,8 +8,6 @@
 
 Tables are those of schema `normalized`, which are always there, and temporary ones, which a step
 before must have written. A table that rows are added to counts as read too if it is temporary.
-Belongs here: what a step is. Does not belong here: which steps there are (`declared_steps.py`),
-and running them in order (`step_runner.py`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Whether the tables are what landing says: a rebuild in a scratch file, compared by digest.
 
-    landing ──▶ scratch warehouse ──digest of each table──┐
-                warehouse.duckdb  ──digest of each table──┴──▶ equal, or the first differing rows
-
-Belongs here: comparing two warehouses. Does not belong here: building one (`load.py`).
+landing ──▶ scratch warehouse ──digest of each table──┐
+            warehouse.duckdb  ──digest of each table──┴──▶ equal, or the first differing rows
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two invented providers whose APIs tell changes of stage and status, each in its own way.
+"""Two invented providers whose APIs report changes of stage and status, each in its own way.
 
     journal   records, and beside them an audit log of stages and statuses
     pipes     records with whole numbers as ids, each of which carries its history

@@ -195,7 +195,7 @@ def test_intervals_of_one_lead_know_nothing_of_another_s(landing: Landing) -> No
     ]
 
 
-# What the audit log tells --------------------------------------------------------------------
+# What the audit log says ---------------------------------------------------------------------
 
 
 def test_a_logged_change_is_exact(landing: Landing) -> None:

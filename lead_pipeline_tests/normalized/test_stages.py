@@ -62,7 +62,7 @@ def test_order_and_terminal_flag_come_with_the_users_row(tmp_path: Path) -> None
     assert (row.stage_order, row.is_terminal) == (9, True)
 
 
-def test_an_edited_file_builds_the_tables_anew(landing: Landing) -> None:
+def test_an_edited_file_leads_to_a_rebuild(landing: Landing) -> None:
     landing.leads("vorel", vorel_lead(1, status="booked"))
     before = stages(landing.settings)
     write(landing.settings.home / "stages.csv", "vorel,stage,booked,engaged,2,false")
@@ -70,14 +70,14 @@ def test_an_edited_file_builds_the_tables_anew(landing: Landing) -> None:
     assert (before, result.rebuilt, stages(landing.settings)) == (["booked"], True, ["engaged"])
 
 
-def test_rows_that_change_nothing_build_nothing_anew(landing: Landing) -> None:
+def test_rows_that_change_nothing_lead_to_no_rebuild(landing: Landing) -> None:
     landing.leads("vorel", vorel_lead(1))
     load_landing(landing.settings)
     write(landing.settings.home / "stages.csv", "vorel,stage,Booked,booked,4,false")
     assert not load_landing(landing.settings).rebuilt
 
 
-def test_another_order_of_lines_builds_nothing_anew(landing: Landing) -> None:
+def test_another_order_of_lines_leads_to_no_rebuild(landing: Landing) -> None:
     landing.leads("vorel", vorel_lead(1))
     rows = ("vorel,stage,a,won,5,true", "vorel,stage,b,lost,6,true")
     write(landing.settings.home / "stages.csv", *rows)

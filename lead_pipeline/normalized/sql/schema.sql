@@ -30,7 +30,7 @@ create table normalized.crawls (
     note varchar
 );
 comment on table normalized.crawls is
-    'One row per crawl of which files are loaded, as its commit record tells it. If complete, it proves all updates in [proven_from, proven_until). is_full: it walked the whole list, so a lead that it did not show is missing. total: how many leads there were when it began, where the provider says so.';
+    'One row per crawl of which files are loaded, as its commit record says. If complete, it proves all updates in [proven_from, proven_until). is_full: it walked the whole list, so a lead that it did not show is missing. total: how many leads there were when it began, where the provider says so.';
 
 create table normalized.coverage (
     account varchar not null,
@@ -75,7 +75,7 @@ comment on table normalized.stages is
 
 create table normalized.fingerprint (input varchar not null, digest varchar not null);
 comment on table normalized.fingerprint is
-    'What the tables were built with: one row per input (SQL, stage mapping, contract, libraries, settings). A change of any means building them again.';
+    'What the tables were built with: one row per input (SQL, stage mapping, contract, libraries, settings). A change of any leads to a rebuild.';
 
 -- What was observed ---------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ create table normalized.lead_sightings (
     last_seen_at timestamptz not null
 );
 comment on table normalized.lead_sightings is
-    'One row per lead: when a crawl first and last met it, also where its state was not landed again.';
+    'One row per lead: when a crawl first and last saw it, also where its state was not landed again.';
 
 create table normalized.provider_stale_leads (
     lead_key varchar not null,
@@ -174,7 +174,7 @@ create table normalized.lead_stage_events (
     is_first boolean not null
 );
 comment on table normalized.lead_stage_events is
-    'One row per change of a stage or status that a provider tells with its exact time, in an audit log or in the records themselves.';
+    'One row per change of a stage or status that a provider reports with its exact time, in an audit log or in the records themselves.';
 
 create table normalized.mapped_stages (
     account varchar not null,

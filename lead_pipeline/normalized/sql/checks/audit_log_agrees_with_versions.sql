@@ -1,5 +1,5 @@
 -- Intervals that were only observed although the audit log had landed whole for their time. A
--- change of the status alone counts where the account's log tells statuses at all.
+-- change of the status alone counts where the account's log reports statuses at all.
 with only_observed as (
     select
         history.lead_key,

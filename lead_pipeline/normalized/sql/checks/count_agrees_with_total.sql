@@ -1,5 +1,5 @@
 -- Accounts with fewer leads than the provider counted when its newest full crawl began. Counted
--- are leads that were known when it ended and have been met since it began, all by our clock.
+-- are leads that were known when it ended and have been seen since it began, all by our clock.
 with newest_walks as (
     select
         account,

@@ -97,7 +97,7 @@ select
     stream,
     kind,
     field,
-    -- A value is told so that it can be mapped; what is longer is no enumerated value.
+    -- A value is named so that it can be mapped; what is longer is no enumerated value.
     left(value, 60) as value,
     sum(records)::bigint as records,
     min(first_seen_at) as first_seen_at,

@@ -1,7 +1,7 @@
--- Changes told just now and those already known, merged: one row per lead, event and field. Two
+-- Changes reported just now and those already known, merged: one row per lead, event and field. Two
 -- accounts may read the same log, so an event's id alone does not say whether it is known. A record
--- may carry only the latest part of its history: what came before a value is then told by an older
--- record, which counts before one that takes the value for the first.
+-- may carry only the latest part of its history: what came before a value is then known from an
+-- older record, which counts before one that takes the value for the first.
 create temp table merged_stage_events as
 select lead_key, event_id, occurred_at, field, from_value, to_value, is_first
 from (

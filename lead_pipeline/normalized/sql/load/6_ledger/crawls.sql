@@ -1,4 +1,4 @@
--- The crawls of this load, as their commit records tell them now.
+-- The crawls of this load, as their commit records are now.
 delete from normalized.crawls
 where crawl_id in (select crawl_id from crawls_of_load);
 insert into normalized.crawls by name

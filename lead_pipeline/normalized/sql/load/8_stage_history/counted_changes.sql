@@ -1,13 +1,13 @@
--- The changes that were told of each lead of the chunk, in their order, as far as they count. A
--- change tells the stage, the status or both: `stage_to` and `status_to` hold what it is from then
--- on, as {value}, and are null where the change does not tell it; the same for `_from`, which is
--- null too where there was no value before.
+-- The reported changes of each lead of the chunk, in their order, as far as they count. A change is
+-- one of the stage, of the status, or of both: `stage_to` and `status_to` hold the value from then
+-- on, as {value}, and are null where that field did not change; the same for `_from`, which is also
+-- null where there was no value before.
 create temp table counted_changes as
 with newest as (
     select * from numbered_versions where is_newest
 ),
 -- A stage and a status that changed at one moment are one change.
-told as (
+numbered_events as (
     select
         events.*,
         row_number() over (
@@ -32,7 +32,7 @@ changes as (
         row_number() over (
             partition by lead_key order by occurred_at, number_in_moment
         ) as change_number
-    from told
+    from numbered_events
     group by lead_key, occurred_at, number_in_moment
 ),
 -- Changes after the newest version count only as far as they lead to what it shows: what comes

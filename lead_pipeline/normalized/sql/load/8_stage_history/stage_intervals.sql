@@ -1,5 +1,5 @@
 -- Neighbouring points with the same stage and status are one interval. It begins exactly where a
--- change was told, or where the lead was first seen as created.
+-- change was reported, or where the lead was first seen as created.
 create temp table stage_intervals as
 with changes as (
     select

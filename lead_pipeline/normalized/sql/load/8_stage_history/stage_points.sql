@@ -3,8 +3,8 @@
 --   from     just before a change: this stage or status was on, since when is not said
 --   logged   a change: this stage or status began exactly now
 --   observed a version shows this stage and status
--- A point that does not tell one of the two has what was told last before it, else what is told
--- first after it: nothing, where that was the first value ever.
+-- A point that lacks one of the two takes the last value known before it, else the first one after
+-- it, which is none where the history of that field begins after it.
 create temp table stage_points as
 with first_changes as (
     select
@@ -18,8 +18,8 @@ with first_changes as (
     from counted_changes
     group by lead_key
 ),
--- The first state that is known, and when: just before the first change or, where none is told, in
--- the first version. There is no state before a lead's first stage ever.
+-- The first state that is known, and when: just before the first change or, where there is none,
+-- in the first version. There is no state before a lead's first stage ever.
 first_known as (
     select
         versions.lead_key,
@@ -66,8 +66,8 @@ created as (
                 and first_known.known_at < coverage.covered_until
         )
 ),
--- The points of leads of which changes were told. `_after`: what a point before it may take.
-told as (
+-- The points of leads with reported changes. `_after`: what a point before may take from it.
+evidence as (
     select
         lead_key,
         moment,
@@ -112,19 +112,19 @@ told as (
     from counted_changes
     union all by name
     select
-        told_versions.lead_key,
+        version_states.lead_key,
         versions.updated_at as moment,
         2 as rank_in_moment,
         version_number as number,
         'observed' as kind,
-        told_versions.status,
-        told_versions.stage,
-        told_versions.status as status_after,
-        told_versions.stage as stage_after,
+        version_states.status,
+        version_states.stage,
+        version_states.status as status_after,
+        version_states.stage as stage_after,
         version_number
-    from told_versions
+    from version_states
     join numbered_versions as versions using (lead_key, version_number)
-    where told_versions.status is not null or told_versions.stage is not null
+    where version_states.status is not null or version_states.stage is not null
 ),
 completed as (
     select
@@ -144,7 +144,7 @@ completed as (
             first_value(stage_after ignore nulls) over after
         ).value as provider_stage,
         version_number
-    from told
+    from evidence
     window
         before as (
             partition by lead_key
@@ -164,7 +164,7 @@ select
 from completed
 left join numbered_versions as versions using (lead_key, version_number)
 union all by name
--- Where no change was told, versions tell all.
+-- Without reported changes, each point has both.
 select *
 from created
 anti join counted_changes using (lead_key)

@@ -1,8 +1,8 @@
 -- A lead is missing since the end of the first complete walk over the whole list that began after
--- the lead was last met and did not show it. A table of its own: DuckDB plans the update over a
+-- the lead was last seen and did not show it. A table of its own: DuckDB plans the update over a
 -- plain join ten times as fast.
 create temp table lead_presence as
-with last_met as (
+with last_seen as (
     select leads.lead_key, leads.account, sightings.first_seen_at, sightings.last_seen_at
     from normalized.leads
     join normalized.lead_sightings as sightings using (lead_key)
@@ -22,11 +22,11 @@ walks as (
     where is_complete and is_full
 )
 select
-    last_met.lead_key,
-    last_met.first_seen_at,
-    last_met.last_seen_at,
+    last_seen.lead_key,
+    last_seen.first_seen_at,
+    last_seen.last_seen_at,
     walks.finished_at as missing_since
-from last_met
+from last_seen
 asof left join walks
-    on walks.account = last_met.account
-    and walks.started_at > last_met.last_seen_at
+    on walks.account = last_seen.account
+    and walks.started_at > last_seen.last_seen_at

@@ -1,7 +1,7 @@
--- What versions of leads with changes tell of stage and status, as {value}. A version a few seconds
--- beside a change shows what was or will be next to it: there the change is exact, and the version
--- tells nothing of it. The newest gives way only to changes after it.
-create temp table told_versions as
+-- Which stage and status a version shows, as {value}, for leads with changes. A version a few seconds
+-- beside a change can show what was before or is after it: the change is exact, so the value of the
+-- version is left out (null). That of the newest is left out only for a change after it.
+create temp table version_states as
 with beside as (
     select
         versions.lead_key,
@@ -32,7 +32,7 @@ with beside as (
         and abs(epoch_ms(changes.occurred_at) - epoch_ms(versions.updated_at)) <= 5000
     group by versions.lead_key, versions.version_number
 ),
--- Of a lead that never has a status, none tells nothing.
+-- Where a lead never has a status, its absence is no evidence.
 with_status as (
     select distinct lead_key
     from numbered_versions

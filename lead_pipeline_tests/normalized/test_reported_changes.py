@@ -1,4 +1,4 @@
-"""Changes of stage and status that a provider tells: in an audit log, or in the records themselves."""
+"""Changes of stage and status that a provider reports, in an audit log or in the records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def landing(settings: Settings, tmp_path: Path) -> Iterator[Landing]:
 # A history in the record -----------------------------------------------------------------------
 
 
-def test_a_record_that_carries_its_history_tells_every_stage_from_creation_on(
+def test_a_record_that_carries_its_history_shows_every_stage_from_creation_on(
     landing: Landing,
 ) -> None:
     entries: list[Entry] = [
@@ -152,7 +152,9 @@ def test_no_interval_is_invented_before_the_beginning_of_a_history(landing: Land
     ]
 
 
-def test_intervals_of_a_told_history_have_the_names_that_versions_show(landing: Landing) -> None:
+def test_intervals_of_a_reported_history_have_the_names_that_versions_show(
+    landing: Landing,
+) -> None:
     entries: list[Entry] = [("stage", "incoming", at(1)), ("stage", "demo", at(3))]
     first = with_history(1, at(1), entries[:1], stage_id="7", stage_name="Incoming")
     landing.leads("pipes", first, stream="people")
@@ -164,7 +166,7 @@ def test_intervals_of_a_told_history_have_the_names_that_versions_show(landing: 
     ]
 
 
-# A log that tells stages and statuses -----------------------------------------------------------
+# A log of stages and statuses ---------------------------------------------------------------------
 
 
 def land_log(landing: Landing, *entries: object, window: Window | None = None) -> None:
@@ -172,7 +174,7 @@ def land_log(landing: Landing, *entries: object, window: Window | None = None) -
     landing.leads("journal", *entries, stream="log", **fields)  # type: ignore[arg-type]
 
 
-def test_a_change_of_the_status_leaves_the_stage_that_was_told_before_it(landing: Landing) -> None:
+def test_a_change_of_the_status_leaves_the_stage_that_was_known_before_it(landing: Landing) -> None:
     landing.leads(
         "journal", person(1, at(1), "incoming", "open", created_at=at(1)), stream="people"
     )
@@ -189,7 +191,9 @@ def test_a_change_of_the_status_leaves_the_stage_that_was_told_before_it(landing
     ]
 
 
-def test_what_nobody_told_before_a_change_is_what_is_told_first_after_it(landing: Landing) -> None:
+def test_what_is_not_known_before_a_change_is_the_first_value_known_after_it(
+    landing: Landing,
+) -> None:
     land_log(
         landing,
         logged(1, at(5), "status", "open", "won"),
@@ -204,7 +208,7 @@ def test_what_nobody_told_before_a_change_is_what_is_told_first_after_it(landing
     ]
 
 
-def test_where_the_log_tells_stages_only_statuses_are_those_of_versions(landing: Landing) -> None:
+def test_where_the_log_has_stages_only_statuses_are_those_of_versions(landing: Landing) -> None:
     landing.leads(
         "journal", person(1, at(1), "incoming", "open", created_at=at(1)), stream="people"
     )
@@ -229,7 +233,7 @@ def test_a_status_that_only_versions_show_is_no_disagreement_with_a_log_of_stage
     assert result.check("audit_log_agrees_with_versions").failures == 0
 
 
-def test_a_status_that_a_log_of_statuses_does_not_tell_is_a_disagreement(landing: Landing) -> None:
+def test_a_status_that_a_log_of_statuses_does_not_have_is_a_disagreement(landing: Landing) -> None:
     for number in (1, 2):
         landing.leads(
             "journal", person(number, at(1), "demo", "open", created_at=at(1)), stream="people"
@@ -243,7 +247,7 @@ def test_a_status_that_a_log_of_statuses_does_not_tell_is_a_disagreement(landing
     assert outcome.examples == ("journal:2",)
 
 
-def test_a_version_a_few_seconds_beside_a_change_of_the_stage_still_tells_its_status(
+def test_a_version_a_few_seconds_beside_a_change_of_the_stage_still_shows_its_status(
     landing: Landing,
 ) -> None:
     landing.leads(
@@ -311,7 +315,7 @@ def test_changes_after_the_newest_version_count_only_as_far_as_they_lead_to_all_
     ]
 
 
-def test_a_log_that_tells_the_first_stage_needs_no_coverage_to_know_the_beginning(
+def test_a_log_that_has_the_first_stage_needs_no_coverage_to_know_the_beginning(
     landing: Landing,
 ) -> None:
     land_log(
@@ -337,15 +341,15 @@ _values = st.sampled_from(("incoming", "demo", "call", None))
 
 
 @dataclass(frozen=True)
-class Told:
+class Reports:
     """Versions (moment, stage, status) and changes (moment, field, from, to, whether first)."""
 
     versions: list[tuple[datetime, str | None, str | None]]
     changes: list[tuple[datetime, str, str | None, str | None, bool]]
 
 
-_told = st.builds(
-    Told,
+_reports = st.builds(
+    Reports,
     st.lists(st.tuples(_moments, _values, _values), min_size=1, max_size=4),
     st.lists(
         st.tuples(
@@ -356,7 +360,7 @@ _told = st.builds(
 )
 
 
-def land_told(settings: Settings, leads: Sequence[Told], *, in_pieces: bool) -> None:
+def land_reports(settings: Settings, leads: Sequence[Reports], *, in_pieces: bool) -> None:
     landing = Landing(settings)
     for number, lead in enumerate(leads):
         for moment, stage, status in lead.versions:
@@ -375,13 +379,13 @@ def land_told(settings: Settings, leads: Sequence[Told], *, in_pieces: bool) -> 
 
 
 @hypothesis_settings(max_examples=10, deadline=None)
-@given(leads=st.lists(_told, min_size=1, max_size=4), in_pieces=st.booleans())
-def test_whatever_is_told_intervals_are_contiguous_and_the_newest_agrees_with_the_lead(
-    leads: list[Told], in_pieces: bool
+@given(leads=st.lists(_reports, min_size=1, max_size=4), in_pieces=st.booleans())
+def test_whatever_is_reported_intervals_are_contiguous_and_the_newest_agrees_with_the_lead(
+    leads: list[Reports], in_pieces: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, invented_providers(Path(folder) / "providers"):
         settings = settings_in(Path(folder))
-        land_told(settings, leads, in_pieces=in_pieces)
+        land_reports(settings, leads, in_pieces=in_pieces)
         rows = history(settings)
         newest = {row["lead_key"]: row for row in query(settings, "select * from normalized.leads")}
         for lead_key, of_lead in itertools.groupby(rows, key=lambda row: row["lead_key"]):
@@ -422,5 +426,5 @@ def test_with_histories_in_records_the_history_is_what_happened_however_seldom_o
             for field, value, moment in entries:
                 state[field] = value
                 happened.append((state.get("status"), state.get("stage"), moment, "audit_log"))
-            told = [row for row in rows if row["lead_id"] == str(number)]
-            assert pick(told, *SINCE) == happened
+            found = [row for row in rows if row["lead_id"] == str(number)]
+            assert pick(found, *SINCE) == happened
