@@ -35,7 +35,6 @@ REQUIRED_TABLES = (
     "marts.stale_leads",
     "meta.build",
     "meta.coverage",
-    "meta.lead_history_digests",
     "meta.masking",
 )
 """What a file must hold to be worth publishing. `meta.build` says that its tests passed."""
