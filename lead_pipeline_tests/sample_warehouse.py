@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from lead_pipeline.normalized.mapped_stages import fill_stages
+from lead_pipeline.normalized.schema import fill_stages
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stages import load_stages
 from lead_pipeline.storage.duckdb_files import connect_utc

@@ -23,7 +23,7 @@ from lead_pipeline.providers.payload import leaves
 DETAILS = frozenset(
     {"timeline", "budget_range", "pain_points", "ai_reasoning", "qualification_completed_at"}
 )
-"""Columns that count only where a record has details; see normalized/sql/replace_leads.sql."""
+"""Columns that count only where a record has details; see normalized/sql/load/7_leads/leads.sql."""
 _IDENTITY = frozenset({"lead_id", "updated_at"})
 """Columns that are shown of every record anyway."""
 

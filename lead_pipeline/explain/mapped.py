@@ -1,6 +1,6 @@
 """Landed records with the columns that loading makes of them, in a database of their own.
 
-landed files ──select──▶ landed ──map_<provider>, normalize──▶ observed ──▶ MappedRecord
+    landed files ──select──▶ landed_records ──steps of the load──▶ observed ──▶ MappedRecord
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import Any
 import duckdb
 
 from lead_pipeline.errors import LoadError
-from lead_pipeline.normalized.cleaning import repair_json
-from lead_pipeline.normalized.mapped_stages import fill_stages, map_records
+from lead_pipeline.normalized.declared_steps import COLLECTED, MAP_LEADS, REPAIR, STREAMS
+from lead_pipeline.normalized.schema import fill_stages
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stages import StageMapping
+from lead_pipeline.normalized.step_runner import StepRunner
+from lead_pipeline.normalized.steps import StepContext
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.sql import read_sql
 
@@ -113,25 +115,14 @@ def _observed(
         connection.execute("set TimeZone = 'UTC'")
         session = Session(connection)
         session.run("schema")
-        session.prepare()
+        session.run("load/session")
         fill_stages(session, stages)
         read_landed(connection, selection, **parameters)
-        _repair(session)
-        session.execute(read_sql("explain", "landed"))
-        map_records(session, PROVIDERS[provider])
-        yield connection
-
-
-def _repair(session: Session) -> None:
-    """Give records that DuckDB cannot read the JSON that loading maps in their place."""
-    broken = session.fetch(
-        "select rowid, raw_payload from landed_records where not json_valid(raw_payload)"
-    )
-    for rowid, payload in broken:
-        session.execute(
-            "update landed_records set repaired_payload = ? where rowid = ?",
-            [repair_json(payload), rowid],
+        runner = StepRunner(session, given=["landed_records"])
+        runner.run(
+            (STREAMS, COLLECTED, *REPAIR, *MAP_LEADS), StepContext(provider=PROVIDERS[provider])
         )
+        yield connection
 
 
 def _record(row: Mapping[str, Any]) -> MappedRecord:

@@ -1,21 +1,22 @@
 """What must hold of the normalized tables, looked at by every load.
 
-Each check is a statement `sql/check_<name>.sql` that returns the number of failures and some
-examples (keys and names, never a lead's personal data). A load looks at the leads it has touched:
-all others are as the load before left them; a rebuild touches all. Blocking are those whose
+Each check is a statement `sql/checks/<name>.sql` that returns the number of failures and some
+examples (keys and names, never a lead's personal data). A load looks at the leads it has changed:
+all others are as the load before left them; a rebuild changes all. Blocking are those whose
 failure would mislead readers: nothing downstream is built then.
 
 Belongs here: the list of checks and what to do about each. Does not belong here: Dagster
-(`assets.py`).
+(`orchestration/`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.normalized import given
 from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.step_runner import StepRunner
+from lead_pipeline.normalized.steps import GivenStep, SqlStep, Step, StepContext
 
 DEFECT = "This is a defect of the pipeline: `lead-pipeline rebuild`, and report it."
 
@@ -77,7 +78,7 @@ CHECKS = (
         "contract_is_known",
         "Every field, type and enumerated value that has landed is one that the mapping knows.",
         "fields, types or values are served that no mapping knows (normalized.contract_drift). "
-        "They are kept in the payload; map them, or add them to normalized/contract.csv.",
+        "They are kept in the payload; map them, or add them to the provider's contract.csv.",
     ),
     Check(
         "leads",
@@ -131,18 +132,36 @@ CHECKS = (
 )
 
 
-def run_checks(session: Session, records: Sequence[CommitRecord]) -> tuple[CheckOutcome, ...]:
-    """All checks, inside the load that has written the tables from the crawls of `records`."""
-    files = [file for record in records for file in (*record.files, *record.seen_files)]
-    session.execute("create or replace temp table wanted_files (path varchar, loaded_rows bigint)")
-    session.insert_columns(
-        "wanted_files",
-        {"path": [file.path for file in files], "loaded_rows": [file.rows for file in files]},
-    )
-    session.run("checked_rows")
-    return tuple(_run(session, check) for check in CHECKS)
+ROWS: tuple[Step, ...] = (
+    GivenStep(
+        "checks/rows/files_to_check",
+        writes=("files_to_check",),
+        columns={"path": "varchar", "loaded_rows": "bigint"},
+        values=given.files_to_check,
+    ),
+    *(
+        SqlStep(
+            f"checks/rows/{rows}",
+            reads=("changed_leads", f"normalized.{table}"),
+            writes=(rows,),
+        )
+        for rows, table in (
+            ("checked_versions", "lead_versions"),
+            ("checked_leads", "leads"),
+            ("checked_history", "lead_stage_history"),
+        )
+    ),
+)
+"""What checks look at: files of the load's crawls, and rows of the changed leads."""
+
+
+def run_checks(runner: StepRunner, context: StepContext) -> tuple[CheckOutcome, ...]:
+    """All checks, inside the load that has written the tables from the crawls of `context`."""
+    with runner.scope():
+        runner.run(ROWS, context)
+        return tuple(_run(runner.session, check) for check in CHECKS)
 
 
 def _run(session: Session, check: Check) -> CheckOutcome:
-    [(failures, examples)] = session.query(f"check_{check.name}")
+    [(failures, examples)] = session.query(f"checks/{check.name}")
     return CheckOutcome(check, failures, tuple(examples or ()))

@@ -1,14 +1,19 @@
 """Values that SQL alone cannot clean: phone numbers, and JSON that only lenient parsers take.
 
-Belongs here: one value in, one value out. Does not belong here: which columns need it.
+Belongs here: one value in, one value out, and the same for the rows of a step. Does not belong
+here: which rows need it (`sql/load/`).
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import phonenumbers
+
+from lead_pipeline.normalized.steps import Columns, StepContext
 
 
 def to_e164(phone: str, region: str) -> str | None:
@@ -35,3 +40,21 @@ def repair_json(payload: str) -> str:
     value = json.loads(payload, parse_float=finite, parse_constant=lambda _: None)
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def e164_phones(rows: Sequence[Any], context: StepContext) -> Columns:
+    """Phone numbers, one a row, beside their E.164 forms."""
+    phones = [phone for (phone,) in rows]
+    return {
+        "phone": phones,
+        "phone_e164": [to_e164(phone, context.phone_region) for phone in phones],
+    }
+
+
+def repaired_payloads(rows: Sequence[Any], context: StepContext) -> Columns:
+    """Broken payloads, each beside its row's number, as JSON that DuckDB reads."""
+    del context
+    return {
+        "record_row": [number for number, _ in rows],
+        "payload": [repair_json(payload) for _, payload in rows],
+    }

@@ -1,63 +1,60 @@
 """What the tables are made with, apart from landed files, and how it is known that it changed.
 
-    SQL, CSVs, settings, code, libraries ──▶ {input: digest} ──noted in──▶ normalized.fingerprint
+    steps, CSVs, settings, code, libraries ──▶ {input: digest} ──noted in──▶ normalized.fingerprint
                                                    └──compared by each load──▶ a rebuild, and why
 
 A row of the tables is a function of a landed record and of these inputs, so tables that were made
-with others cannot be loaded into. Comments are not told apart from what they stand beside: a
-rebuild too many costs minutes, one too few leaves wrong rows. Belongs here: naming and digesting
-inputs. Does not belong here: when to build the tables again (`load.py`).
+with others cannot be loaded into. Which SQL and which modules are inputs follows from the declared
+steps and from what they import, so nobody has to list them. Comments are not told apart from what
+they stand beside: a rebuild too many costs minutes, one too few leaves wrong rows. Belongs here:
+naming and digesting inputs. Does not belong here: when to rebuild (`load.py`).
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
-from importlib.resources import files
-from types import ModuleType
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple
+from itertools import chain
 from typing import Any
 
 import duckdb
 import msgspec
 import phonenumbers
 
-import lead_pipeline.landing.commits
-import lead_pipeline.landing.coverage
-import lead_pipeline.normalized.cleaning
-import lead_pipeline.normalized.drift
-import lead_pipeline.normalized.ledger
-import lead_pipeline.normalized.mapped_stages
-import lead_pipeline.normalized.records
-import lead_pipeline.normalized.stage_names
-import lead_pipeline.windows
+from lead_pipeline.normalized import declared_steps
 from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
-from lead_pipeline.normalized.stages import StageMapping, stages_of
+from lead_pipeline.normalized.inputs import LoadInputs
+from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.steps import ComputedStep, SqlStep
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.providers.contract import KnownField, known_fields
-from lead_pipeline.settings import Settings
-from lead_pipeline.storage.sql import read_sql
 
 Fingerprint = Mapping[str, str]
 """By input, in words: the SHA-256 of it, or the input itself where it is as short as a version."""
 
-CODE = (
-    lead_pipeline.landing.commits,
-    lead_pipeline.landing.coverage,
-    lead_pipeline.normalized.cleaning,
-    lead_pipeline.normalized.drift,
-    lead_pipeline.normalized.ledger,
-    lead_pipeline.normalized.mapped_stages,
-    lead_pipeline.normalized.records,
-    lead_pipeline.normalized.stage_names,
-    lead_pipeline.windows,
-)
-"""Modules that compute values or decide which records are taken; all others only call SQL."""
-NOT_LOADED = ("check", "table_", "leads_by_stage", "normalized_columns")
-"""How the names of statements begin that write no row."""
+OUTSIDE_OF_STEPS = ("schema", "load/session")
+"""Statements that no step runs: the tables themselves, and what mappings may call."""
+CHANGES_NO_VALUE = ("lead_pipeline.errors",)
+"""Modules that steps import and that only word messages."""
 SHOWN_CHANGES = 6
 _HASHED = "sha256:"
+
+
+def fingerprint_of(inputs: LoadInputs) -> Fingerprint:
+    """Every input by its name in words."""
+    return {
+        **_sql_digests(),
+        **_provider_digests(),
+        **_by_provider("the contract", inputs.known_fields),
+        **_by_provider("the stage mapping", inputs.stages),
+        "the canonical stages": _digest([astuple(s) for s in CANONICAL_STAGES.values()]),
+        **_CODE_DIGESTS,
+        **library_versions(),
+        "the phone region": inputs.phone_region,
+    }
 
 
 def library_versions() -> dict[str, str]:
@@ -70,48 +67,6 @@ def library_versions() -> dict[str, str]:
     return {"DuckDB": duckdb.__version__, "phonenumbers": phonenumbers.__version__}
 
 
-def _digest(content: object) -> str:
-    text = content if isinstance(content, str) else msgspec.json.encode(content).decode()
-    return _HASHED + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _code_digest(module: ModuleType) -> str:
-    return _digest(inspect.getsource(module))
-
-
-# Read at import, as the code itself is: a process that outlives an upgrade notes what it runs.
-_CODE_DIGESTS = {f"the code of {module.__name__}": _code_digest(module) for module in CODE}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What tables are made with, read once for the whole of a load."""
-
-    stages: tuple[StageMapping, ...]
-    known_fields: tuple[KnownField, ...]
-    phone_region: str
-
-    @classmethod
-    def of(cls, settings: Settings) -> Recipe:
-        """As the settings and files say now. Raises `LoadError` when a file cannot be used."""
-        stages = tuple(stages_of(settings))
-        fields = tuple(field for p in PROVIDERS.values() for field in known_fields(p))
-        return cls(stages, fields, settings.phone_region)
-
-    def fingerprint(self) -> Fingerprint:
-        """Every input by its name in words."""
-        return {
-            **_sql_digests(),
-            **_provider_digests(),
-            **_by_provider("the contract", self.known_fields),
-            **_by_provider("the stage mapping", self.stages),
-            "the canonical stages": _digest([astuple(s) for s in CANONICAL_STAGES.values()]),
-            **_CODE_DIGESTS,
-            **library_versions(),
-            "the phone region": self.phone_region,
-        }
-
-
 def changed_inputs(before: Fingerprint, now: Fingerprint) -> list[str]:
     """What differs, in words, e.g. `["the mapping of hubspot", "phonenumbers 9.0.43 → 9.0.44"]`."""
     names = dict.fromkeys((*now, *before))
@@ -119,7 +74,7 @@ def changed_inputs(before: Fingerprint, now: Fingerprint) -> list[str]:
 
 
 def reason_of(before: Fingerprint, now: Fingerprint) -> str:
-    """Why tables with the fingerprint `before` are to be built again; empty where nothing changed."""
+    """Why tables with the fingerprint `before` are to be rebuilt; empty where nothing changed."""
     if not before:
         return "an earlier version of lead-pipeline has built them"
     changes = changed_inputs(before, now)
@@ -140,15 +95,10 @@ def _change(name: str, before: str | None, now: str | None) -> str:
 
 def _sql_digests() -> dict[str, str]:
     """The SQL of all that loading does."""
-    names = sorted(
-        path.name.removesuffix(".sql")
-        for path in files("lead_pipeline").joinpath("normalized", "sql").iterdir()
-        if path.name.endswith(".sql")
-    )
+    steps = chain.from_iterable(declared_steps.PHASES.values())
+    of_steps = [step.name for step in steps if isinstance(step, (SqlStep, ComputedStep))]
     return {
-        f"the SQL of {name}": _digest(read_sql("normalized", name))
-        for name in names
-        if not name.startswith(NOT_LOADED)
+        f"the SQL of {name}": _digest(Session.text(name)) for name in (*OUTSIDE_OF_STEPS, *of_steps)
     }
 
 
@@ -156,7 +106,8 @@ def _provider_digests() -> dict[str, str]:
     """What each provider's folder says of its records, apart from contract and stages."""
     digests = {}
     for slug, provider in PROVIDERS.items():
-        digests[f"the streams of {slug}"] = _digest([(s.name, s.kind) for s in provider.streams])
+        streams = [(s.name, s.kind, s.tells_stage_changes) for s in provider.streams]
+        digests[f"the streams of {slug}"] = _digest(streams)
         digests[f"the mapping of {slug}"] = _digest(provider.read_file("leads.sql"))
         if any(stream.tells_stage_changes for stream in provider.streams):
             events = provider.read_file("stage_events.sql")
@@ -173,3 +124,39 @@ def _by_provider(what: str, rows: Iterable[Any]) -> dict[str, str]:
         f"{what} of {provider}": _digest(sorted(of_provider, key=msgspec.json.encode))
         for provider, of_provider in contents.items()
     }
+
+
+def _digest(content: object) -> str:
+    text = content if isinstance(content, str) else msgspec.json.encode(content).decode()
+    return _HASHED + hashlib.sha256(text.encode()).hexdigest()
+
+
+def code_of_steps() -> list[str]:
+    """The modules of ours that the declared steps are made of: theirs, and what these import."""
+    found: list[str] = []
+    to_read = [declared_steps.__name__]
+    while to_read:
+        name = to_read.pop()
+        if name not in found and name not in CHANGES_NO_VALUE:
+            found.append(name)
+            to_read.extend(_imports_of(name))
+    return sorted(found)
+
+
+def _imports_of(name: str) -> Iterator[str]:
+    """The modules of ours that a loaded module imports anywhere in its source."""
+    for node in ast.walk(ast.parse(inspect.getsource(sys.modules[name]))):
+        if isinstance(node, ast.Import):
+            imported = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = (f"{node.module}.{alias.name}" for alias in node.names)
+            imported = [part if part in sys.modules else f"{node.module}" for part in parts]
+        else:
+            continue
+        yield from (module for module in imported if module.startswith("lead_pipeline."))
+
+
+# Read at import, as the code itself is: a process that outlives an upgrade notes what it runs.
+_CODE_DIGESTS = {
+    f"the code of {name}": _digest(inspect.getsource(sys.modules[name])) for name in code_of_steps()
+}

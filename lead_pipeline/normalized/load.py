@@ -1,13 +1,13 @@
 """Loading landed files into `warehouse.duckdb`.
 
     landed files not loaded yet ──▶ map per provider ──▶ lead_versions ─┬─▶ leads
-                 audit log events ──▶ lead_stage_events ────────────────┴─▶ lead_stage_history
+                  stage changes ──▶ lead_stage_events ──────────────────┴─▶ lead_stage_history
 
 The tables are a pure function of the set of landed files: any order of loads, and any
 repetition, ends in the same rows. A load is one transaction; a rebuild is a new file that takes
-the place of the old one when it is complete. Belongs here: the order of the steps. Does not
-belong here: what they compute (`sql/`), and how a provider's fields map to columns
-(`sql/map_*.sql`).
+the place of the old one when it is complete. Belongs here: the order of phases, and how often each
+runs. Does not belong here: the steps of a phase (`declared_steps.py`), what they compute (`sql/`),
+and how a provider's fields map to columns (`leads.sql` of its folder).
 """
 
 from __future__ import annotations
@@ -15,23 +15,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+import pyarrow.parquet as pq
+
+from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.normalized import declared_steps as steps
+from lead_pipeline.normalized.batches import BATCH_ROWS, Batch, batches
 from lead_pipeline.normalized.checks import CheckOutcome, run_checks
-from lead_pipeline.normalized.drift import fill_known_fields
-from lead_pipeline.normalized.fingerprint import Recipe, reason_of
-from lead_pipeline.normalized.ledger import all_records, new_files, new_records, record_crawls
-from lead_pipeline.normalized.mapped_stages import map_stages
-from lead_pipeline.normalized.records import load_records
+from lead_pipeline.normalized.fingerprint import fingerprint_of, reason_of
+from lead_pipeline.normalized.inputs import LoadInputs
+from lead_pipeline.normalized.ledger import all_records, new_files, new_records
 from lead_pipeline.normalized.schema import create_tables, noted_fingerprint
 from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.step_runner import StepRunner
+from lead_pipeline.normalized.steps import StepContext
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.warehouse import open_warehouse, remove_warehouse, replace_warehouse
 
 CHUNK_LEADS = 200_000
-"""Leads whose rows are written anew at a time, so that memory does not grow with their number."""
+"""Leads whose rows are written at a time, so that memory does not grow with their number."""
 TABLES = ("lead_versions", "leads", "lead_stage_history")
 
 _logger = logging.getLogger(__name__)
@@ -45,6 +50,7 @@ class LoadResult:
     files: int
     rows: int
     leads_touched: int
+    """Leads whose rows it has written."""
     rebuilt: bool
     table_rows: dict[str, int]
     leads_by_stage: tuple[tuple[str, str, int], ...]
@@ -64,32 +70,32 @@ def load_landing(
     """Bring the normalized tables up to date with landing; all of it or nothing.
 
     With `rebuild`, or when anything that tables are made with has changed (`fingerprint.py`), the
-    tables are built again from all landed files, and `tell` says why. Waits for another holder of
-    the warehouse. Raises `LoadError` naming what cannot be read; the tables are then as they were.
+    tables are rebuilt from all landed files, and `tell` says why. Waits for another holder of the
+    warehouse. Raises `LoadError` naming what cannot be read; the tables are then as they were.
     """
-    landing = settings.landing_path
     with held(settings.warehouse_lock, "loading landed files", tell):
         # Read under the lock: whoever held it may have waited for long.
-        recipe = Recipe.of(settings)
+        inputs = LoadInputs.of(settings)
+        fingerprint = fingerprint_of(inputs)
         noted = None
         if settings.warehouse_path.exists():
             with open_warehouse(settings.warehouse_path, settings.memory_limit) as connection:
                 session = Session(connection)
                 noted = noted_fingerprint(session)
-                if noted == recipe.fingerprint() and not rebuild:
-                    records = new_records(session, landing)
-                    return load_into(session, landing, records, recipe, tell)
-        why = "" if noted is None else reason_of(noted, recipe.fingerprint())
+                if noted == fingerprint and not rebuild:
+                    records = new_records(session, settings.landing_path)
+                    return load_into(session, settings, records, inputs, tell)
+        why = "" if noted is None else reason_of(noted, fingerprint)
         if noted is not None:
             asked = "as asked for"
             tell(f"Building the normalized tables again from all landed files: {why or asked}.")
-        result = build_anew(settings, recipe, all_records(landing), tell)
+        result = build_scratch(settings, inputs, all_records(settings.landing_path), tell)
         replace_warehouse(settings.scratch_warehouse_path, settings.warehouse_path)
         return replace(result, rebuilt=noted is not None, rebuilt_because=why)
 
 
-def build_anew(
-    settings: Settings, recipe: Recipe, records: Sequence[CommitRecord], tell: Tell
+def build_scratch(
+    settings: Settings, inputs: LoadInputs, records: Sequence[CommitRecord], tell: Tell
 ) -> LoadResult:
     """Make a scratch warehouse from the landed files of `records`; the caller holds the lock."""
     path = settings.scratch_warehouse_path
@@ -97,66 +103,88 @@ def build_anew(
     with open_warehouse(path, settings.memory_limit) as connection:
         session = Session(connection)
         with session.transaction():
-            create_tables(session, recipe)
-        return load_into(session, settings.landing_path, records, recipe, tell)
+            create_tables(session, inputs)
+        return load_into(session, settings, records, inputs, tell)
 
 
 def load_into(
-    session: Session, landing: Path, records: Sequence[CommitRecord], recipe: Recipe, tell: Tell
+    session: Session,
+    settings: Settings,
+    records: Sequence[CommitRecord],
+    inputs: LoadInputs,
+    tell: Tell,
 ) -> LoadResult:
     """Load, in one transaction, the files of `records` that the tables do not hold yet."""
-    with session.transaction():
-        return _load(session, landing, records, recipe, tell)
-
-
-def _load(
-    session: Session, landing: Path, records: Sequence[CommitRecord], recipe: Recipe, tell: Tell
-) -> LoadResult:
-    session.prepare()
-    fill_known_fields(session, recipe.known_fields)
-    files = new_files(session, records)
-    load_records(session, landing, files, recipe.known_fields, recipe.phone_region, tell)
-    record_crawls(session, records, files)
-    touched = _replace_touched(session, tell)
-    session.run("update_stale_leads")
-    _update_missing(session, records)
-    return LoadResult(
-        files=len(files),
-        rows=sum(file.rows for file in files),
-        leads_touched=touched,
-        rebuilt=False,
-        table_rows={name: session.count(f"normalized.{name}") for name in TABLES},
-        leads_by_stage=tuple(session.query("leads_by_stage")),
-        checks=run_checks(session, records),
+    context = StepContext(
+        landing=settings.landing_path,
+        records=records,
+        files=new_files(session, records),
+        known_fields=inputs.known_fields,
+        phone_region=inputs.phone_region,
     )
+    runner = StepRunner(session)
+    with session.transaction(), runner.scope():
+        session.run("load/session")
+        runner.run(steps.START, context)
+        _load_batches(runner, context, tell)
+        runner.run(steps.LEDGER, context)
+        changed = _write_changed_leads(runner, context, tell)
+        runner.run(steps.ABSENCE, context)
+        return LoadResult(
+            files=len(context.files),
+            rows=sum(file.rows for file in context.files),
+            leads_touched=changed,
+            rebuilt=False,
+            table_rows={name: session.count(f"normalized.{name}") for name in TABLES},
+            leads_by_stage=tuple(session.query("leads_by_stage")),
+            checks=run_checks(runner, context),
+        )
 
 
-def _replace_touched(session: Session, tell: Tell) -> int:
-    """Write the leads and intervals of all touched leads anew; how many there were."""
-    session.execute("create or replace temp table all_touched as select distinct * from touched")
-    leads = session.count("all_touched")
+def _load_batches(runner: StepRunner, context: StepContext, tell: Tell) -> None:
+    total = sum(file.rows for file in context.files)
+    done = 0
+    for batch in batches(context.files):
+        with runner.scope():
+            _load_batch(runner, replace(context, batch=batch.files), batch)
+        done += batch.rows
+        if total > BATCH_ROWS:
+            tell(f"Loaded {done:,} of {total:,} landed records.")
+
+
+def _load_batch(runner: StepRunner, context: StepContext, batch: Batch) -> None:
+    if not batch.contents.provider:
+        runner.run(steps.READ_SEEN, context)
+        return
+    runner.run(steps.READ, context)
+    _check_row_counts(runner.session, context, batch)
+    provider = PROVIDERS[batch.contents.provider]
+    runner.run(steps.steps_after_reading(batch.contents), replace(context, provider=provider))
+
+
+def _check_row_counts(session: Session, context: StepContext, batch: Batch) -> None:
+    """Raise `LoadError` when a file holds fewer rows, or more, than its crawl has written."""
+    if session.count("landed_records") == batch.rows:
+        return
+    for file in batch.files:
+        path = context.landing / file.path
+        found = pq.read_metadata(path).num_rows
+        if found != file.rows:
+            raise LoadError(
+                f"{path} holds {found:,} rows, its crawl wrote {file.rows:,}. "
+                "Restore the file from a backup."
+            )
+
+
+def _write_changed_leads(runner: StepRunner, context: StepContext, tell: Tell) -> int:
+    """Write rows and stage history of all changed leads; how many there were."""
+    leads = runner.session.count("changed_leads")
     chunks = -(-leads // CHUNK_LEADS)
     for chunk in range(chunks):
-        session.execute(
-            "create or replace temp table touched as "
-            "select lead_key from all_touched where hash(lead_key) % ? = ?",
-            [chunks, chunk],
-        )
-        session.run("touched_versions")
-        session.run("replace_leads")
-        session.run("stage_intervals")
-        map_stages(session, "stage_intervals")
-        session.run("replace_stage_history")
+        with runner.scope():
+            runner.run((*steps.LEADS, *steps.HISTORY), replace(context, chunk=chunk, chunks=chunks))
         if chunks > 1:
             tell(f"Wrote leads and stage history, part {chunk + 1} of {chunks}.")
     if leads:
-        session.run("forget_mapped_stages")
+        runner.run(steps.FORGET_UNUSED_PAIRS, context)
     return leads
-
-
-def _update_missing(session: Session, records: Sequence[CommitRecord]) -> None:
-    session.execute(
-        "create or replace temp table new_crawls as select unnest(?::varchar[]) as crawl_id",
-        [[record.crawl_id for record in records]],
-    )
-    session.run("update_missing")

@@ -1,15 +1,20 @@
 """The tables of `warehouse.duckdb`: making them, and knowing what they were made with.
 
-Belongs here: schema `normalized` as a whole. Does not belong here: rows (`records.py`, `load.py`),
-and what tables are made with (`fingerprint.py`).
+Belongs here: schema `normalized` as a whole. Does not belong here: rows (`load.py`), and what
+tables are made with (`fingerprint.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import astuple
+
+from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 from lead_pipeline.normalized.columns import describe_tables
-from lead_pipeline.normalized.fingerprint import Fingerprint, Recipe
-from lead_pipeline.normalized.mapped_stages import fill_stages
+from lead_pipeline.normalized.fingerprint import Fingerprint, fingerprint_of
+from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.stages import StageMapping
 
 
 def noted_fingerprint(session: Session) -> Fingerprint | None:
@@ -27,9 +32,16 @@ def noted_fingerprint(session: Session) -> Fingerprint | None:
     return dict(session.fetch("select input, digest from normalized.fingerprint"))
 
 
-def create_tables(session: Session, recipe: Recipe) -> None:
+def create_tables(session: Session, inputs: LoadInputs) -> None:
     """Make all tables, empty but for the stage mapping, with their comments."""
     session.run("schema")
     describe_tables(session)
-    fill_stages(session, recipe.stages)
-    session.insert("normalized.fingerprint", list(recipe.fingerprint().items()))
+    fill_stages(session, inputs.stages)
+    session.insert("normalized.fingerprint", list(fingerprint_of(inputs).items()))
+
+
+def fill_stages(session: Session, rows: Sequence[StageMapping]) -> None:
+    """Give empty tables the mapping and the canonical stages."""
+    session.insert("normalized.stages", [astuple(row) for row in rows])
+    canonical = [astuple(stage) for stage in CANONICAL_STAGES.values()]
+    session.insert("normalized.canonical_stages", canonical)

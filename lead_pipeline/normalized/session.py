@@ -5,7 +5,7 @@ Belongs here: executing the statements of `sql/`. Does not belong here: which, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.sql import read_sql
 
 
@@ -23,15 +22,10 @@ class Session:
 
     connection: duckdb.DuckDBPyConnection
 
-    def prepare(self) -> None:
-        """Give the connection what every loading session needs."""
-        self.run("session")
-        streams = [
-            (provider.slug, stream.name, stream.kind)
-            for provider in PROVIDERS.values()
-            for stream in provider.streams
-        ]
-        self.insert("streams", streams)
+    @staticmethod
+    def text(name: str) -> str:
+        """The statements of `sql/<name>.sql`."""
+        return read_sql("normalized", name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -45,12 +39,12 @@ class Session:
             raise
 
     def run(self, name: str, parameters: Any = None) -> None:
-        """Execute the statements of `sql/<name>.sql`."""
-        self.connection.execute(read_sql("normalized", name), parameters)
+        """Execute the statements of `sql/<name>.sql`; the parameters are those of the last one."""
+        self.connection.execute(self.text(name), parameters)
 
     def query(self, name: str, parameters: Any = None) -> list[Any]:
         """The rows that `sql/<name>.sql` returns."""
-        return self.fetch(read_sql("normalized", name), parameters)
+        return self.fetch(self.text(name), parameters)
 
     def execute(self, sql: str, parameters: Any = None) -> None:
         """Execute one statement."""
@@ -70,10 +64,20 @@ class Session:
             marks = ", ".join("?" * len(rows[0]))
             self.connection.executemany(f"insert into {table} values ({marks})", list(rows))  # noqa: S608
 
-    def insert_columns(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Append many rows, given as columns by name; none where the columns are empty."""
-        if not any(columns.values()):
+    def create_table(
+        self, table: str, columns: Mapping[str, str], values: Mapping[str, Sequence[Any]]
+    ) -> None:
+        """Make a temporary table with `columns` (name to type) of `values` by column."""
+        types = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+        self.execute(f"create temp table {table} ({types})")
+        if not any(values.values()):
             return
-        self.connection.register("given_columns", pa.table(dict(columns)))
-        self.connection.execute(f"insert into {table} by name select * from given_columns")  # noqa: S608
-        self.connection.unregister("given_columns")
+        self.connection.register("given_values", pa.table(dict(values)))
+        self.execute(f"insert into {table} by name select * from given_values")  # noqa: S608
+        self.connection.unregister("given_values")
+
+    def drop_temporary(self, names: Collection[str]) -> None:
+        """Drop the temporary tables and views of these names."""
+        views = {name for (name,) in self.fetch("select view_name from duckdb_views()")}
+        for name in sorted(names, key=lambda name: (name not in views, name)):
+            self.execute(f"drop {'view' if name in views else 'table'} temp.{name}")

@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from typing import Any
 
-from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.steps import Columns, StepContext
 
 _OF_GREEK_LETTERS = re.compile("(?<=[\u0370-\u03ff])[\u0300-\u036f]+")
 _DOTS_OF_I = re.compile("(?<=i)\u0307+")
@@ -45,12 +47,8 @@ def _is_unseen(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cf") and not letter.isspace()
 
 
-def fold_names(session: Session, names: str) -> None:
-    """Fold the distinct texts of the query `names` into the table `folded_names` (name, folded)."""
-    session.execute("create or replace temp table folded_names (name varchar, folded varchar)")
-    # The query is one of ours; its rows are stages, of which there are few.
-    query = f"select distinct name from ({names}) as t(name) where name is not null"  # noqa: S608
-    distinct = [name for (name,) in session.fetch(query)]
-    session.insert_columns(
-        "folded_names", {"name": distinct, "folded": [fold(name) for name in distinct]}
-    )
+def folded_names(rows: Sequence[Any], context: StepContext) -> Columns:
+    """Names, one a row, beside their folded forms; a null is no name."""
+    del context
+    names = [name for (name,) in rows if name is not None]
+    return {"name": names, "folded": [fold(name) for name in names]}

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import msgspec
 
 from lead_pipeline.errors import LoadError
-from lead_pipeline.normalized.fingerprint import Recipe, reason_of
+from lead_pipeline.normalized.fingerprint import fingerprint_of, reason_of
+from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.ledger import all_records
-from lead_pipeline.normalized.load import Tell, build_anew, load_into
+from lead_pipeline.normalized.load import Tell, build_scratch, load_into
 from lead_pipeline.normalized.schema import noted_fingerprint
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
@@ -31,7 +32,7 @@ KEYS = {
     "leads": ("lead_key",),
     "lead_stage_history": ("lead_key", "stage_number"),
     "lead_sightings": ("lead_key",),
-    "lead_stage_events": ("lead_key", "event_id"),
+    "lead_stage_events": ("lead_key", "event_id", "field"),
     "provider_stale_leads": ("lead_key",),
     "contract_drift": ("account", "stream", "kind", "field", "value"),
     "crawls": ("crawl_id",),
@@ -71,22 +72,22 @@ class TableComparison:
 
 
 def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableComparison]:
-    """Compare the live tables with tables built anew from the same landed files.
+    """Compare the live tables with tables rebuilt from the same landed files.
 
     What has landed since the last load is loaded first, so that both are built of the same
     files. Other loads wait meanwhile; readers do not. The scratch file is removed again. Raises
     `LoadError` when there are no tables, or none that this version has built.
     """
     with held(settings.warehouse_lock, "verifying", tell):
-        recipe = Recipe.of(settings)
+        inputs = LoadInputs.of(settings)
         records = all_records(settings.landing_path)
-        with _open_live(settings, recipe) as live:
-            load_into(live, settings.landing_path, records, recipe, tell)
+        with _open_live(settings, inputs) as live:
+            load_into(live, settings, records, inputs, tell)
         tell("Building a second set of tables from all landed files.")
         scratch = settings.scratch_warehouse_path
         try:
-            build_anew(settings, recipe, records, tell)
-            with _open_live(settings, recipe) as live:
+            build_scratch(settings, inputs, records, tell)
+            with _open_live(settings, inputs) as live:
                 attach(live.connection, scratch, "rebuilt", options="read_only")
                 return [_compare(live, table) for table in KEYS]
         finally:
@@ -94,7 +95,7 @@ def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableCompariso
 
 
 @contextmanager
-def _open_live(settings: Settings, recipe: Recipe) -> Iterator[Session]:
+def _open_live(settings: Settings, inputs: LoadInputs) -> Iterator[Session]:
     path = settings.warehouse_path
     if not path.exists():
         raise LoadError(
@@ -103,10 +104,10 @@ def _open_live(settings: Settings, recipe: Recipe) -> Iterator[Session]:
     with open_warehouse(path, settings.memory_limit) as connection:
         session = Session(connection)
         noted = noted_fingerprint(session) or {}
-        if noted != recipe.fingerprint():
+        if noted != fingerprint_of(inputs):
             raise LoadError(
                 f"The next load will build the tables of {path} again: "
-                f"{reason_of(noted, recipe.fingerprint())}. Do it now: lead-pipeline rebuild."
+                f"{reason_of(noted, fingerprint_of(inputs))}. Do it now: lead-pipeline rebuild."
             )
         yield session
 
@@ -114,12 +115,12 @@ def _open_live(settings: Settings, recipe: Recipe) -> Iterator[Session]:
 def _compare(session: Session, table: str) -> TableComparison:
     # The order of columns is that of schema.sql in both, so rows can be compared as a whole.
     live, rebuilt = f"normalized.{table}", f"rebuilt.normalized.{table}"
-    [(live_rows, live_digest)] = session.query("table_digest", {"name": live})
-    [(rebuilt_rows, rebuilt_digest)] = session.query("table_digest", {"name": rebuilt})
+    [(live_rows, live_digest)] = session.query("verify/table_digest", {"name": live})
+    [(rebuilt_rows, rebuilt_digest)] = session.query("verify/table_digest", {"name": rebuilt})
     differs = (live_rows, live_digest) != (rebuilt_rows, rebuilt_digest)
     rows = (
         session.query(
-            "table_differences",
+            "verify/table_differences",
             {"live": live, "rebuilt": rebuilt, "key": KEYS[table], "rows": SHOWN_ROWS},
         )
         if differs

@@ -14,6 +14,8 @@ from lead_pipeline.normalized.checks import CHECKS, CheckOutcome, run_checks
 from lead_pipeline.normalized.ledger import all_records
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.step_runner import StepRunner
+from lead_pipeline.normalized.steps import StepContext
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.normalized.landings import POLL, CrawlPlan, Landing
@@ -29,19 +31,19 @@ def landing(settings: Settings) -> Landing:
 
 @pytest.fixture
 def session(landing: Landing) -> Iterator[Session]:
-    """The tables of one lead that went from new to booked; all leads count as touched."""
+    """The tables of one lead that went from new to booked; all leads count as changed."""
     landing.leads("vorel", vorel_lead(1, at(1), at(1), status="new"))
     landing.leads("vorel", vorel_lead(1, at(1), at(2), status="booked"))
     load_landing(landing.settings)
     with closing(duckdb.connect(str(landing.settings.warehouse_path))) as connection:
         session = Session(connection)
-        session.run("session")
-        session.execute("create temp table all_touched as select lead_key from normalized.leads")
+        session.execute("create temp table changed_leads as select lead_key from normalized.leads")
         yield session
 
 
 def failed(session: Session, landing: Landing) -> dict[str, CheckOutcome]:
-    outcomes = run_checks(session, all_records(landing.settings.landing_path))
+    records = all_records(landing.settings.landing_path)
+    outcomes = run_checks(StepRunner(session, ["changed_leads"]), StepContext(records=records))
     return {outcome.check.name: outcome for outcome in outcomes if outcome.failures}
 
 

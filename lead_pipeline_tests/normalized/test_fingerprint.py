@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -19,7 +21,9 @@ import pytest
 import lead_pipeline
 from lead_pipeline.bi.dbt_project import PROJECT_DIR
 from lead_pipeline.errors import LoadError
-from lead_pipeline.normalized.fingerprint import Recipe, reason_of
+from lead_pipeline.normalized.declared_steps import PHASES
+from lead_pipeline.normalized.fingerprint import code_of_steps, fingerprint_of, reason_of
+from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.normalized.verify import verify
 from lead_pipeline.sandbox.examples import mega_lead, vorel_lead
@@ -129,12 +133,39 @@ EDITS = {
         "stage,booked,booked",
         "stage,booked,engaged",
     ),
+    "the SQL of load/4_map/keyed": (
+        "4_map/keyed.sql",
+        "nullif(lower(",
+        "nullif(upper(",
+    ),
     "the code of lead_pipeline.normalized.cleaning": (
         "normalized/cleaning.py",
         "PhoneNumberFormat.E164",
         "PhoneNumberFormat.RFC3966",
     ),
 }
+
+
+def test_every_module_that_a_step_s_python_is_in_is_an_input(landing: Landing) -> None:
+    inputs = fingerprint_of(LoadInputs.of(landing.settings))
+    for step in chain.from_iterable(PHASES.values()):
+        for value in vars(step).values():
+            if inspect.isfunction(value) and value.__name__ != "<lambda>":
+                assert f"the code of {value.__module__}" in inputs
+
+
+def test_what_a_step_s_python_imports_is_an_input_and_what_only_words_messages_is_none() -> None:
+    modules = code_of_steps()
+    assert {"lead_pipeline.landing.coverage", "lead_pipeline.windows"} <= set(modules)
+    assert "lead_pipeline.errors" not in modules
+
+
+def test_the_sql_of_every_step_is_an_input_and_that_of_checks_is_none(landing: Landing) -> None:
+    inputs = fingerprint_of(LoadInputs.of(landing.settings))
+    found = {name.removeprefix("the SQL of ") for name in inputs if name.startswith("the SQL of ")}
+    of_load = Path(lead_pipeline.__file__).parent.glob("normalized/sql/load/**/*.sql")
+    names = {path.as_posix().split("/sql/")[1].removesuffix(".sql") for path in of_load}
+    assert found == {*names, "schema"}
 
 
 @pytest.mark.parametrize("words", EDITS)
@@ -234,7 +265,7 @@ def test_many_changes_are_counted_beyond_the_first_six(landing: Landing) -> None
 
 
 def test_an_input_that_came_or_went_is_a_change(landing: Landing) -> None:
-    now = dict(Recipe.of(landing.settings).fingerprint())
+    now = dict(fingerprint_of(LoadInputs.of(landing.settings)))
     before = {**now, "the mapping of acme": "sha256:1"}
     del before["the mapping of mega"]
     assert reason_of(before, now) == (

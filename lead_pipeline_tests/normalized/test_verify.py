@@ -84,10 +84,10 @@ def test_a_lost_row_is_named(landing: Landing) -> None:
 def test_an_added_row_is_named(landing: Landing) -> None:
     change(
         landing.settings,
-        "insert into normalized.lead_stage_events values ('k', 'e', '2026-01-01', 'a', 'b')",
+        "insert into normalized.lead_stage_events values ('k', 'e', '2026-01-01', 'stage', 'a', 'b', false)",
     )
     assert differing(verify(landing.settings)) == {
-        "lead_stage_events": [("k / e", "only in the live table")]
+        "lead_stage_events": [("k / e / stage", "only in the live table")]
     }
 
 

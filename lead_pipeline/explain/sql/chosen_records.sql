@@ -1,5 +1,5 @@
 -- The record behind the lead's newest version, and the one behind its details; the order is that
--- of normalized/sql/replace_leads.sql.
+-- of normalized/sql/load/7_leads/newest_versions.sql.
 with versions as (
     select stream, crawl_id, page, payload, has_details, updated_at, last_seen_at, version_id
     from normalized.lead_versions

@@ -1,6 +1,6 @@
 -- Landed records that may hold an email, whatever the provider calls the field: $pattern is the
 -- email in lower case with a % for all that JSON may write as an escape. The mapping decides.
-create or replace temp table landed_records as
+create temp table landed_records as
 select
     provider,
     account,
@@ -11,7 +11,6 @@ select
     fetched_at,
     crawl_id,
     page,
-    payload as raw_payload,
-    null::varchar as repaired_payload
+    payload as raw_payload
 from read_parquet($files, hive_partitioning = false)
 where lower(payload) like $pattern

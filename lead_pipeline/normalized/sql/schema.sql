@@ -168,11 +168,13 @@ create table normalized.lead_stage_events (
     lead_key varchar not null,
     event_id varchar not null,
     occurred_at timestamptz not null,
-    from_stage varchar,
-    to_stage varchar
+    field varchar not null,
+    from_value varchar,
+    to_value varchar,
+    is_first boolean not null
 );
 comment on table normalized.lead_stage_events is
-    'One row per stage change in a provider''s audit log, with its exact time.';
+    'One row per change of a stage or status that a provider tells with its exact time, in an audit log or in the records themselves.';
 
 create table normalized.mapped_stages (
     account varchar not null,

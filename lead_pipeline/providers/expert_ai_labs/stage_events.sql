@@ -3,8 +3,10 @@ select
     account || ':' || (payload ->> '$.payload.lead_id') as lead_key,
     record_id as event_id,
     updated_at as occurred_at,
-    payload ->> '$.payload.diff.pipeline_stage.from' as from_stage,
-    payload ->> '$.payload.diff.pipeline_stage.to' as to_stage
+    'stage' as field,
+    payload ->> '$.payload.diff.pipeline_stage.from' as from_value,
+    payload ->> '$.payload.diff.pipeline_stage.to' as to_value,
+    false as is_first
 from landed
 where
     (payload ->> '$.payload.lead_id') is not null

@@ -1,0 +1,474 @@
+"""The steps of a load, in order: what each reads and what it writes.
+
+    START ─▶ per batch: READ, COUNT_DRIFT, MAP, MERGE ─▶ LEDGER ─▶ per chunk: LEADS, HISTORY ─▶ ABSENCE
+
+Names are those of the files below `sql/`. Everything that decides a row of the tables is here or
+imported from here, which is how the fingerprint knows it (`fingerprint.py`). Belongs here: the
+list. Does not belong here: what a step computes, and how often phases run (`load.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lead_pipeline.normalized import cleaning, drift, given, ledger, stage_names
+from lead_pipeline.normalized.batches import Contents
+from lead_pipeline.normalized.steps import (
+    ComputedStep,
+    FileStep,
+    GivenStep,
+    ProviderStep,
+    SqlStep,
+    Step,
+)
+
+FOLDED = {"name": "varchar", "folded": "varchar"}
+COVERED = {"account": "varchar", "covered_from": "timestamptz", "covered_until": "timestamptz"}
+
+STREAMS = GivenStep(
+    "load/1_start/streams",
+    writes=("streams",),
+    columns={"provider": "varchar", "stream": "varchar", "kind": "varchar"},
+    values=given.streams,
+)
+"""The streams of all providers, by kind."""
+COLLECTED = SqlStep(
+    "load/1_start/collected", writes=("leads_with_records", "seen_leads", "stage_pairs")
+)
+
+START: tuple[Step, ...] = (
+    STREAMS,
+    GivenStep(
+        "load/1_start/known_fields",
+        writes=("known_fields",),
+        columns={
+            "provider": "varchar",
+            "stream": "varchar",
+            "field": "varchar",
+            "type": "varchar",
+            "known_values": "varchar[]",
+            "stage_field": "varchar",
+        },
+        values=given.known_fields,
+    ),
+    GivenStep(
+        "load/1_start/crawls_of_load",
+        writes=("crawls_of_load",),
+        columns={
+            "crawl_id": "varchar",
+            "account": "varchar",
+            "provider": "varchar",
+            "stream": "varchar",
+            "proven_from": "timestamptz",
+            "proven_until": "timestamptz",
+            "started_at": "timestamptz",
+            "finished_at": "timestamptz",
+            "is_complete": "boolean",
+            "is_full": "boolean",
+            "total": "bigint",
+            "note": "varchar",
+        },
+        values=given.crawls,
+    ),
+    GivenStep(
+        "load/1_start/files_of_load",
+        writes=("files_of_load",),
+        columns={"path": "varchar", "crawl_id": "varchar", "loaded_rows": "bigint"},
+        values=given.files,
+    ),
+    COLLECTED,
+)
+"""What the load was given, and empty tables that its batches add to."""
+
+READ_SEEN: tuple[Step, ...] = (
+    FileStep(
+        "load/2_read/seen_leads",
+        reads=("seen_leads",),
+        writes=("seen_leads",),
+        parameters=given.batch_files,
+    ),
+)
+"""A batch of ids that crawls met without landing their records."""
+
+READ: tuple[Step, ...] = (
+    FileStep(
+        "load/2_read/landed_records",
+        writes=("landed_records",),
+        parameters=given.batch_files,
+    ),
+)
+"""A batch of records, as they came."""
+
+REPAIR: tuple[Step, ...] = (
+    ComputedStep(
+        "load/2_read/repaired_payloads",
+        reads=("landed_records",),
+        writes=("repaired_payloads",),
+        columns={"record_row": "bigint", "payload": "varchar"},
+        compute=cleaning.repaired_payloads,
+    ),
+    SqlStep(
+        "load/2_read/landed", reads=("landed_records", "repaired_payloads"), writes=("landed",)
+    ),
+)
+"""The records with JSON that DuckDB reads."""
+
+COUNT_DRIFT: tuple[Step, ...] = (
+    SqlStep(
+        "load/3_drift/record_shapes",
+        reads=("landed",),
+        writes=("record_shapes",),
+        parameters=drift.paths_by_stream,
+    ),
+    ComputedStep(
+        "load/3_drift/folded_values",
+        reads=("record_shapes",),
+        writes=("folded_values",),
+        columns=FOLDED,
+        compute=stage_names.folded_names,
+    ),
+    SqlStep(
+        "load/3_drift/found_drift",
+        reads=("record_shapes", "known_fields", "folded_values", "normalized.stages"),
+        writes=("found_drift",),
+    ),
+    SqlStep(
+        "load/3_drift/contract_drift",
+        reads=("found_drift", "normalized.contract_drift"),
+        writes=("counted_drift", "normalized.contract_drift"),
+    ),
+)
+"""What the records hold that no mapping knows."""
+
+LOOK_UP_STAGES: tuple[Step, ...] = (
+    SqlStep(
+        "load/4_map/unmapped_pairs",
+        reads=("stage_pairs", "normalized.mapped_stages"),
+        writes=("unmapped_pairs",),
+    ),
+    ComputedStep(
+        "load/4_map/folded_names",
+        reads=("unmapped_pairs",),
+        writes=("folded_names",),
+        columns=FOLDED,
+        compute=stage_names.folded_names,
+    ),
+    SqlStep(
+        "load/4_map/mapped_stages",
+        reads=(
+            "unmapped_pairs",
+            "folded_names",
+            "normalized.stages",
+            "normalized.canonical_stages",
+        ),
+        writes=("normalized.mapped_stages",),
+    ),
+)
+"""The canonical stage of each pair of status and stage that was met for the first time."""
+
+MAP_LEADS: tuple[Step, ...] = (
+    ProviderStep("load/4_map/mapped", reads=("landed",), writes=("mapped",), file="leads.sql"),
+    SqlStep("load/4_map/keyed", reads=("mapped", "streams"), writes=("keyed",)),
+    SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
+    *LOOK_UP_STAGES,
+    SqlStep(
+        "load/4_map/observed", reads=("keyed", "normalized.mapped_stages"), writes=("observed",)
+    ),
+)
+"""Records to states of leads."""
+
+MERGE_LEADS: tuple[Step, ...] = (
+    ComputedStep(
+        "load/4_map/phones",
+        reads=("keyed",),
+        writes=("phones",),
+        columns={"phone": "varchar", "phone_e164": "varchar"},
+        compute=cleaning.e164_phones,
+    ),
+    SqlStep(
+        "load/5_merge/known_versions",
+        reads=("observed", "normalized.lead_versions"),
+        writes=("known_versions",),
+    ),
+    SqlStep(
+        "load/5_merge/repeated_versions",
+        reads=("observed", "known_versions"),
+        writes=("repeated_versions",),
+    ),
+    SqlStep(
+        "load/5_merge/lead_versions",
+        reads=("observed", "known_versions", "repeated_versions", "phones"),
+        writes=("normalized.lead_versions",),
+    ),
+    SqlStep(
+        "load/5_merge/observed_leads",
+        reads=("observed", "leads_with_records", "seen_leads"),
+        writes=("leads_with_records", "seen_leads"),
+    ),
+    SqlStep(
+        "load/5_merge/cohort_leads",
+        reads=("observed", "streams", "normalized.provider_stale_leads"),
+        writes=("cohort_leads",),
+    ),
+    SqlStep(
+        "load/5_merge/provider_stale_leads",
+        reads=("cohort_leads",),
+        writes=("normalized.provider_stale_leads",),
+    ),
+)
+"""States to versions of leads."""
+
+MERGE_STAGE_CHANGES: tuple[Step, ...] = (
+    ProviderStep(
+        "load/4_map/mapped_stage_changes",
+        reads=("landed",),
+        writes=("mapped_stage_changes",),
+        file="stage_events.sql",
+    ),
+    SqlStep("load/4_map/stage_changes", reads=("mapped_stage_changes",), writes=("stage_changes",)),
+    SqlStep(
+        "load/5_merge/merged_stage_events",
+        reads=("stage_changes", "normalized.lead_stage_events"),
+        writes=("merged_stage_events",),
+    ),
+    SqlStep(
+        "load/5_merge/lead_stage_events",
+        reads=("stage_changes", "merged_stage_events"),
+        writes=("normalized.lead_stage_events",),
+    ),
+    SqlStep(
+        "load/5_merge/leads_with_changes",
+        reads=("stage_changes", "leads_with_records"),
+        writes=("leads_with_records",),
+    ),
+)
+"""Records to changes of stages."""
+
+LEDGER: tuple[Step, ...] = (
+    SqlStep(
+        "load/6_ledger/merged_sightings",
+        reads=("seen_leads", "normalized.lead_sightings"),
+        writes=("merged_sightings",),
+    ),
+    SqlStep(
+        "load/6_ledger/lead_sightings",
+        reads=("merged_sightings",),
+        writes=("normalized.lead_sightings",),
+    ),
+    SqlStep("load/6_ledger/crawls", reads=("crawls_of_load",), writes=("normalized.crawls",)),
+    SqlStep(
+        "load/6_ledger/loaded_files", reads=("files_of_load",), writes=("normalized.loaded_files",)
+    ),
+    SqlStep(
+        "load/6_ledger/proven_crawls",
+        reads=("crawls_of_load", "normalized.crawls"),
+        writes=("proven_crawls",),
+    ),
+    ComputedStep(
+        "load/6_ledger/new_coverage",
+        reads=("proven_crawls",),
+        writes=("new_coverage",),
+        columns={
+            "account": "varchar",
+            "provider": "varchar",
+            "complete_from": "timestamptz",
+            "complete_through": "timestamptz",
+            "note": "varchar",
+        },
+        compute=ledger.coverage,
+    ),
+    SqlStep("load/6_ledger/coverage", reads=("new_coverage",), writes=("normalized.coverage",)),
+    ComputedStep(
+        "load/6_ledger/new_audit_coverage",
+        reads=("proven_crawls",),
+        writes=("new_audit_coverage",),
+        columns=COVERED,
+        compute=ledger.audit_coverage,
+    ),
+    ComputedStep(
+        "load/6_ledger/changed_audit_coverage",
+        reads=("crawls_of_load", "new_audit_coverage", "normalized.audit_coverage"),
+        writes=("changed_audit_coverage",),
+        columns={
+            "account": "varchar",
+            "changed_from": "timestamptz",
+            "changed_until": "timestamptz",
+        },
+        compute=ledger.changed_audit_coverage,
+    ),
+    SqlStep(
+        "load/6_ledger/leads_with_changed_coverage",
+        reads=(
+            "changed_audit_coverage",
+            "normalized.lead_versions",
+            "normalized.lead_stage_events",
+        ),
+        writes=("leads_with_changed_coverage",),
+    ),
+    SqlStep(
+        "load/6_ledger/audit_coverage",
+        reads=("crawls_of_load", "new_audit_coverage"),
+        writes=("normalized.audit_coverage",),
+    ),
+    SqlStep(
+        "load/7_leads/changed_leads",
+        reads=("leads_with_records", "leads_with_changed_coverage"),
+        writes=("changed_leads",),
+    ),
+)
+"""What has been loaded, what follows for coverage, and which leads change by it."""
+
+LEADS: tuple[Step, ...] = (
+    SqlStep(
+        "load/7_leads/leads_of_chunk",
+        reads=("changed_leads",),
+        writes=("leads_of_chunk",),
+        parameters=given.chunk,
+    ),
+    SqlStep(
+        "load/7_leads/versions_of_chunk",
+        reads=("leads_of_chunk", "normalized.lead_versions"),
+        writes=("versions_of_chunk",),
+    ),
+    SqlStep(
+        "load/7_leads/newest_versions",
+        reads=("versions_of_chunk",),
+        writes=("newest_versions",),
+    ),
+    SqlStep(
+        "load/7_leads/newest_details",
+        reads=("versions_of_chunk", "newest_versions"),
+        writes=("newest_details",),
+    ),
+    SqlStep(
+        "load/7_leads/leads",
+        reads=(
+            "leads_of_chunk",
+            "newest_versions",
+            "newest_details",
+            "normalized.lead_versions",
+            "normalized.lead_sightings",
+        ),
+        writes=("normalized.leads",),
+    ),
+)
+"""The rows of a chunk of the changed leads."""
+
+HISTORY: tuple[Step, ...] = (
+    SqlStep(
+        "load/8_stage_history/numbered_versions",
+        reads=("versions_of_chunk",),
+        writes=("numbered_versions",),
+    ),
+    SqlStep(
+        "load/8_stage_history/counted_changes",
+        reads=("numbered_versions", "normalized.lead_stage_events"),
+        writes=("counted_changes",),
+    ),
+    SqlStep(
+        "load/8_stage_history/told_versions",
+        reads=("numbered_versions", "counted_changes"),
+        writes=("told_versions",),
+    ),
+    SqlStep(
+        "load/8_stage_history/stage_points",
+        reads=(
+            "numbered_versions",
+            "counted_changes",
+            "told_versions",
+            "normalized.audit_coverage",
+        ),
+        writes=("stage_points",),
+    ),
+    SqlStep(
+        "load/8_stage_history/stage_intervals",
+        reads=("numbered_versions", "stage_points"),
+        writes=("stage_intervals",),
+    ),
+    SqlStep(
+        "load/8_stage_history/stage_pairs",
+        reads=("stage_intervals", "stage_pairs"),
+        writes=("stage_pairs",),
+    ),
+    *LOOK_UP_STAGES,
+    SqlStep(
+        "load/8_stage_history/lead_stage_history",
+        reads=("leads_of_chunk", "stage_intervals", "normalized.mapped_stages"),
+        writes=("normalized.lead_stage_history",),
+    ),
+)
+"""The stage history of a chunk of the changed leads."""
+
+FORGET_UNUSED_PAIRS: tuple[Step, ...] = (
+    SqlStep(
+        "load/8_stage_history/mapped_stages",
+        reads=("normalized.lead_stage_history",),
+        writes=("normalized.mapped_stages",),
+    ),
+)
+
+ABSENCE: tuple[Step, ...] = (
+    SqlStep(
+        "load/9_absence/cohort_crawls",
+        reads=("streams", "normalized.crawls"),
+        writes=("cohort_crawls",),
+    ),
+    SqlStep(
+        "load/9_absence/provider_stale_leads",
+        reads=("cohort_crawls",),
+        writes=("normalized.provider_stale_leads",),
+    ),
+    SqlStep(
+        "load/9_absence/maybe_missing",
+        reads=(
+            "seen_leads",
+            "changed_leads",
+            "crawls_of_load",
+            "normalized.leads",
+            "normalized.lead_sightings",
+            "normalized.crawls",
+        ),
+        writes=("maybe_missing",),
+    ),
+    SqlStep(
+        "load/9_absence/lead_presence",
+        reads=(
+            "maybe_missing",
+            "normalized.leads",
+            "normalized.lead_sightings",
+            "normalized.crawls",
+        ),
+        writes=("lead_presence",),
+    ),
+    SqlStep(
+        "load/9_absence/leads",
+        reads=("lead_presence",),
+        writes=("normalized.leads",),
+    ),
+)
+"""Which leads are missing or listed as quiet."""
+
+PHASES: Mapping[str, tuple[Step, ...]] = {
+    "start": START,
+    "read seen ids": READ_SEEN,
+    "read records": (*READ, *REPAIR),
+    "count drift": COUNT_DRIFT,
+    "map and merge leads": (*MAP_LEADS, *MERGE_LEADS),
+    "map and merge stage changes": MERGE_STAGE_CHANGES,
+    "ledger": LEDGER,
+    "leads": LEADS,
+    "stage history": HISTORY,
+    "forget unused pairs": FORGET_UNUSED_PAIRS,
+    "absence": ABSENCE,
+}
+"""All steps of a load, in an order in which they can run."""
+
+
+def steps_after_reading(contents: Contents) -> tuple[Step, ...]:
+    """What follows for a batch of records that have been read."""
+    return (
+        *REPAIR,
+        *COUNT_DRIFT,
+        *(*MAP_LEADS, *MERGE_LEADS) * contents.has_leads,
+        *MERGE_STAGE_CHANGES * contents.has_stage_changes,
+    )

@@ -1,0 +1,100 @@
+"""What a load was given, as the columns and parameters that steps take.
+
+Belongs here: values from commit records, files, contract and batches. Does not belong here: what
+follows from what was loaded (`ledger.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.normalized.steps import Columns, Parameters, StepContext
+from lead_pipeline.providers import PROVIDERS
+
+_CRAWL_COLUMNS = (
+    "crawl_id",
+    "account",
+    "provider",
+    "stream",
+    "proven_from",
+    "proven_until",
+    "started_at",
+    "finished_at",
+    "total",
+    "note",
+)
+"""Of `normalized.crawls`; commit records have them by the same names."""
+
+
+def streams(context: StepContext) -> Columns:
+    """Every provider's streams and their kinds."""
+    del context
+    return _transposed(
+        ("provider", "stream", "kind"),
+        (
+            (provider.slug, stream.name, stream.kind)
+            for provider in PROVIDERS.values()
+            for stream in provider.streams
+        ),
+    )
+
+
+def known_fields(context: StepContext) -> Columns:
+    """What the `contract.csv` of all providers say."""
+    return _transposed(
+        ("provider", "stream", "field", "type", "known_values", "stage_field"),
+        (
+            (row.provider, row.stream, row.field, row.type, list(row.values), row.stage_field)
+            for row in context.known_fields
+        ),
+    )
+
+
+def crawls(context: StepContext) -> Columns:
+    """Columns of `normalized.crawls` from commit records."""
+    columns = {name: [getattr(r, name) for r in context.records] for name in _CRAWL_COLUMNS}
+    return columns | {
+        "is_complete": [record.complete for record in context.records],
+        "is_full": [record.is_full and _is_list(record) for record in context.records],
+    }
+
+
+def files(context: StepContext) -> Columns:
+    """The files that this load reads."""
+    return _transposed(
+        ("path", "crawl_id", "loaded_rows"),
+        ((file.path, file.crawl.crawl_id, file.rows) for file in context.files),
+    )
+
+
+def files_to_check(context: StepContext) -> Columns:
+    """All files of the crawls of this load, also those that an earlier one has read."""
+    return _transposed(
+        ("path", "loaded_rows"),
+        (
+            (file.path, file.rows)
+            for record in context.records
+            for file in chain(record.files, record.seen_files)
+        ),
+    )
+
+
+def batch_files(context: StepContext) -> Iterable[Parameters]:
+    """Where the files of the batch lie."""
+    return [{"files": [str(context.landing / file.path) for file in context.batch]}]
+
+
+def chunk(context: StepContext) -> Iterable[Parameters]:
+    """Which part of the changed leads it is, of how many."""
+    return [{"chunk": context.chunk, "chunks": context.chunks}]
+
+
+def _is_list(record: CommitRecord) -> bool:
+    return record.stream == PROVIDERS[record.provider].records_stream.name
+
+
+def _transposed(names: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Columns:
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return dict(zip(names, columns, strict=True))

@@ -1,9 +1,0 @@
--- Files that this load should have read and that the ledger does not have with all their rows.
--- `wanted_files`: (path, loaded_rows) of the crawls that this load looked at.
-with lacking as (
-    select path
-    from wanted_files
-    anti join normalized.loaded_files using (path, loaded_rows)
-)
-select count(*) as failures, (array_agg(path order by path))[:5] as examples
-from lacking

@@ -1,0 +1,54 @@
+-- `mapped` rows with what all providers share: keys, normalized contact fields, and the identity of
+-- the observed state. Two records are the same state when all columns but
+-- the details agree; where details only come with single records (a stream of kind `details`), they do not
+-- make a state of their own.
+create temp table keyed as
+with named as (
+    select
+        mapped.account || ':' || record_id as lead_key,
+        record_id as lead_id,
+        mapped.* exclude (
+            record_id, raw_payload, score, last_interaction_at, qualification_completed_at
+        ),
+        raw_payload as payload,
+        case when isfinite(score) then score end as score,
+        exists (
+            select 1
+            from streams
+            where streams.provider = mapped.provider and streams.kind = 'details'
+        ) as has_details_stream,
+        usable_time(last_interaction_at) as last_interaction_at,
+        usable_time(qualification_completed_at) as qualification_completed_at,
+        -- trim() takes blanks only, not tabs and line ends.
+        nullif(lower(regexp_replace(email, '^[\s\pZ]+|[\s\pZ]+$', '', 'g')), '') as email_normalized
+    from mapped
+)
+select
+    md5(
+        to_json(
+            row(
+                lead_key, updated_at, created_at, tenant_id, full_name, email, phone, company,
+                source, source_type, provider_status, provider_stage, provider_stage_id,
+                provider_stage_name, score, is_qualified, owner_id, owner_name, owner_role,
+                intent, industry, company_size, conversation_id, interaction_count,
+                last_interaction_at, custom_fields,
+                -- Where every record has the details, they are part of the state.
+                case when not has_details_stream then timeline end
+            )
+        )::varchar
+        || case
+            when
+                not has_details_stream
+                and coalesce(
+                    budget_range, pain_points, ai_reasoning, qualification_completed_at::varchar
+                )
+                is not null
+            then
+                to_json(
+                    row(budget_range, pain_points, ai_reasoning, qualification_completed_at)
+                )::varchar
+            else ''
+        end
+    )::uuid as version_id,
+    * exclude (has_details_stream)
+from named

@@ -1,0 +1,47 @@
+-- Observed states and the versions already known of them, merged: one row per version.
+-- Minimum, maximum and "the last in a total order" do not depend on what came first, so any
+-- order of loads ends in the same table. Details count before their absence, then the youngest.
+delete from normalized.lead_versions
+where (version_id, updated_at) in (select version_id, updated_at from known_versions);
+insert into normalized.lead_versions by name
+with single as (
+    select
+        *,
+        fetched_at as first_seen_at,
+        fetched_at as last_seen_at
+    from observed
+    anti join repeated_versions using (version_id)
+),
+repeated as (
+    select
+        *,
+        fetched_at as first_seen_at,
+        fetched_at as last_seen_at
+    from observed
+    semi join repeated_versions using (version_id)
+    union all by name
+    select *
+    from known_versions
+),
+merged as (
+    select
+        * replace (
+            min(first_seen_at) over (partition by version_id) as first_seen_at,
+            max(last_seen_at) over (partition by version_id) as last_seen_at
+        )
+    from repeated
+    qualify
+        row_number() over (
+            partition by version_id
+            order by has_details desc, fetched_at desc, crawl_id desc, page desc, payload desc
+        )
+        = 1
+),
+versions as (
+    select * from single
+    union all by name
+    select * from merged
+)
+select versions.*, phones.phone_e164
+from versions
+left join phones using (phone)

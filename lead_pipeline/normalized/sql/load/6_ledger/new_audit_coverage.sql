@@ -1,0 +1,3 @@
+-- For which times the account's audit log has landed whole follows from these, in Python.
+select account, provider, stream, proven_from, proven_until, note, is_full
+from proven_crawls

@@ -1,4 +1,0 @@
--- Leads that crawls met without landing their records, from files of ids ($files).
-insert into sighted
-select account || ':' || record_id as lead_key, fetched_at as seen_at
-from read_parquet($files, hive_partitioning = false)

@@ -1,0 +1,151 @@
+"""A step of the load: one idea, with the tables that it reads and writes.
+
+    SqlStep       statements of sql/<name>.sql
+    FileStep      the same, over landed files
+    ProviderStep  a SELECT in the provider's folder, as a view
+    ComputedStep  rows of a SELECT ──Python──▶ a new table
+    GivenStep     what the load was given ──Python──▶ a new table
+
+Tables are those of schema `normalized`, which are always there, and temporary ones, which a step
+before must have written. A table that rows are added to counts as read too if it is temporary.
+Belongs here: what a step is. Does not belong here: which steps there are (`declared_steps.py`),
+and running them in order (`step_runner.py`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from lead_pipeline.errors import LoadError
+from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.normalized.batches import NewFile
+from lead_pipeline.normalized.session import Session
+from lead_pipeline.providers.base import Provider
+from lead_pipeline.providers.contract import KnownField
+
+NORMALIZED = "normalized."
+"""How the names of the tables begin that outlive a load."""
+
+Columns = Mapping[str, Sequence[Any]]
+"""Values by column; every column has the same number of them."""
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What steps use beside tables: the load's inputs, then the batch or chunk at hand."""
+
+    landing: Path = Path()
+    records: Sequence[CommitRecord] = ()
+    files: Sequence[NewFile] = ()
+    """All files of the load that the tables do not hold yet."""
+    known_fields: Sequence[KnownField] = ()
+    phone_region: str = ""
+    provider: Provider | None = None
+    """Of the batch."""
+    batch: Sequence[NewFile] = ()
+    """The files of the batch."""
+    chunk: int = 0
+    """Which part of the changed leads, from 0 …"""
+    chunks: int = 1
+    """… of so many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(ABC):
+    """One idea of the load."""
+
+    name: str = field(kw_only=False)
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...]
+
+    @abstractmethod
+    def run(self, session: Session, context: StepContext) -> None:
+        """Write the tables of `writes`."""
+
+    def sql(self, context: StepContext) -> str | None:
+        """The SQL that it executes; None where it has none."""
+        del context
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlStep(Step):
+    """The statements of `sql/<name>.sql`, once for each set of parameters."""
+
+    parameters: Callable[[StepContext], Iterable[Parameters | None]] = lambda _: [None]
+
+    def run(self, session: Session, context: StepContext) -> None:
+        for parameters in self.parameters(context):
+            session.run(self.name, parameters)
+
+    def sql(self, context: StepContext) -> str:
+        del context
+        return Session.text(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileStep(SqlStep):
+    """Statements that read landed files. Raises `LoadError` naming what cannot be read."""
+
+    def run(self, session: Session, context: StepContext) -> None:
+        try:
+            super().run(session, context)
+        except duckdb.Error as error:
+            raise LoadError(
+                f"Landed files cannot be read ({type(error).__name__}: "
+                f"{str(error).splitlines()[0]}). Restore the file from a backup."
+            ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderStep(Step):
+    """The SELECT in `file` of the provider's folder, as the temporary view that is written."""
+
+    file: str
+
+    def run(self, session: Session, context: StepContext) -> None:
+        [view] = self.writes
+        session.execute(f"create temp view {view} as {self.sql(context)}")
+
+    def sql(self, context: StepContext) -> str:
+        if context.provider is None:
+            raise LoadError(f"Step {self.name} was run without a provider. Report it.")
+        return context.provider.read_file(self.file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputedStep(Step):
+    """A new temporary table, computed in Python from the rows that `sql/<name>.sql` returns."""
+
+    columns: Mapping[str, str]
+    """Of the table: name to type."""
+    compute: Callable[[Sequence[Any], StepContext], Columns]
+
+    def run(self, session: Session, context: StepContext) -> None:
+        [table] = self.writes
+        values = self.compute(session.query(self.name), context)
+        session.create_table(table, self.columns, values)
+
+    def sql(self, context: StepContext) -> str:
+        del context
+        return Session.text(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenStep(Step):
+    """A new temporary table of what the load was given."""
+
+    columns: Mapping[str, str]
+    """Of the table: name to type."""
+    values: Callable[[StepContext], Columns]
+
+    def run(self, session: Session, context: StepContext) -> None:
+        [table] = self.writes
+        session.create_table(table, self.columns, self.values(context))
