@@ -403,7 +403,7 @@ def test_phones_take_their_e164_form(phone: str, region: str, e164: str | None) 
 
 
 def served_bytes(provider: str) -> bytes:
-    """A record whose bytes tell every way of writing it anew: numbers, escapes, blanks, order."""
+    """A record whose bytes show every way of writing it differently: numbers, escapes, blanks, order."""
     record = MAKE_LEAD[provider](1, at(3))
     name = "contact_name" if provider == "mega" else "name"
     odd = {

@@ -109,7 +109,7 @@ def test_the_scratch_file_is_removed_again(landing: Landing) -> None:
     assert not landing.settings.scratch_warehouse_path.exists()
 
 
-def test_a_warehouse_of_another_recipe_is_not_compared(landing: Landing) -> None:
+def test_a_warehouse_of_another_fingerprint_is_not_compared(landing: Landing) -> None:
     with pytest.raises(LoadError, match="lead-pipeline rebuild"):
         verify(settings_in(landing.settings.home, phone_region="GB"))
 

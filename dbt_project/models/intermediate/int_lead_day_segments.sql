@@ -17,7 +17,7 @@ with
             *,
             {{ utc_date("entered_at") }} as entered_date,
             {{ utc_date("exited_at") }} as exited_date,
-            -- Steps between provider stages of one canonical stage do not begin it anew.
+            -- Steps between provider stages of one canonical stage do not begin it again.
             last_value(
                 case when stage is distinct from previous_stage then entered_at end ignore nulls
             ) over (partition by lead_key order by stage_number) as stage_entered_at
