@@ -66,10 +66,10 @@ format: setup  ## Format Python and SQL
 	$(BIN)/ruff format .
 	$(BIN)/sqlfmt --quiet dbt_project
 
-docs: setup  ## Write docs/marts.md anew from the marts' YAML
+docs: setup  ## Write docs/marts.md from the marts' YAML
 	$(BIN)/python docs/write_marts.py
 
-screenshot: setup  ## Take the pictures in docs/ anew (needs Debian's chromium)
+screenshot: setup  ## Take the pictures in docs/ again (needs Debian's chromium)
 	$(BIN)/python docs/take_screenshot.py
 	$(BIN)/python docs/take_report_screenshots.py
 

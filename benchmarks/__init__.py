@@ -1,4 +1,4 @@
-"""Ratios of things run side by side on one machine: `make bench`.
+"""Ratios of things run in pairs on one machine: `make bench`.
 
 Belongs here: measuring. Does not belong here: tests; nothing fails for being slow.
 """

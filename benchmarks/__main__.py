@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import crawling, daily_history, loading
+from benchmarks import crawling, loading
 
 BENCHMARKS = {
     "crawling": crawling.main,
     "loading": loading.main,
-    "daily_history": daily_history.main,
 }
 
 

@@ -25,7 +25,7 @@ from lead_pipeline.settings import Settings
 VERSIONS_PER_LEAD = 5
 REBUILT_LEADS = 200_000
 SMALL_LEADS, LARGE_LEADS = 100_000, 1_009_312
-"""Both histories fill DuckDB's last row group (122,880 rows) alike, since each load writes it anew."""
+"""Both histories fill DuckDB's last row group (122,880 rows) alike, since each load rewrites it."""
 CHANGED = 10_000
 REPEATS = 3
 """Changes are loaded so often, one after the other; the median is told."""

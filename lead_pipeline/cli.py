@@ -79,7 +79,7 @@ def main() -> None:
         fail(f"lead-pipeline: {error}")
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
-        fail("lead-pipeline: interrupted. What has landed is kept; run again to go on from there.")
+        fail("lead-pipeline: interrupted. What has landed is kept; run again to resume from there.")
         sys.exit(INTERRUPTED)
     except Exception as error:
         if os.environ.get("LEAD_PIPELINE_DEBUG"):

@@ -5,13 +5,13 @@
     │   └── ProviderNotInstalled    a provider that this installation does not have
     ├── RetryableError              ask again, a bounded number of times
     │   └── MalformedPage           the server answered, but not with a page
-    ├── QuotaExhausted              save the place and come back later
+    ├── QuotaExhausted              save the checkpoint and come back later
     ├── CrawlError                  stop this crawl, keep what has landed
     │   ├── AccessRefused           401, 403: the key or its rights
     │   ├── RequestRefused          any other 4xx: asking again is useless
     │   │   └── CursorRefused       400 on a page other than the first
     │   ├── PaginationStuck         the pages lead nowhere
-    │   └── ForeignTenant           the key showed another tenant's records
+    │   └── WrongTenant           the key showed another tenant's records
     ├── LoadError                   landed files that cannot be loaded
     └── PublishError                a build that must not reach readers
 
@@ -69,7 +69,7 @@ class QuotaExhausted(LeadPipelineError):
 
 
 class CrawlError(LeadPipelineError):
-    """A crawl that cannot go on. What has landed stays landed."""
+    """A crawl that cannot continue. What has landed stays landed."""
 
 
 class AccessRefused(CrawlError):
@@ -92,7 +92,7 @@ class PaginationStuck(CrawlError):
     """A repeated cursor, or pages without anything new: following them would never end."""
 
 
-class ForeignTenant(CrawlError):
+class WrongTenant(CrawlError):
     """Records of another tenant came back; they were rejected, all others landed.
 
     `crawl_id` names the crawl, which is complete for all other records.

@@ -143,7 +143,7 @@ class Settings(BaseSettings):
 
     @property
     def scratch_warehouse_path(self) -> Path:
-        """Where a warehouse is built anew before it takes the place of the old one."""
+        """Where a warehouse is rebuilt before it takes the place of the old one."""
         return self.home / ".warehouse" / WAREHOUSE_FILE
 
     @property
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
 
     @property
     def report_path(self) -> Path:
-        """The page beside the published file, made anew by each publication."""
+        """The page beside the published file, rendered by each publication."""
         return self.home / "bi" / "report.html"
 
     @property

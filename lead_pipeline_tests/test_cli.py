@@ -50,7 +50,7 @@ class TwoRuns:
     home: Path
     refused: Ran
     published_by_refused: list[tuple[str, int]]
-    mended: Ran
+    fixed: Ran
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,8 @@ def two_runs(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) ->
     arguments = ("run", "--from", FIRST, "--to", LAST)
     refused = lead_pipeline(folder, variables | {"MEGA_TOKEN": WRONG_TOKEN}, *arguments)
     published = leads_per_account(home)
-    mended = lead_pipeline(folder, variables, *arguments)
-    return TwoRuns(home, refused, published, mended)
+    fixed = lead_pipeline(folder, variables, *arguments)
+    return TwoRuns(home, refused, published, fixed)
 
 
 def leads_per_account(home: Path) -> list[tuple[str, int]]:
@@ -159,7 +159,7 @@ def test_refusal_says_what_to_do_in_its_last_line(
     variables: dict[str, str],
     remedy: str,
 ) -> None:
-    # In this process: nothing is imported anew for a refusal.
+    # In this process: nothing is imported again for a refusal.
     for name, value in {**variables, "LEAD_PIPELINE_HOME": str(home)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", ["lead-pipeline", *arguments])
@@ -182,7 +182,7 @@ def test_other_accounts_are_published_although_one_fails(two_runs: TwoRuns) -> N
 
 
 def test_all_accounts_are_published_once_all_work(two_runs: TwoRuns, busy_sandbox: Sandbox) -> None:
-    assert two_runs.mended.status == 0, two_runs.mended.errors
+    assert two_runs.fixed.status == 0, two_runs.fixed.errors
     alive = {
         "expert_ai_labs": len(busy_sandbox.expert_ai_labs.store),
         "mega": len(busy_sandbox.mega.store),
@@ -192,11 +192,11 @@ def test_all_accounts_are_published_once_all_work(two_runs: TwoRuns, busy_sandbo
 
 
 def test_success_leaves_standard_error_empty(two_runs: TwoRuns) -> None:
-    assert two_runs.mended.errors == ""
+    assert two_runs.fixed.errors == ""
 
 
 def test_output_says_where_the_file_is(two_runs: TwoRuns) -> None:
-    assert f"Published {two_runs.home / 'bi' / 'leads.duckdb'}" in two_runs.mended.output
+    assert f"Published {two_runs.home / 'bi' / 'leads.duckdb'}" in two_runs.fixed.output
 
 
 @pytest.mark.parametrize("account", ["mega", "vorel"])
@@ -231,7 +231,7 @@ def test_no_secret_is_written_anywhere(two_runs: TwoRuns, busy_sandbox: Sandbox)
     variables = busy_sandbox.environment()
     secrets = {variables[name].encode() for name in variables if "TOKEN" in name or "KEY" in name}
     assert found_in_files(two_runs.home, secrets | {WRONG_TOKEN.encode()}, everywhere=True) == []
-    said = two_runs.refused.output + two_runs.refused.errors + two_runs.mended.output
+    said = two_runs.refused.output + two_runs.refused.errors + two_runs.fixed.output
     assert [secret for secret in secrets if secret.decode() in said] == []
 
 
@@ -377,7 +377,7 @@ def test_ctrl_c_ends_the_run_and_says_so(
         busy_sandbox.vorel.faults.clear()
     assert (ran.status, ran.last_line) == (
         130,
-        "lead-pipeline: interrupted. What has landed is kept; run again to go on from there.",
+        "lead-pipeline: interrupted. What has landed is kept; run again to resume from there.",
     )
     with instance_of(home) as instance:
         assert DagsterRunStatus.STARTED not in {run.status for run in instance.get_runs()}

@@ -1,4 +1,4 @@
-"""`lead-pipeline demo`: goes on, changes nothing that is there, and keeps to itself."""
+"""`lead-pipeline demo`: continues, changes nothing that is there, and keeps to itself."""
 
 from __future__ import annotations
 

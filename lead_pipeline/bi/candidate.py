@@ -197,5 +197,5 @@ def unwritable(candidate: Path, error: duckdb.Error | OSError) -> PublishError:
     # Only the first line of DuckDB's message: the next can hold values.
     return PublishError(
         f"The build at {candidate} cannot be written: {str(error).partition(chr(10))[0]}. Readers "
-        "keep the last file. Make room or mend what is named, then: lead-pipeline publish."
+        "keep the last file. Make room or fix what is named, then: lead-pipeline publish."
     )

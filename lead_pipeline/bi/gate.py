@@ -35,7 +35,6 @@ REQUIRED_TABLES = (
     "marts.stale_leads",
     "meta.build",
     "meta.coverage",
-    "meta.lead_history_digests",
     "meta.masking",
 )
 """What a file must hold to be worth publishing. `meta.build` says that its tests passed."""
@@ -97,7 +96,7 @@ def check_candidate(
     if missing := [table for table in REQUIRED_TABLES if table not in found]:
         raise PublishError(
             f"The build at {candidate} lacks {', '.join(missing)}, so it is unfinished or failed "
-            "its tests. Run the dbt models again and mend what they report."
+            "its tests. Run the dbt models again and fix what they report."
         )
     is_masked_as_said = masking_key_id_in(connection) == rules.masking_key_id
     if not is_masked_as_said or not follows_present_rules(connection):

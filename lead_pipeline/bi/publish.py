@@ -32,7 +32,7 @@ from lead_pipeline.bi.candidate import (
     tested_by,
 )
 from lead_pipeline.bi.gate import PublishRules, check_candidate
-from lead_pipeline.bi.kept_builds import keep, prune
+from lead_pipeline.bi.retained_builds import keep, prune
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
@@ -106,13 +106,13 @@ def publish(
     except duckdb.Error as error:
         raise PublishError(
             f"The build at {candidate} cannot be finished: {str(error).partition(chr(10))[0]}. "
-            "Readers keep the last file. Make room or mend what is named, then: lead-pipeline "
+            "Readers keep the last file. Make room or fix what is named, then: lead-pipeline "
             "publish."
         ) from error
     except OSError as error:
         raise PublishError(
             f"The build at {candidate} cannot be put in place: {error.strerror or error}. Readers "
-            "keep the last file. Make room or mend the folder, then: lead-pipeline publish."
+            "keep the last file. Make room or fix the folder, then: lead-pipeline publish."
         ) from error
     finally:
         # Half a copy would take the room that the next one needs.

@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from lead_pipeline.bi.builds import Build, read_build
-from lead_pipeline.bi.kept_builds import folder_of, keep, kept_builds, link_or_copy, name_of
+from lead_pipeline.bi.retained_builds import folder_of, keep, link_or_copy, name_of, retained_builds
 from lead_pipeline.errors import PublishError
 from lead_pipeline.storage.duckdb_files import wal_of
 
 
 def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) -> Build:
-    """Give readers the kept build whose name begins with `to`; by default the one before theirs.
+    """Give readers the retained build whose name begins with `to`; by default the one before theirs.
 
     The build that readers have now is kept, so going forward again is a rollback too. The caller
     holds the publish lock. Raises `PublishError` when there is no such build, it is masked
@@ -22,7 +22,7 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
     disk refuses it; readers then keep what they have.
     """
     current = read_build(published)
-    chosen = _chosen(kept_builds(published), current, published, to)
+    chosen = _chosen(retained_builds(published), current, published, to)
     if chosen.masking_key_id != masking_key_id:
         raise PublishError(
             f"{chosen.path} is not masked as LEAD_PIPELINE_MASKING and its key say now, so readers "
@@ -41,7 +41,7 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
     except OSError as error:
         raise PublishError(
             f"{chosen.path} cannot be put before readers: {error.strerror}. They keep what they "
-            "have. Make room or mend the folder, then run the command again."
+            "have. Make room or fix the folder, then run the command again."
         ) from error
     return chosen
 
@@ -65,7 +65,7 @@ def _chosen(kept: list[Build], current: Build | None, published: Path, to: str |
     named = [build for build in kept if name_of(build).startswith(to)]
     if len(named) != 1:
         raise PublishError(
-            f"{len(named)} kept builds have a name that begins with {to!r}. Name one of: "
+            f"{len(named)} retained builds have a name that begins with {to!r}. Name one of: "
             f"{', '.join(name_of(build) for build in kept)}."
         )
     return named[0]

@@ -20,7 +20,7 @@ def demo(
 ) -> None:
     """Live through nights with invented leads, and publish them. Needs no credentials.
 
-    The three APIs are imitated on this machine. Run again, it goes on with the nights after.
+    The three APIs are imitated on this machine. Run again, it continues with the nights after.
     """
     import time
 

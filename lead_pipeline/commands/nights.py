@@ -2,7 +2,7 @@
 
     sandbox clock to the next night ──▶ landing of that day, per account ──▶ … ──▶ publish
 
-Run again, it goes on with the nights after.
+Run again, it continues with the nights after.
 """
 
 from __future__ import annotations

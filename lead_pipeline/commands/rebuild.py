@@ -1,4 +1,4 @@
-"""`lead-pipeline rebuild`: the normalized tables anew from landing."""
+"""`lead-pipeline rebuild`: rebuild the normalized tables from landing."""
 
 from __future__ import annotations
 

@@ -65,10 +65,10 @@ def _replace_report(settings: Settings) -> None:
 
 def _show_builds(settings: Settings) -> None:
     from lead_pipeline.bi.builds import read_build
-    from lead_pipeline.bi.kept_builds import kept_builds
+    from lead_pipeline.bi.retained_builds import retained_builds
 
     current = read_build(settings.published_path)
-    builds = kept_builds(settings.published_path)
+    builds = retained_builds(settings.published_path)
     rows = [_row(build, readers_have=False) for build in builds]
     if current is not None:
         rows.append(_row(current, readers_have=True))
@@ -83,7 +83,7 @@ def _show_builds(settings: Settings) -> None:
 
 
 def _row(build: Build, *, readers_have: bool) -> list[object]:
-    from lead_pipeline.bi.kept_builds import name_of
+    from lead_pipeline.bi.retained_builds import name_of
 
     return [
         name_of(build),

@@ -44,7 +44,7 @@ def run(
 ) -> None:
     """Pull a range of days, load, build and test the marts, publish the BI file.
 
-    One crawl serves the whole range. An interrupted run goes on where it stopped when it is
+    One crawl serves the whole range. An interrupted run resumes where it stopped when it is
     run again with the same range. Days are UTC. Exit status 1 when an account fails or lacks
     credentials; the others are published all the same.
 

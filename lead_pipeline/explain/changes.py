@@ -37,7 +37,7 @@ class Compared:
     """The number of an earlier record that the provider had updated later than this one."""
     same_time_as: int | None
     """The number of the record before it that has other content at the same `updated_at`."""
-    is_touched_only: bool
+    is_update_only: bool
     """Nothing but `updated_at` differs."""
 
 
@@ -102,10 +102,10 @@ def _compare(provider: str, known: _Known, number: int, record: MappedRecord) ->
     older_than = newest if newest_at is not None and record.updated_at < newest_at else None
     is_other = any(_is_conflict(change, record.stream == known.newest_stream) for change in changes)
     same_time_as = newest if is_other and record.updated_at == newest_at else None
-    is_touched_only = not changes and older_than is None and record.updated_at != newest_at
+    is_update_only = not changes and older_than is None and record.updated_at != newest_at
     if older_than is None:
         _learn(known, number, record, served, changes)
-    return Compared(changes, older_than, same_time_as, is_touched_only)
+    return Compared(changes, older_than, same_time_as, is_update_only)
 
 
 def _is_conflict(change: Change, is_same_stream: bool) -> bool:

@@ -127,7 +127,7 @@ def _with_changes(entry: Entry, compared: Compared | None) -> Entry:
         note = f"an older state than #{compared.older_than}, which stays the newest"
     elif compared.same_time_as is not None:
         note = f"the same updated_at as #{compared.same_time_as}, other content"
-    elif compared.is_touched_only:
+    elif compared.is_update_only:
         note = "only updated_at has moved"
     return replace(entry, changes=compared.changes, note=note)
 

@@ -66,7 +66,7 @@ def read_loaded(
     except duckdb.Error as error:
         return LoadedLead(
             unreadable=f"The warehouse cannot be read ({type(error).__name__}). "
-            "`lead-pipeline rebuild` makes it anew from landing."
+            "`lead-pipeline rebuild` rebuilds it from landing."
         )
 
 

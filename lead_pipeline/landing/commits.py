@@ -22,7 +22,7 @@ from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.windows import UpdatedWindow
 
 State = Literal["running", "complete", "refused", "stuck", "restarted", "replayed"]
-"""`running` is also what a killed crawl leaves behind; only such a crawl is gone on with."""
+"""`running` is also what a killed crawl leaves behind; only such a crawl is resumed."""
 
 
 class LandedFile(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     dagster_run_id: str | None = None
     tenant_id: str | None = None
     cursor: str | None = None
-    """Where to go on: the cursor of the first page that is not durable."""
+    """The checkpoint: the cursor of the first page that is not durable."""
     pages: int = 0
     requests: int = 0
     retries: int = 0
@@ -80,7 +80,8 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     """How many records matched when the first page came, where the provider says so."""
     seen: int = 0
     rejected: int = 0
-    foreign: int = 0
+    wrong_tenant: int = msgspec.field(default=0, name="foreign")
+    """Rejected records of another tenant; the files of earlier releases call it `foreign`."""
     late_arrivals: int = 0
     overlap_records: int = 0
     resumed: int = 0

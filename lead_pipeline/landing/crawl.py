@@ -1,10 +1,10 @@
-"""One crawl: follow a walk page by page, make each page durable, save the place.
+"""One crawl: follow a walk page by page, make each page durable, save the checkpoint.
 
     ApiClient ──page──▶ journal ──▶ filed records ──flush──▶ Parquet files ──▶ commit record
 
-After a kill at any instant `Crawl` goes on from the last page in the journal. Belongs here:
+After a kill at any instant `Crawl` resumes from the last page in the journal. Belongs here:
 the loop and its order of writes. Does not belong here: which walk, whether an old crawl is
-gone on with, what a failure means for the run (`pull.py`).
+resumed, what a failure means for the run (`pull.py`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FlushPolicy:
 
 
 class Crawl:
-    """A crawl of one walk, new or gone on with. `commit` is its record, updated in place."""
+    """A crawl of one walk, new or resumed. `commit` is its record, updated in place."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Crawl:
         """Follow the walk to its end.
 
         Raises what the client raises, `CursorRefused` and `PaginationStuck`. Whatever is
-        raised, all pages that came are landed and the place is saved before.
+        raised, all pages that came are landed and the checkpoint is saved before.
         """
         try:
             self._recover()
@@ -89,7 +89,7 @@ class Crawl:
             self._commit.state = "stuck"
             raise PaginationStuck(
                 f"{self._where()}: {error}. All good records are landed; nothing more can be "
-                "read in this way. The next run starts this crawl anew."
+                "read in this way. The next run starts this crawl again."
             ) from None
         finally:
             self._flush(complete=self._done)
@@ -113,7 +113,7 @@ class Crawl:
             self._take(self._walk.page(kept.body, kept.cursor), kept)
 
     def _begin(self) -> None:
-        """Say where the crawl goes on, or write down that it has begun."""
+        """Say where the crawl resumes, or write down that it has begun."""
         if self._page > 0:
             self._commit.resumed += 1
             self._progress.resumed(self._page, self._records)
@@ -196,7 +196,7 @@ class Crawl:
                 commit.seen += len(page.filed) + len(page.seen_ids)
                 commit.overlap_records += self._count_overlap(page)
                 commit.rejected += len(page.rejected)
-                commit.foreign += sum(r.kind == "foreign_tenant" for r in page.rejected)
+                commit.wrong_tenant += sum(r.kind == "foreign_tenant" for r in page.rejected)
             # Counted in now: should saving fail, the last flush must not count them again.
             self._buffer = []
             self._buffered_bytes = 0

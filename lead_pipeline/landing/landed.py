@@ -22,7 +22,7 @@ BATCH_ROWS = 10_000
 
 
 class LandedRecords:
-    """An account's landed records. Reads files anew with each question."""
+    """An account's landed records. Reads files again with each question."""
 
     def __init__(self, landing: Path, account: str, provider: Provider) -> None:
         self._landing = landing

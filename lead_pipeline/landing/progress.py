@@ -32,7 +32,7 @@ class Progress:
     seconds_left: float | None
     message: str
     is_news: bool = False
-    """Worth telling at once: a wait, a retry, a crawl gone on with."""
+    """Worth telling at once: a wait, a retry, a resumed crawl."""
 
 
 class ProgressListener(Protocol):
@@ -94,9 +94,9 @@ class ProgressReporter:
     _pages_before: int = 0
 
     def resumed(self, pages: int, records: int) -> None:
-        """The crawl goes on after `pages` that were landed earlier."""
+        """The crawl is resumed after `pages` that were landed earlier."""
         self.pages, self.records, self._pages_before = pages, records, pages
-        self._report(f"goes on after page {pages:,}", is_news=True)
+        self._report(f"resumed after page {pages:,}", is_news=True)
 
     def page(self, pages: int, records: int, expected_pages: int | None) -> None:
         """Page number `pages` came, `records` in all so far."""

@@ -1,6 +1,6 @@
-"""Pulling one stream of one account for a window: go on or begin, restart, fall back, count.
+"""Pulling one stream of one account for a window: resume or begin, restart, fall back, count.
 
-    window ──▶ unfinished crawl? ──▶ go on with it ──┐
+    window ──▶ unfinished crawl? ──▶ resume it ───────┐
                     └─ no ─▶ plan a walk ──▶ crawl ──┴──▶ commit record, or an error
 
 Belongs here: what is decided around a crawl. Does not belong here: the crawl's own loop
@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from lead_pipeline.errors import (
     AccessRefused,
     CursorRefused,
-    ForeignTenant,
     RequestRefused,
+    WrongTenant,
 )
 from lead_pipeline.landing.commits import (
     CommitRecord,
@@ -64,7 +64,7 @@ def pull_stream(
 
     One process at a time asks an account's API; others wait. Raises `CrawlError`,
     `QuotaExhausted` or `RetryableError`; what has landed until then stays, and the next call
-    for the same window goes on from there. Raises `ForeignTenant` after landing the rest.
+    for the same window resumes from there. Raises `WrongTenant` after landing the rest.
     """
     pull = _Pull(settings, account, stream, window, full, dagster_run_id, listener, options)
     purpose = f"pulling {account.name}/{stream} {window}"
@@ -156,7 +156,7 @@ class _Pull:
         """Land what other killed crawls of the stream have in their journals.
 
         A state that was seen before a kill may be the only witness of it. Crawls of windows that
-        had not ended when they began are closed: gone on with, they would prove too little.
+        had not ended when they began are closed: resumed, they would prove too little.
         """
         for commit in others:
             walk = _walk_of(commit, self._plan())
@@ -213,7 +213,7 @@ class _Pull:
             return self._run_crawl(client, reporter, walk, commit, expected_pages)
         except CursorRefused as error:
             self.tell(f"{error} The crawl starts again from the first page.")
-            self._give_up_place(commit)
+            self._give_up_checkpoint(commit)
             tenant_id = commit.tenant_id
             # Each commit record counts its own requests.
             client.counters = Counters()
@@ -222,13 +222,13 @@ class _Pull:
             try:
                 return self._run_crawl(client, reporter, walk, commit, expected_pages)
             except CursorRefused as again:
-                self._give_up_place(commit)
+                self._give_up_checkpoint(commit)
                 raise CursorRefused(
                     f"{again} So it was before the crawl was started again. What came is landed; "
                     "the next run starts from the first page."
                 ) from None
 
-    def _give_up_place(self, commit: CommitRecord) -> None:
+    def _give_up_checkpoint(self, commit: CommitRecord) -> None:
         commit.state = "restarted"
         commit.note = "The server no longer took the cursor; the crawl was started again."
         commit.finished_at = datetime.now(UTC)
@@ -299,9 +299,9 @@ class _Pull:
         if late:
             commit.late_arrivals = late
             save(self._landing, commit)
-        if commit.foreign:
-            raise ForeignTenant(
-                f"{self._account.name}/{self._stream}, window {self._window}: {commit.foreign:,} "
+        if commit.wrong_tenant:
+            raise WrongTenant(
+                f"{self._account.name}/{self._stream}, window {self._window}: {commit.wrong_tenant:,} "
                 f"records of another tenant were rejected, {commit.records:,} others landed. Tell "
                 "the provider, and check that the account's credentials belong together.",
                 crawl_id=commit.crawl_id,

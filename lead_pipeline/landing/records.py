@@ -76,7 +76,7 @@ def file_records(
                 seen_ids.append(error.record_id)
             continue
         read.append(identity)
-        if _is_foreign(identity, tenant_id):
+        if _is_of_wrong_tenant(identity, tenant_id):
             reason = "the record belongs to another tenant than the key"
             rejected.append(RejectedRecord("foreign_tenant", reason, payload, position))
             continue
@@ -94,7 +94,7 @@ def _text(payload: bytes, identity: Identity) -> str:
         raise UnusableRecord("the record is not UTF-8 text", identity.record_id) from None
 
 
-def _is_foreign(identity: Identity, tenant_id: str | None) -> bool:
+def _is_of_wrong_tenant(identity: Identity, tenant_id: str | None) -> bool:
     if tenant_id is None or identity.tenant_id is None:
         return False
     return identity.tenant_id.casefold() != tenant_id.casefold()

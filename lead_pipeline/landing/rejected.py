@@ -1,4 +1,4 @@
-"""Rejected records: counting them, and filing them after all once the cause is mended.
+"""Rejected records: counting them, and filing them after all once the cause is fixed.
 
     landing/<account>/_rejected/*.parquet ──replay──▶ landing/<account>/<stream>/… + commit record
 

@@ -94,7 +94,7 @@ CHECKS = (
     Check(
         "leads",
         "count_agrees_with_total",
-        "There are as many leads as the provider counted when the last full crawl began (MEGA).",
+        "There are as many leads as the provider counted when the last full crawl began.",
         "accounts have fewer leads than their provider counted. Leads deleted during the crawl "
         "explain a few; pull again with `lead-pipeline run --full`.",
     ),

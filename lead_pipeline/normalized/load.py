@@ -47,7 +47,7 @@ class LoadResult:
 
     files: int
     rows: int
-    leads_touched: int
+    leads_changed: int
     """Leads whose rows it has written."""
     rebuilt: bool
     table_rows: dict[str, int]
@@ -131,7 +131,7 @@ def load_into(
         return LoadResult(
             files=len(context.files),
             rows=sum(file.rows for file in context.files),
-            leads_touched=changed,
+            leads_changed=changed,
             rebuilt=False,
             table_rows={name: session.count(f"normalized.{name}") for name in TABLES},
             leads_by_stage=tuple(session.query("leads_by_stage")),

@@ -5,7 +5,7 @@ normalized/* ──prepare candidate──▶ dbt build ──all tests pass─�
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -37,7 +37,6 @@ from lead_pipeline.bi.candidate import (
     row_counts,
     unwritable,
 )
-from lead_pipeline.bi.daily_history import seed_daily_history
 from lead_pipeline.bi.dbt_project import (
     PROJECT_DIR,
     dbt_command,
@@ -107,28 +106,22 @@ def build_dbt_assets() -> AssetsDefinition:
         with held(settings.publish_lock, "building the marts", context.log.info):
             with held(settings.warehouse_lock, "copying leads", context.log.info):
                 prepare_candidate(settings.warehouse_path, candidate, mask_of(settings))
-            _begin(settings, manifest, context.log.info)
+            _begin(settings)
             yield from build_marts(context, candidate, manifest, translator)
 
     return with_default_resources(dbt_models)
 
 
-def _begin(settings: Settings, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> None:
-    """Keep what this build reads for people's dbt, and take over the days published before."""
+def _begin(settings: Settings) -> None:
+    """Keep what this build reads for people's dbt."""
     candidate = settings.candidate_path
     try:
         if settings.masking and dbt_folder(candidate).exists():
             # Errors in the log of a build that was not masked can quote its values.
             shutil.rmtree(dbt_folder(candidate))
         keep_snapshot(candidate, settings.snapshot_path)
-        is_seeded = seed_daily_history(settings.published_path, candidate, manifest)
     except (OSError, duckdb.Error) as error:
         raise unwritable(candidate, error) from error
-    tell(
-        "lead_daily_history goes on from the published file."
-        if is_seeded
-        else "lead_daily_history is computed from the beginning."
-    )
 
 
 def build_marts(

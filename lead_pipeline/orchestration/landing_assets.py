@@ -13,10 +13,10 @@ import dagster as dg
 
 from lead_pipeline.accounts import UnusableAccount
 from lead_pipeline.errors import (
-    ForeignTenant,
     LeadPipelineError,
     QuotaExhausted,
     RetryableError,
+    WrongTenant,
 )
 from lead_pipeline.landing.commits import (
     CommitRecord,
@@ -106,7 +106,7 @@ def _landing_asset(
             )
         yield from _results(context, key, settings, commit, time.monotonic() - started)
         if _is_last_of_account(context, account_name, provider_slug, stream):
-            _refuse_foreign_tenants(context, settings, account_name)
+            _refuse_wrong_tenants(context, settings, account_name)
 
     return with_default_resources(land)
 
@@ -154,7 +154,7 @@ def _pull(
                 dagster_run_id=context.run.run_id,
                 listener=listener,
             )
-        except ForeignTenant as error:
+        except WrongTenant as error:
             # The rest of this stream has landed, and the account's other streams shall too.
             tell(str(error))
             crawls = crawls_folder(settings.landing_path, account_name)
@@ -180,17 +180,17 @@ def _is_last_of_account(
     return not pulled or pulled[-1] == stream.name
 
 
-def _refuse_foreign_tenants(
+def _refuse_wrong_tenants(
     context: dg.AssetExecutionContext, settings: Settings, account_name: str
 ) -> None:
     """Fail the run, now that all else of the account has landed, for another tenant's records."""
-    foreign = {
-        commit.stream: commit.foreign
+    wrong = {
+        commit.stream: commit.wrong_tenant
         for commit in commit_records(settings.landing_path, account_name)
-        if commit.dagster_run_id == context.run.run_id and commit.foreign
+        if commit.dagster_run_id == context.run.run_id and commit.wrong_tenant
     }
-    if foreign:
-        streams = ", ".join(f"{count:,} of {stream}" for stream, count in foreign.items())
+    if wrong:
+        streams = ", ".join(f"{count:,} of {stream}" for stream, count in wrong.items())
         raise dg.Failure(
             f"{account_name}: records of another tenant were rejected ({streams}), all others "
             "landed. Tell the provider, and check that the account's credentials belong together.",

@@ -76,7 +76,7 @@ def _results(result: LoadResult, seconds: float) -> Iterator[Any]:
     shared = {
         "files_loaded": result.files,
         "rows_loaded": result.rows,
-        "leads_touched": result.leads_touched,
+        "leads_changed": result.leads_changed,
         "rebuilt": result.rebuilt,
         "rebuilt_because": result.rebuilt_because,
         "duration_seconds": round(seconds, 2),

@@ -114,7 +114,7 @@ def _died(name: str, exit_code: int | None) -> RunOutcome:
         f"landing of {name}",
         "",
         f"The process that pulled {name} ended unexpectedly (exit code {exit_code}). What it "
-        "landed is kept; run again to go on from there.",
+        "landed is kept; run again to resume from there.",
     )
 
 

@@ -129,7 +129,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Page:
-    """One decoded answer: the records as their bytes came, and where to go on."""
+    """One decoded answer: the records as their bytes came, and where the next page is."""
 
     records: Sequence[msgspec.Raw]
     next_cursor: str | None
@@ -218,7 +218,7 @@ class Walk:
 
     @property
     def is_led_by_server(self) -> bool:
-        """Whether the server says where to go on, and so can lead nowhere."""
+        """Whether the server says where the next page is, and so can lead nowhere."""
         return True
 
     def page(self, body: bytes | None, cursor: str | None) -> Page:

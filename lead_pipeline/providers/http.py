@@ -160,7 +160,7 @@ class ApiClient:
     def _failed(self, error: RetryableError, request: Request) -> Exception:
         message = (
             f"{self._where(request)} failed {self._retry.attempts} times, last with: {error}. "
-            "The place is saved; run again to go on from it."
+            "The checkpoint is saved; run again to resume from it."
         )
         if error.retry_after is not None:
             return QuotaExhausted(message, seconds=error.retry_after)
@@ -184,7 +184,7 @@ class ApiClient:
             raise QuotaExhausted(
                 f"{self._account.name}{self._purpose}: {pause.reason}; requests come back in "
                 f"{pause.seconds:,.0f} s, longer than the longest single wait of "
-                f"{self._max_wait_seconds:,.0f} s. The place is saved.",
+                f"{self._max_wait_seconds:,.0f} s. The checkpoint is saved.",
                 seconds=pause.seconds,
             )
         self.counters.waits.append(pause)

@@ -45,7 +45,7 @@ LONGEST_SLACK_SECONDS = 5.0
 REAL_MINUTE_SECONDS = 30.0
 """A reset seen at or above this proves that the server's minute is a real one."""
 IDLE_SECONDS = 60.0
-"""After such a pause a measured refill rate starts anew: a full bucket refills no further."""
+"""After such a pause a measured refill rate is measured afresh: a full bucket refills no further."""
 _LONGEST_SAVED_SECONDS = LONGEST_WAIT_SECONDS + ROUNDING_SECONDS
 """The longest saved wait that can be ours; a clock may have been set back by a hair meanwhile."""
 MOST_BUCKETS = 8
@@ -106,7 +106,7 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 class Quota(msgspec.Struct):
-    """What is left of an account's request quota. Can be saved and gone on with."""
+    """What is left of an account's request quota. Can be saved and resumed."""
 
     buckets: dict[str, Bucket] = {}
     blocked_until: float = 0.0
@@ -239,7 +239,7 @@ class Quota(msgspec.Struct):
         )
 
     def _forget_old_buckets(self) -> None:
-        """A server that words its limit anew in each answer must not fill our memory."""
+        """A server that words its limit differently in each answer must not fill our memory."""
         while len(self.buckets) > MOST_BUCKETS:
             del self.buckets[min(self.buckets, key=lambda limit: self.buckets[limit].last_at)]
 

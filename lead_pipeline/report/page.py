@@ -60,7 +60,7 @@ def write_report(published: Path, report: Path) -> None:
         reason = str(error).partition("\n")[0]
         raise PublishError(
             f"Readers have {published}, but its page {report} could not be made: {reason}. Make "
-            "room or mend the folder, then publish again: lead-pipeline publish."
+            "room or fix the folder, then publish again: lead-pipeline publish."
         ) from error
 
 

@@ -166,7 +166,7 @@ def _with_next_cursor(exchange: Exchange, cursor: str | None) -> Delivery:
 
 
 def _with_extra_record(exchange: Exchange, spoil: Callable[[Record], object]) -> Delivery:
-    """The page with a spoilt copy of its first record; the copy has an id of its own."""
+    """The page with a damaged copy of its first record; the copy has an id of its own."""
     key = exchange.api.records_key
     page = exchange.response.json()
     if exchange.response.status != 200 or not page.get(key):

@@ -125,7 +125,7 @@ class FaultPlan:
             self._planned.clear()
 
     def deliver(self, request: Request, response: Response) -> Delivery:
-        """The answer as it goes out, spoilt by the fault whose turn it is."""
+        """The answer as it goes out, damaged by the fault whose turn it is."""
         with self._lock:
             hit = self._hit(request)
             cursor_before, page_before = self._pages.get(request.path, (None, None))

@@ -41,7 +41,7 @@ class Window:
     began_at: float | None = None
 
     def left(self, now: float) -> tuple[int, float]:
-        """Requests that remain and seconds until the reset; a window that is over starts anew."""
+        """Requests that remain and seconds until the reset; a window that is over starts again."""
         if self.began_at is None or now >= self.began_at + self.seconds:
             self.used, self.began_at = 0, None
             return self.requests, self.seconds

@@ -19,7 +19,7 @@ from lead_pipeline.sandbox.tenants import EXPERT_AI_LABS_KEY_ID
 Key = tuple[datetime, str]
 Matches = Callable[[Record], bool]
 
-# One more write than this between two reads, and sorting anew is cheaper than inserting.
+# One more write than this between two reads, and sorting again is cheaper than inserting.
 _WRITES_WORTH_INSERTING = 256
 _AFTER_EVERY_ID = "\U0010ffff"
 

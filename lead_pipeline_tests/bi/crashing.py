@@ -36,7 +36,7 @@ TRACED = {
     str(PACKAGE / name)
     for name in (
         "bi/candidate.py",
-        "bi/kept_builds.py",
+        "bi/retained_builds.py",
         "bi/publish.py",
         "bi/rollback.py",
         "storage/duckdb_files.py",

@@ -11,8 +11,8 @@ import pytest
 
 from lead_pipeline.bi import masking
 from lead_pipeline.bi.gate import PublishRules
-from lead_pipeline.bi.kept_builds import folder_of, kept_builds, name_of
 from lead_pipeline.bi.publish import publish
+from lead_pipeline.bi.retained_builds import folder_of, name_of, retained_builds
 from lead_pipeline.bi.rollback import roll_back
 from lead_pipeline.errors import PublishError
 from lead_pipeline_tests.sample_builds import (
@@ -48,8 +48,8 @@ def back(bi: Bi, to: str | None = None) -> str:
 
 def test_newest_builds_before_the_published_one_are_kept(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3", "4", kept_builds=2)
-    assert [build.run_id for build in kept_builds(bi.published)] == ["3", "2"]
-    assert [build.lead_count for build in kept_builds(bi.published)] == [3, 2]
+    assert [build.run_id for build in retained_builds(bi.published)] == ["3", "2"]
+    assert [build.lead_count for build in retained_builds(bi.published)] == [3, 2]
 
 
 def test_no_build_is_kept_where_none_is_wanted(bi: Bi) -> None:
@@ -60,7 +60,7 @@ def test_no_build_is_kept_where_none_is_wanted(bi: Bi) -> None:
 def test_lowering_the_number_removes_what_is_beyond_it(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3", kept_builds=3)
     publish_runs(bi, "4", kept_builds=1)
-    assert [build.run_id for build in kept_builds(bi.published)] == ["3"]
+    assert [build.run_id for build in retained_builds(bi.published)] == ["3"]
 
 
 def test_keeping_a_build_takes_no_room_but_its_own(bi: Bi) -> None:
@@ -94,24 +94,24 @@ def test_rollback_gives_the_build_before_and_again_the_one_before_that(bi: Bi) -
 
 def test_rollback_goes_to_a_named_build_and_forward_again(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3")
-    oldest = name_of(kept_builds(bi.published)[-1])
+    oldest = name_of(retained_builds(bi.published)[-1])
     assert back(bi, to=oldest) == "1"
-    newest = name_of(kept_builds(bi.published)[0])
+    newest = name_of(retained_builds(bi.published)[0])
     assert newest.endswith("-3")
     assert back(bi, to=newest[:-1]) == "3"
 
 
 def test_rollback_names_the_choices_when_a_name_fits_none_or_several(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3")
-    names = [name_of(build) for build in kept_builds(bi.published)]
-    with pytest.raises(PublishError, match=f"0 kept builds .* {names[0]}, {names[1]}"):
+    names = [name_of(build) for build in retained_builds(bi.published)]
+    with pytest.raises(PublishError, match=f"0 retained builds .* {names[0]}, {names[1]}"):
         back(bi, to="1999")
-    with pytest.raises(PublishError, match="2 kept builds"):
+    with pytest.raises(PublishError, match="2 retained builds"):
         back(bi, to="2")
     assert run_of(bi.published) == "3"
 
 
-def test_rollback_without_a_kept_build_says_where_to_set_it(bi: Bi) -> None:
+def test_rollback_without_a_retained_build_says_where_to_set_it(bi: Bi) -> None:
     publish_runs(bi, "1")
     with pytest.raises(PublishError, match="LEAD_PIPELINE_KEPT_BUILDS"):
         back(bi)
@@ -122,7 +122,7 @@ def test_publication_after_a_rollback_goes_forward_and_keeps_what_was_left(bi: B
     back(bi)
     bi.build_and_publish(leads_of("mega", 4), run_id="4")
     assert run_of(bi.published) == "4"
-    assert [build.run_id for build in kept_builds(bi.published)] == ["3", "2", "1"]
+    assert [build.run_id for build in retained_builds(bi.published)] == ["3", "2", "1"]
 
 
 def test_lost_file_can_be_had_again(bi: Bi) -> None:
@@ -152,7 +152,7 @@ def test_builds_masked_otherwise_go_with_the_next_publication(bi: Bi) -> None:
     bi.build_and_publish(leads_of("mega", 3), run_id="masked", mask=MASK, rules=rules)
     assert bi.kept == []
     bi.build_and_publish(leads_of("mega", 3), run_id="masked 2", mask=MASK, rules=rules)
-    assert [build.masking_key_id for build in kept_builds(bi.published)] == [MASK.key_id]
+    assert [build.masking_key_id for build in retained_builds(bi.published)] == [MASK.key_id]
 
 
 def test_readers_never_get_a_build_that_is_masked_otherwise_than_the_settings_say(bi: Bi) -> None:
@@ -197,7 +197,7 @@ def test_plain_builds_of_an_earlier_version_can_still_be_had_again(bi: Bi) -> No
     for path in (*bi.kept, bi.published):
         as_an_earlier_version_masked_it(path)
     publish_runs(bi, "3")
-    assert [build.run_id for build in kept_builds(bi.published)] == ["2", "1"]
+    assert [build.run_id for build in retained_builds(bi.published)] == ["2", "1"]
     assert back(bi) == "2"
 
 

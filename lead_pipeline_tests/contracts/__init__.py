@@ -39,7 +39,7 @@ def assert_request_conforms(provider: str, request: httpx.Request) -> None:
     """The request is documented: path, parameters and their bounds, authorization.
 
     A parameter that the provider does not know fails too: servers ignore those in
-    silence, and the client goes on without the filter that it asked for.
+    silence, and the client continues without the filter that it asked for.
     """
     described = _Request(provider, request)
     _raise_readably(

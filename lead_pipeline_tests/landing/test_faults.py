@@ -12,13 +12,13 @@ import pytest
 from lead_pipeline.errors import (
     AccessRefused,
     CursorRefused,
-    ForeignTenant,
     LeadPipelineError,
     MalformedPage,
     PaginationStuck,
     QuotaExhausted,
     RequestRefused,
     RetryableError,
+    WrongTenant,
 )
 from lead_pipeline.landing.pull import PullOptions
 from lead_pipeline.providers.base import Account
@@ -243,7 +243,7 @@ def test_record_of_another_tenant_fails_the_run_after_all_others_landed(
 ) -> None:
     server_of(sandbox, provider).faults.add(Fault("foreign_tenant", at=2, path_contains="/leads"))
 
-    with pytest.raises(ForeignTenant) as failure:
+    with pytest.raises(WrongTenant) as failure:
         pull(settings, accounts[provider], WINDOW, options=FAST)
 
     message = str(failure.value)

@@ -133,9 +133,9 @@ def test_removing_what_is_uncommitted_spares_listed_files_and_other_crawls(tmp_p
     commit, other = commit_of("mine"), commit_of("other")
     commit.files += flush(tmp_path, commit, vorel_lead(1, at(1))).records
     flush(tmp_path, commit, vorel_lead(2, at(2)))
-    foreign = flush(tmp_path, other, vorel_lead(3, at(3))).records
+    others = flush(tmp_path, other, vorel_lead(3, at(3))).records
     remove_uncommitted(tmp_path, commit)
-    assert files_below(tmp_path) == [file.path for file in (*commit.files, *foreign)]
+    assert files_below(tmp_path) == [file.path for file in (*commit.files, *others)]
 
 
 # Questions to landed records -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Rejected records: kept with their bytes and reason, and filed after all once that is mended."""
+"""Rejected records: kept with their bytes and reason, and filed after all once that is fixed."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_rejected_records_are_shown_by_reason_once_however_often_they_came(
 def too_long_id(
     sandbox: Sandbox, settings: Settings, accounts: Mapping[str, Account]
 ) -> Callable[[], Any]:
-    """A lead that was rejected for its long id; calling it mends the limit and replays."""
+    """A lead that was rejected for its long id; calling it fixes the limit and replays."""
     long_id = "x" * 600
     lead = {**MAKE_LEAD["mega"](1, at(2)), "id": long_id}
     sandbox.mega.store.put(lead)

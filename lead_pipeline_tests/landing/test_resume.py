@@ -1,4 +1,4 @@
-"""A crawl that is killed at any instant goes on from its place: nothing lost, nothing twice."""
+"""A crawl that is killed at any instant resumes from its checkpoint: nothing lost, nothing twice."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def test_a_crawl_gone_on_with_says_from_where(
     commit = pull_stream(
         settings, accounts["mega"], "leads", EVERYTHING, listener=listener, options=QUICK
     )
-    assert (told[0], commit.resumed) == ("mega/leads: goes on after page 4", 1)
+    assert (told[0], commit.resumed) == ("mega/leads: resumed after page 4", 1)
 
 
 def test_a_crawl_gone_on_with_claims_no_more_than_its_first_start(

@@ -59,7 +59,7 @@ def loaded(settings: Settings) -> Accounts:
 
 
 def pull_every_account(settings: Settings, loaded: Accounts) -> dict[str, str]:
-    """Pull each account, going on after errors; returns the errors by account."""
+    """Pull each account, continuing after errors; returns the errors by account."""
     failures = {}
     for account in loaded.usable:
         try:

@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,6 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/stage_velocity",
         "marts/stages",
         "marts/stale_leads",
-        "meta/lead_history_digests",
         "seeds/stage_limits",
     }
     assert {key for key in keys if key.startswith("staging/")} >= {"staging/stg_leads"}
@@ -229,19 +228,6 @@ def test_oldest_promised_reader_reads_what_dbt_wrote(built: Built) -> None:
         " from duckdb_columns())::varchar) from marts.leads where lead_key = 'vorel:1'"
     )
     assert oldest.ask(built.home.published, query) == "1 2026-01-01 12:00:00+00 true"
-
-
-def test_second_build_goes_on_from_the_published_days(home: Home) -> None:
-    home.load(SAMPLE)
-    assert home.run().success
-    with closing(connect_utc(home.published)) as connection:
-        connection.execute(
-            "update marts.lead_daily_history set evidence = 'kept' where lead_key = 'vorel:1'"
-        )
-    home.load((SAMPLE[0], *SAMPLE[2:], replace(SAMPLE[1], stages=SAMPLE[1].stages[:2])))
-    assert home.run().success
-    kept = "select distinct lead_key from marts.lead_daily_history where evidence = 'kept'"
-    assert read(home.published, kept) == [("vorel:1",)]
 
 
 def test_fresh_install_without_leads_builds_and_publishes(home: Home) -> None:

@@ -59,7 +59,7 @@ def test_run_that_would_wait_too_long_comes_back_and_goes_on_from_its_place(
 
 
 @pytest.fixture
-def foreign_event(sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def wrong_tenant_event(sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """Three leads that changed, and an event of another tenant in the audit log."""
     put_leads(sandbox, "expert_ai_labs", 3, at(1, 12))
     for lead in list(sandbox.expert_ai_labs.store):
@@ -71,9 +71,9 @@ def foreign_event(sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_event_of_another_tenant_fails_the_run_after_every_stream_of_the_account_has_landed(
-    foreign_event: Sandbox, home: Path
+    wrong_tenant_event: Sandbox, home: Path
 ) -> None:
-    account = account_of(foreign_event, "expert_ai_labs")
+    account = account_of(wrong_tenant_event, "expert_ai_labs")
     with instance_of(home) as instance:
         outcome = PipelineRunner(defs(), instance).land(account, *DAYS)
     assert outcome.failure is not None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lead_pipeline.errors import ForeignTenant, RetryableError
+from lead_pipeline.errors import RetryableError, WrongTenant
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.providers import PROVIDERS
@@ -297,7 +297,7 @@ def test_tenant_is_the_one_that_health_names(
     put_leads(sandbox, SLUG, 3, at(1, 6))
     sandbox.expert_ai_labs.faults.add(Fault("foreign_tenant", path_contains="/leads"))
 
-    with pytest.raises(ForeignTenant):
+    with pytest.raises(WrongTenant):
         pull(settings, account, days(1))
 
     assert len(landed_ids(settings, SLUG)) == 3

@@ -297,7 +297,7 @@ def test_requests_that_the_limits_refuse_do_not_use_up_a_fault(mega: Api) -> Non
     assert mega.ask().status_code == 503
 
 
-def test_limit_headers_stay_on_spoilt_answers(mega: Api) -> None:
+def test_limit_headers_stay_on_damaged_answers(mega: Api) -> None:
     mega.fail("status", status=503)
     assert mega.ask().headers["ratelimit-remaining"] == "59"
 

@@ -99,5 +99,5 @@ def test_a_page_of_many_records_does_not_sort_them_all() -> None:
     for number in range(100):
         store.put(mega_lead(number, BEGIN, BEGIN + timedelta(days=1, seconds=number)))
         store.page("updated_at", 100, after=(BEGIN + timedelta(seconds=25_000), ""))
-    # Sorting anew each time takes some five seconds; the slack is for busy machines.
+    # Sorting again each time takes some five seconds; the slack is for busy machines.
     assert time.perf_counter() - begin < 2

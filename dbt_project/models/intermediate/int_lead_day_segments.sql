@@ -17,7 +17,7 @@ with
             *,
             {{ utc_date("entered_at") }} as entered_date,
             {{ utc_date("exited_at") }} as exited_date,
-            -- Steps between provider stages of one canonical stage do not begin it anew.
+            -- Steps between provider stages of one canonical stage do not begin it again.
             last_value(
                 case when stage is distinct from previous_stage then entered_at end ignore nulls
             ) over (partition by lead_key order by stage_number) as stage_entered_at
@@ -98,25 +98,12 @@ with
         left join versions_at_days_end using (lead_key, version_number)
     ),
 
-    digests as (
-        select
-            lead_key,
-            md5(
-                '{{ upstream_digest() }}'
-                || string_agg(described::varchar, chr(10) order by first_day)
-            ) as history_digest
-        from described
-        group by lead_key
-    ),
-
     final as (
         select
             described.* exclude (first_day, last_day),
             greatest(described.first_day, horizons.first_day) as first_day,
-            least(coalesce(described.last_day, horizons.last_day), horizons.last_day) as last_day,
-            digests.history_digest
+            least(coalesce(described.last_day, horizons.last_day), horizons.last_day) as last_day
         from described
-        join digests using (lead_key)
         join horizons using (account)
     )
 

@@ -1,6 +1,6 @@
 -- A stay begins between entered_after and entered_at and ends between exited_after and
 -- exited_at. So it lasts at least from the latest beginning to the earliest end, and at most
--- from the earliest beginning to the latest end. One that goes on is measured up to where it
+-- from the earliest beginning to the latest end. One that is not over is measured up to where it
 -- is known to hold.
 with
 

@@ -17,7 +17,7 @@ end;
 create temporary macro masked_name(value) as
 masked(lower(trim(regexp_replace(value, '\s+', ' ', 'g'))));
 
--- An address stays an address, so that models which tell real ones from others go on doing so.
+-- An address stays an address, so that models which tell real ones from others still do.
 -- The mailboxes that several people read (a variable of the dbt project) stay recognizable as such:
 -- the first one stands for all, since which one it was is a part of the address.
 create temporary macro masked_email(value) as

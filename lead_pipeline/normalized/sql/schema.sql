@@ -148,7 +148,7 @@ create table normalized.provider_stale_leads (
     is_listed boolean not null
 );
 comment on table normalized.provider_stale_leads is
-    'One row per lead that the provider has listed in its own cohort of quiet leads (Vorel).';
+    'One row per lead that the provider has listed in its own cohort of quiet leads.';
 
 create table normalized.contract_drift (
     account varchar not null,

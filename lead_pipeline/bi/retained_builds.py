@@ -32,8 +32,8 @@ def name_of(build: Build) -> str:
     return f"{build.published_at:%Y%m%dT%H%M%S%fZ}-{build.run_id[:_RUN_DIGITS]}"
 
 
-def kept_builds(published: Path) -> list[Build]:
-    """The kept builds that can be read, newest first."""
+def retained_builds(published: Path) -> list[Build]:
+    """The retained builds that can be read, newest first."""
     found = (read_build(path) for path in _files(published))
     return [build for build in found if build is not None]
 
@@ -69,7 +69,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 def prune(
     published: Path, limit: int, masking_key_id: str | None, tell: Callable[[str], None]
 ) -> None:
-    """Leave the newest `limit` kept builds, none of them masked otherwise than `published` is.
+    """Leave the newest `limit` retained builds, none of them masked otherwise than `published` is.
 
     So neither plain data, hashes of a key that was given up, nor what an earlier version left in
     masked files outlive the change by more than the next publication. What an interrupted copy
