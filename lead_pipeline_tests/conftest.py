@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,6 +18,20 @@ from lead_pipeline_tests.marts.building import BuiltWorld, build_world
 from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
 
 _PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in PROVIDERS))
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
+NEEDED_BYTES = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Put the tests' files into memory where there is room: each commit waits for a real disk."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    if shutil.disk_usage(MEMORY).free > NEEDED_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)
+        # Asked again from here on.
+        tempfile.tempdir = None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

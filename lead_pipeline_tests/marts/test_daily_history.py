@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepare(world: World, folder: Path, name: str) -> Path:
     """A candidate as the pipeline makes it, before dbt."""
-    candidate = folder / f"{name}.duckdb"
+    candidate = folder / name / "leads.duckdb"
     prepare_candidate(world.write_warehouse(folder / "warehouse.duckdb"), candidate)
     return candidate
 
@@ -42,7 +42,7 @@ def build(candidate: Path, last: Path | None = None) -> bool:
     is_seeded = last is not None and seed_daily_history(
         last, candidate, dbt_project.load_manifest()
     )
-    run_dbt(candidate.parent / "target", candidate, "--partial-parse", "run", "--select", SELECTED)
+    run_dbt(candidate.parent / "target", candidate, "run", "--select", SELECTED)
     return is_seeded
 
 
