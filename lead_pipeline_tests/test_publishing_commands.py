@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lead_pipeline_tests.commands import Ran, environment, lead_pipeline
+from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline
 from lead_pipeline_tests.sample_builds import read, run_of
 
 pytestmark = pytest.mark.timeout(600)
@@ -22,7 +22,7 @@ MASKED = {
 
 @dataclass(frozen=True)
 class Story:
-    """Published twice, rolled back, then published masked."""
+    """Published by the demo and again, rolled back, then published masked."""
 
     home: Path
     first_run: str
@@ -35,12 +35,11 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+def story(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("story")
-    home = folder / "home"
+    home = demo.copy_to(folder)
     published = home / "bi" / "leads.duckdb"
     variables = environment(home)
-    assert lead_pipeline(folder, variables, "demo", "--nights", "1").status == 0
     first_run = run_of(published)
     assert lead_pipeline(folder, variables, "publish").status == 0
     second_run = run_of(published)
