@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from lead_pipeline_tests.bi.attacker import Needles
 from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline
 from lead_pipeline_tests.sample_builds import read, run_of
 
@@ -83,10 +84,12 @@ def test_masked_publication_leaves_no_personal_data_below_the_folder_of_readers(
     written = b"".join(
         path.read_bytes() for path in (story.home / "bi").rglob("*") if path.is_file()
     )
-    assert [value for value in personal if value.encode() in written] == []
+    searched = Needles.of((value.encode(), value) for value in personal)
+    assert searched.found_in(written) == set()
     assert MASKED["LEAD_PIPELINE_MASKING_KEY"].encode() not in written
     texts = text_of(story.home / "bi" / "leads.duckdb")
-    assert [value for value in personal if value in texts] == []
+    assert searched.found_in(texts.encode()) == set()
+    assert searched.found_in((story.home / "warehouse.duckdb").read_bytes()) != set()
 
 
 def personal_data(warehouse: Path) -> set[str]:

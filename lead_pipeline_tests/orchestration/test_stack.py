@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import dagster as dg
 import httpx
 import pytest
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.sandbox.faults import FOREVER, Fault
@@ -36,6 +37,12 @@ STAGES = {
     "publish": ("publish", "publishing"),
 }
 """What is locked for what while a stage is under way."""
+
+BEFORE_ITS_START = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+)
 
 _PLACE = """
 {repositoriesOrError{... on RepositoryConnection{nodes{name location{name}}}}}
@@ -111,9 +118,15 @@ class Stack:
         launched = time.monotonic()
         found = self.ask(_LAUNCH, {"parameters": parameters})["launchPipelineExecution"]
         run_id: str = found["run"]["runId"]
-        wait_until(lambda: self.statuses()[run_id] not in ("QUEUED", "NOT_STARTED", "STARTING"))
+        self.wait_for(run_id, lambda status: status not in BEFORE_ITS_START)
         self.waited.append(time.monotonic() - launched)
         return run_id
+
+    def wait_for(self, run_id: str, is_reached: Callable[[dg.DagsterRunStatus], bool]) -> None:
+        """Return once the status of the run is one that is waited for."""
+        # Opened once: opening costs more than looking.
+        with instance_of(self.home) as instance:
+            wait_until(lambda: is_reached(status_of(instance, run_id)))
 
     def statuses(self) -> dict[str, str]:
         """The status of each run by its id, the oldest first."""
@@ -127,6 +140,12 @@ class Stack:
             return purpose in (self.home / ".locks" / f"{lock}.holder").read_text()
         except FileNotFoundError:
             return False
+
+
+def status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +178,7 @@ def killed_in_each_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             sandbox.vorel.faults.clear()
         stack.start()
         last = stack.launch()
-        wait_until(lambda: stack.statuses()[last] in ("SUCCESS", "FAILURE"))
+        stack.wait_for(last, lambda status: status in FINISHED_STATUSES)
         yield stack
         stack.kill()
 
