@@ -14,6 +14,9 @@ from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline
 
+# The shared demo may be under way in another process of the tests.
+pytestmark = pytest.mark.timeout(600)
+
 
 @dataclass(frozen=True)
 class TwoDemos:
