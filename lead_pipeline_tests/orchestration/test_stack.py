@@ -63,6 +63,7 @@ class Stack:
     home: Path
     variables: dict[str, str]
     port: int
+    client: httpx.Client
     process: subprocess.Popen[bytes] | None = None
     waited: list[float] = field(default_factory=list)
     """Seconds between the launch of each run and its start."""
@@ -88,10 +89,9 @@ class Stack:
         self.process.wait()
 
     def ask(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer = httpx.post(
+        answer = self.client.post(
             f"http://127.0.0.1:{self.port}/graphql",
             json={"query": query, "variables": variables or {}},
-            timeout=30,
         )
         found: dict[str, Any] = answer.json()["data"]
         return found
@@ -158,12 +158,13 @@ def killed_in_each_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     world = World(start=date(2026, 1, 1), leads_per_day=4, leads_at_start=10)
-    with Sandbox(world, limits=False) as sandbox:
+    # One client: it is asked many times a second, and making one takes longer than an answer.
+    with Sandbox(world, limits=False) as sandbox, httpx.Client(timeout=30) as client:
         sandbox.set_clock(at(4, 2, 30))
         vorel = {n: v for n, v in sandbox.environment().items() if n.startswith("VOREL_")}
         variables = environment(home, {**vorel, "DAGSTER_HOME": dagster_home})
         variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
-        stack = Stack(home, variables, port)
+        stack = Stack(home, variables, port, client)
         for stage in STAGES:
             slow = Fault("slow_body", times=FOREVER, delay=0.2, chunk=50)
             if stage == "landing":
