@@ -29,7 +29,8 @@ test: setup $(OLDEST_READER)/.installed $(READERS)/.installed  ## Lint, types, d
 	$(MAKE) --no-print-directory lint types definitions
 	# A third process fills the time in which the others wait for servers, locks and disks.
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"
-	$(BIN)/pytest -q -m alone
+	# Only the files that have such tests are imported.
+	$(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
 
 # The tools that people open the BI file with; its tests read it with each of them.
 $(OLDEST_READER)/.installed:

@@ -6,6 +6,7 @@ Here: starting it, and reading what it left behind. Not here: fixtures.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from dagster import DagsterInstance
 
 from lead_pipeline.orchestration.instance import open_instance
@@ -77,6 +79,38 @@ def finish(process: subprocess.Popen[str]) -> Ran:
 def lead_pipeline(folder: Path, variables: Mapping[str, str], *arguments: str) -> Ran:
     """Run `lead-pipeline` to its end."""
     return finish(start(folder, variables, arguments))
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Two nights that `lead-pipeline demo` has lived through in an empty folder, and published."""
+
+    folder: Path
+    ran: Ran
+
+    @classmethod
+    def of(cls, folder: Path) -> Demo:
+        """What `live_through_demo` has left in `folder`."""
+        return cls(folder, msgspec.json.decode(_said(folder).read_bytes(), type=Ran))
+
+    @property
+    def home(self) -> Path:
+        """`LEAD_PIPELINE_HOME`."""
+        return self.folder / "home"
+
+    def copy_to(self, folder: Path) -> Path:
+        """A copy of the home, which may be changed; returns where it is."""
+        return Path(shutil.copytree(self.home, folder / "home", symlinks=True))
+
+
+def live_through_demo(folder: Path) -> None:
+    """Run `lead-pipeline demo` in `folder`, and write down what it said."""
+    ran = lead_pipeline(folder, environment(folder / "home"), "demo", "--nights", "2")
+    _said(folder).write_bytes(msgspec.json.encode(ran))
+
+
+def _said(folder: Path) -> Path:
+    return folder / "said.json"
 
 
 @contextmanager

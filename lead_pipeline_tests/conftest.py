@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,16 +14,50 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.settings import Settings
+from lead_pipeline_tests.commands import Demo, live_through_demo
 from lead_pipeline_tests.fourth_provider import install_deals
-from lead_pipeline_tests.marts.building import BuiltWorld, build_world
+from lead_pipeline_tests.marts.building import BuiltWorld, build_world, invent_world
 from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
+from lead_pipeline_tests.sharing import made_once
 
 _PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in (*SLUGS, "deals")))
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
+NEEDED_BYTES = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Put the tests' files into memory where there is room: each commit waits for a real disk."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    if shutil.disk_usage(MEMORY).free > NEEDED_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)
+        # Asked again from here on.
+        tempfile.tempdir = None
+
+
+LONGEST = (
+    "orchestration/test_stack.py",
+    "test_demo.py",
+    "test_cli.py",
+    "orchestration/test_instance.py",
+    "test_publishing_commands.py",
+    "bi/test_crashes.py",
+    "test_wheel.py",
+    "test_waits.py",
+    "orchestration/test_dbt_assets.py",
+    "marts/test_dev_target.py",
+    "bi/test_reidentification.py",
+)
+"""Files that take longest, the longest first: what begins late is waited for by all processes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole commands first: they take longest, so no process is left alone with them at the end."""
-    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+    """Begin with the longest, so that no process is left alone with them at the end."""
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(autouse=True)
@@ -35,16 +71,21 @@ def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture(scope="session")
 def built_world(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorld:
-    """One build of all marts for the whole session. Copy the file before changing it."""
-    return build_world(tmp_path_factory.mktemp("world"))
+    """One build of all marts for the whole run. Copy the file before changing it."""
+    folder = made_once(tmp_path_factory, "world", build_world)
+    return BuiltWorld(invent_world(), folder / "leads.duckdb")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """One `lead-pipeline demo` for the whole run. Copy its home before changing it."""
+    return Demo.of(made_once(tmp_path_factory, "demo", live_through_demo))
 
 
 @pytest.fixture(scope="session")
 def deals_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which pip has installed the package of the fourth provider."""
-    folder = tmp_path_factory.mktemp("deals") / "installed"
-    install_deals(folder)
-    return folder
+    return made_once(tmp_path_factory, "deals", install_deals)
 
 
 @pytest.fixture

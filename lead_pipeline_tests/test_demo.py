@@ -12,28 +12,29 @@ import pytest
 from lead_pipeline.commands.nights import marker_path, prepare_demo
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import Settings
-from lead_pipeline_tests.commands import Ran, environment, lead_pipeline
+from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline
+
+# The shared demo may be under way in another process of the tests.
+pytestmark = pytest.mark.timeout(600)
 
 
 @dataclass(frozen=True)
 class TwoDemos:
-    """Two nights, then one more in the same folder."""
+    """Two nights, then one more in a copy of the folder."""
 
     home: Path
-    first: Ran
     landed_by_first: dict[str, str]
     versions_by_first: list[tuple[str, ...]]
     second: Ran
 
 
 @pytest.fixture(scope="module")
-def two_demos(tmp_path_factory: pytest.TempPathFactory) -> TwoDemos:
+def two_demos(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> TwoDemos:
     folder = tmp_path_factory.mktemp("demo")
-    home = folder / "home"
-    first = lead_pipeline(folder, environment(home), "demo", "--nights", "2")
+    home = demo.copy_to(folder)
     landed, versions = landed_files(home), versions_of(home)
     second = lead_pipeline(folder, environment(home), "demo", "--nights", "1")
-    return TwoDemos(home, first, landed, versions, second)
+    return TwoDemos(home, landed, versions, second)
 
 
 def landed_files(home: Path) -> dict[str, str]:
@@ -52,14 +53,14 @@ def versions_of(home: Path) -> list[tuple[str, ...]]:
         ).fetchall()
 
 
-def test_demo_succeeds_without_credentials(two_demos: TwoDemos) -> None:
-    assert (two_demos.first.status, two_demos.first.errors) == (0, "")
+def test_demo_succeeds_without_credentials(demo: Demo) -> None:
+    assert (demo.ran.status, demo.ran.errors) == (0, "")
 
 
-def test_demo_shows_where_the_file_is_and_what_next(two_demos: TwoDemos) -> None:
-    published = two_demos.home / "bi" / "leads.duckdb"
-    assert f"Published {published}" in two_demos.first.output
-    assert f"duckdb -readonly {published}" in two_demos.first.output
+def test_demo_shows_where_the_file_is_and_what_next(demo: Demo) -> None:
+    published = demo.home / "bi" / "leads.duckdb"
+    assert f"Published {published}" in demo.ran.output
+    assert f"duckdb -readonly {published}" in demo.ran.output
 
 
 def test_demo_goes_on_with_the_night_after(two_demos: TwoDemos) -> None:

@@ -15,14 +15,16 @@ from pathlib import Path
 import pytest
 from dagster import DagsterRunStatus
 
-from lead_pipeline.sandbox import FOREVER, Fault, Sandbox
+from lead_pipeline.sandbox import FOREVER, Fault, Sandbox, World
 from lead_pipeline.storage.locks import held
-from lead_pipeline_tests.commands import environment, finish, instance_of, start
+from lead_pipeline_tests.commands import Ran, environment, finish, instance_of, start
 from lead_pipeline_tests.pulling import settings_in
 
 ENDS_WITHIN_SECONDS = 5.0
 WATCHED_SECONDS = 2.0
 """How long the processor time of a wait is looked at."""
+
+PROCESSES = Path("/proc/self/stat")
 
 HELD = "Waiting for process"
 PAUSES = "; waits 300"
@@ -87,48 +89,78 @@ def waiting(wait: Wait, sandbox: Sandbox, folder: Path) -> Iterator[subprocess.P
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize(
-    ("wait", "number"),
-    [
-        pytest.param(ANOTHER_PROCESS, signal.SIGTERM, id="another process, SIGTERM"),
-        pytest.param(ANOTHER_PROCESS, signal.SIGINT, id="another process, Ctrl-C"),
-        pytest.param(QUOTA, signal.SIGTERM, id="quota, SIGTERM"),
-        pytest.param(QUOTA_BEYOND_THE_LONGEST_WAIT, signal.SIGINT, id="long quota, Ctrl-C"),
-        pytest.param(QUOTA_OF_ONE_OF_TWO, signal.SIGTERM, id="quota of one of two, SIGTERM"),
-    ],
-)
-def test_wait_ends_within_five_seconds(
-    wait: Wait, number: signal.Signals, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    with waiting(wait, sandbox, tmp_path) as process:
+@dataclass(frozen=True)
+class Case:
+    """A wait, the signal that asks it to end, and whether its processor time is looked at first."""
+
+    wait: Wait
+    number: signal.Signals
+    is_watched: bool = False
+
+
+CASES = {
+    "another process, SIGTERM": Case(ANOTHER_PROCESS, signal.SIGTERM),
+    "another process, Ctrl-C": Case(ANOTHER_PROCESS, signal.SIGINT, is_watched=True),
+    "quota, SIGTERM": Case(QUOTA, signal.SIGTERM),
+    "long quota, Ctrl-C": Case(QUOTA_BEYOND_THE_LONGEST_WAIT, signal.SIGINT, is_watched=True),
+    "quota of one of two, SIGTERM": Case(QUOTA_OF_ONE_OF_TWO, signal.SIGTERM),
+}
+WATCHED = [name for name, case in CASES.items() if case.is_watched]
+
+
+@dataclass(frozen=True)
+class Waited:
+    """What came of a case."""
+
+    processor_seconds: float
+    """Spent while it was looked at."""
+    ran: Ran
+    seconds_to_end: float
+    statuses: frozenset[DagsterRunStatus]
+
+
+@pytest.fixture(scope="module")
+def waited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Waited:
+    """The case of this name, once for all tests that look at it."""
+    case = CASES[request.param]
+    folder = tmp_path_factory.mktemp("waits")
+    taken = 0.0
+    with (
+        Sandbox(World.empty(), limits=False) as sandbox,
+        waiting(case.wait, sandbox, folder) as process,
+    ):
+        if case.is_watched:
+            before = processor_seconds(process.pid)
+            time.sleep(WATCHED_SECONDS)
+            taken = processor_seconds(process.pid) - before
         asked = time.monotonic()
-        os.kill(process.pid, number)
+        os.kill(process.pid, case.number)
         ran = finish(process)
         took = time.monotonic() - asked
+    with instance_of(folder / "home") as instance:
+        statuses = frozenset(run.status for run in instance.get_runs())
+    return Waited(taken, ran, took, statuses)
 
-    assert (ran.status, took < ENDS_WITHIN_SECONDS) == (130, True), (took, ran.errors)
-    with instance_of(tmp_path / "home") as instance:
-        assert DagsterRunStatus.STARTED not in {run.status for run in instance.get_runs()}
+
+@pytest.mark.parametrize("waited", CASES, indirect=True)
+def test_wait_ends_within_five_seconds(waited: Waited) -> None:
+    ended = (waited.ran.status, waited.seconds_to_end < ENDS_WITHIN_SECONDS)
+    assert ended == (130, True), (waited.seconds_to_end, waited.ran.errors)
+    assert DagsterRunStatus.STARTED not in waited.statuses
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize(
-    "wait",
-    [
-        pytest.param(ANOTHER_PROCESS, id="another process"),
-        pytest.param(QUOTA_BEYOND_THE_LONGEST_WAIT, id="long quota"),
-    ],
-)
-def test_wait_takes_no_processor(wait: Wait, sandbox: Sandbox, tmp_path: Path) -> None:
-    with waiting(wait, sandbox, tmp_path) as process:
-        before = processor_seconds(process.pid)
-        time.sleep(WATCHED_SECONDS)
-        taken = processor_seconds(process.pid) - before
-
-    assert taken < WATCHED_SECONDS / 10
+@pytest.mark.skipif(not PROCESSES.exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("waited", WATCHED, indirect=True)
+def test_wait_takes_no_processor(waited: Waited) -> None:
+    assert waited.processor_seconds < WATCHED_SECONDS / 10
 
 
 def processor_seconds(pid: int) -> float:
-    """Seconds that the process has spent computing, for itself and in the kernel."""
+    """Seconds that the process has spent computing, for itself and in the kernel.
+
+    0 where the system has no `/proc`.
+    """
+    if not PROCESSES.exists():
+        return 0.0
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -36,6 +36,8 @@ SOURCE_FILES = (
     "tests/**/*",
 )
 
+CANDIDATE_TARGET = ("--target", "candidate")
+
 CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
 """Names the file that dbt builds in; read by `profiles.yml`."""
 
@@ -49,9 +51,13 @@ def dbt_command(*arguments: str) -> list[str]:
     return [
         str(executable) if executable.exists() else "dbt",
         *arguments,
-        "--target",
-        "candidate",
+        *CANDIDATE_TARGET,
     ]
+
+
+def parsed_dbt_command(*arguments: str) -> list[str]:
+    """`dbt_command` without parsing the project: with the parse that `load_manifest` keeps."""
+    return [sys.executable, "-m", "lead_pipeline.bi.parsed_dbt", *arguments, *CANDIDATE_TARGET]
 
 
 def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[str, str]:
@@ -77,6 +83,18 @@ def load_manifest() -> dict[str, Any]:
     Several processes may ask at once: one parses, the others wait for it. Raises
     `ConfigurationError` when the project is missing or dbt cannot parse it.
     """
+    _keep_parsed()
+    manifest: dict[str, Any] = json.loads(TARGET_DIR.joinpath("manifest.json").read_bytes())
+    return manifest
+
+
+def parsed_project() -> bytes:
+    """The same in dbt's own form, which `lead_pipeline.bi.parsed_dbt` reads."""
+    _keep_parsed()
+    return TARGET_DIR.joinpath("partial_parse.msgpack").read_bytes()
+
+
+def _keep_parsed() -> None:
     if not PROJECT_DIR.joinpath("dbt_project.yml").exists():
         raise ConfigurationError(
             f"There is no dbt project at {PROJECT_DIR}. Install lead-pipeline again: from its "
@@ -87,8 +105,6 @@ def load_manifest() -> dict[str, Any]:
         with held(TARGET_DIR / "parse", "parsing the dbt project"):
             if not _is_parsed(digest):
                 _parse(digest)
-    manifest: dict[str, Any] = json.loads(TARGET_DIR.joinpath("manifest.json").read_bytes())
-    return manifest
 
 
 def project_variable(name: str) -> Any:

@@ -39,10 +39,10 @@ from lead_pipeline.bi.candidate import (
 )
 from lead_pipeline.bi.dbt_project import (
     PROJECT_DIR,
-    dbt_command,
     dbt_environment,
     load_manifest,
     node_name,
+    parsed_dbt_command,
 )
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.bi.snapshot import keep_snapshot
@@ -140,7 +140,7 @@ def build_marts(
     target_path.joinpath("run_results.json").unlink(missing_ok=True)
     invocation = DbtCliInvocation.run(
         # Unit tests are about the models, not about these leads: development and CI run them.
-        args=dbt_command("build", "--exclude-resource-type", "unit_test"),
+        args=parsed_dbt_command("build", "--exclude-resource-type", "unit_test"),
         env=dbt_environment(target_path, candidate) | {"DBT_LOG_FORMAT": "json"},
         manifest=manifest,
         dagster_dbt_translator=translator,

@@ -11,9 +11,11 @@ Belongs here: everything about one request. Does not belong here: cursors and re
 from __future__ import annotations
 
 import random
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 from urllib.parse import urlsplit
@@ -58,6 +60,12 @@ class Timeouts:
     connect: float = 10.0
     read: float = 60.0
     total: float = 300.0
+
+
+@cache
+def _tls(*, trust_env: bool) -> ssl.SSLContext:
+    """What every client would make for itself: reading all authorities costs more than requests."""
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 class Observer(Protocol):
@@ -112,14 +120,16 @@ class ApiClient:
         )
         self.quota = quota
         self.counters = Counters()
+        # A proxy of the environment would get to see the keys of plain http on loopback.
+        trust_env = urlsplit(account.base_url).hostname not in LOOPBACK
         self._http = httpx.Client(
             base_url=account.base_url,
             auth=provider.authentication(account),
             headers={"Accept": "application/json", "User-Agent": USER_AGENT},
             timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
             follow_redirects=False,
-            # A proxy of the environment would get to see the keys of plain http on loopback.
-            trust_env=urlsplit(account.base_url).hostname not in LOOPBACK,
+            trust_env=trust_env,
+            verify=_tls(trust_env=trust_env),
         )
 
     def __enter__(self) -> Self:

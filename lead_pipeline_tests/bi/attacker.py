@@ -82,6 +82,40 @@ def address_book(warehouse: Path, personal: Iterable[str]) -> list[Person]:
 
 
 @dataclass(frozen=True)
+class Needles:
+    """Many things to look for at once, each of them at least `WINDOW` bytes long."""
+
+    by_beginning: Mapping[bytes, Mapping[bytes, set[str]]]
+    """By their first bytes: what is looked for, and whom it would give back."""
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[bytes, str]]) -> Needles:
+        """What is looked for, and whom it would give back."""
+        found: dict[bytes, dict[bytes, set[str]]] = {}
+        for needle, whom in pairs:
+            found.setdefault(needle[:WINDOW], {}).setdefault(needle, set()).add(whom)
+        return cls(found)
+
+    def found_in(self, data: bytes) -> set[str]:
+        """Whom the data give back."""
+        found: set[str] = set()
+        for shift in range(min(WINDOW, max(len(data) - WINDOW + 1, 0))):
+            count = (len(data) - shift) // WINDOW
+            words = np.frombuffer(data, dtype=np.uint64, offset=shift, count=count)
+            nearest = np.searchsorted(self._beginnings, words).clip(0, len(self._beginnings) - 1)
+            for index in np.flatnonzero(self._beginnings[nearest] == words).tolist():
+                at = shift + WINDOW * index
+                for needle, whom in self.by_beginning[data[at : at + WINDOW]].items():
+                    if data.startswith(needle, at):
+                        found |= whom
+        return found
+
+    @cached_property
+    def _beginnings(self) -> npt.NDArray[np.uint64]:
+        return np.sort(np.frombuffer(b"".join(self.by_beginning), dtype=np.uint64))
+
+
+@dataclass(frozen=True)
 class Attacker:
     """Tries everything that can be tried without the key."""
 
@@ -110,11 +144,11 @@ class Attacker:
 
     def finds_in_bytes(self, path: Path) -> set[str]:
         """Also from blocks that no table uses."""
-        return self._search(path.read_bytes())
+        return self._needles.found_in(path.read_bytes())
 
     def finds_in_cells(self, path: Path) -> set[str]:
         """Every column of every table as text, so compression hides nothing; comments as well."""
-        return self._search(b"\0".join(_cells(path)))
+        return self._needles.found_in(b"\0".join(_cells(path)))
 
     def finds_in_order(self, path: Path) -> set[str]:
         """Whoever stands where he would stand if the rows were sorted by something plain.
@@ -139,31 +173,10 @@ class Attacker:
         return {person.lead_key: person for person in self.people}
 
     @cached_property
-    def _needles(self) -> Mapping[bytes, Mapping[bytes, set[str]]]:
-        """By their first bytes: what he looks for, and whom it would give back."""
-        needles: dict[bytes, dict[bytes, set[str]]] = {}
-        for person in self.people:
-            for needle in set(_needles_of(person)):
-                whom = needles.setdefault(needle[:WINDOW], {}).setdefault(needle, set())
-                whom.add(person.lead_key)
-        return needles
-
-    @cached_property
-    def _beginnings(self) -> npt.NDArray[np.uint64]:
-        return np.sort(np.frombuffer(b"".join(self._needles), dtype=np.uint64))
-
-    def _search(self, data: bytes) -> set[str]:
-        found: set[str] = set()
-        for shift in range(min(WINDOW, max(len(data) - WINDOW + 1, 0))):
-            count = (len(data) - shift) // WINDOW
-            words = np.frombuffer(data, dtype=np.uint64, offset=shift, count=count)
-            nearest = np.searchsorted(self._beginnings, words).clip(0, len(self._beginnings) - 1)
-            for index in np.flatnonzero(self._beginnings[nearest] == words).tolist():
-                at = shift + WINDOW * index
-                for needle, whom in self._needles[data[at : at + WINDOW]].items():
-                    if data.startswith(needle, at):
-                        found |= whom
-        return found
+    def _needles(self) -> Needles:
+        return Needles.of(
+            (needle, person.lead_key) for person in self.people for needle in _needles_of(person)
+        )
 
 
 def is_duckdb(path: Path) -> bool:

@@ -65,7 +65,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Installation:
-    """A copy of the package, which a test may edit; each load is a process of its own."""
+    """A copy of the package, which a test may edit; each load is a process of its own.
+
+    The package itself has loaded once before.
+    """
 
     folder: Path
     home: Path
@@ -109,6 +112,7 @@ def installation(landing: Landing, tmp_path: Path) -> Installation:
     unneeded = shutil.ignore_patterns("__pycache__", "target", "logs")
     for source in (Path(lead_pipeline.__file__).parent, PROJECT_DIR):
         shutil.copytree(source, folder / source.name, ignore=unneeded)
+    load_landing(landing.settings)
     return Installation(folder, landing.settings.home)
 
 
@@ -172,7 +176,6 @@ def test_the_sql_of_every_step_is_an_input_and_that_of_checks_is_none(landing: L
 def test_an_edited_file_leads_to_one_rebuild_that_names_it_and_then_verify_holds(
     installation: Installation, words: str
 ) -> None:
-    installation.load()
     installation.edit(*EDITS[words])
     rebuild, after = installation.load("verify"), installation.load()
     assert [f"again from all landed files: changed since they were built: {words}." in text
@@ -183,7 +186,6 @@ def test_an_edited_file_leads_to_one_rebuild_that_names_it_and_then_verify_holds
 def test_a_field_added_to_the_contract_is_drift_no_longer(
     installation: Installation, landing: Landing
 ) -> None:
-    installation.load()
     before = [row["field"] for row in table(landing.settings, "contract_drift")]
     installation.edit(*EDITS["the contract of mega"])
     installation.load()
@@ -279,7 +281,6 @@ def test_an_input_that_came_or_went_is_a_change(landing: Landing) -> None:
 def test_a_killed_rebuild_leaves_the_old_tables_and_the_next_load_rebuilds(
     installation: Installation, landing: Landing, moment: str
 ) -> None:
-    installation.load()
     before = all_tables(landing.settings)
     installation.edit(*EDITS["the stage mapping of vorel"])
     killed = installation.start(moment)
@@ -290,7 +291,6 @@ def test_a_killed_rebuild_leaves_the_old_tables_and_the_next_load_rebuilds(
 
 
 def test_of_two_loads_at_once_one_rebuilds(installation: Installation) -> None:
-    installation.load()
     installation.edit(*EDITS["the stage mapping of vorel"])
     processes = [installation.start() for _ in range(2)]
     assert sorted(finished(process).rebuilt for process in processes) == [False, True]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -27,8 +29,16 @@ NO_VERSION_OF_ITS_OWN = {
 
 
 @pytest.fixture
-def landing(settings: Settings) -> Landing:
+def landing(loaded: Landing, settings: Settings) -> Landing:
+    """A copy of `loaded`, which the test may change."""
+    shutil.copytree(loaded.settings.home, settings.home)
+    return replace(loaded, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Landing:
     """Two leads of each kind, loaded in two steps, and one that only a file names."""
+    settings = settings_in(tmp_path_factory.mktemp("loaded") / "home")
     landing = Landing(settings)
     landing.leads("mega", mega_lead(1, colour="red"), mega_lead(2))
     landing.leads("expert_ai_labs", event(1, at(3), "new", "won"), stream="lead_events")

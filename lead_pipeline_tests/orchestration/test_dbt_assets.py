@@ -168,6 +168,11 @@ def test_build_publishes_and_reports_rows_and_coverage(built: Built) -> None:
     assert built.rows("select run_id from meta.build") == [(built.result.run_id,)]
 
 
+def test_build_does_not_parse_the_project_a_second_time(built: Built) -> None:
+    # dbt writes this file whenever it has parsed.
+    assert not (built.home.candidate.parent / "dbt" / "partial_parse.msgpack").exists()
+
+
 def test_unmapped_stage_is_a_warning_that_does_not_stop_the_build(built: Built) -> None:
     unmapped = [
         event

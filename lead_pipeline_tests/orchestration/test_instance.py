@@ -23,12 +23,19 @@ REPOSITORY = Path(__file__).parents[2]
 FIRST_REVISION = "5771160a95ad"
 """What a process notes that finds tables without a revision, as another one has just made them."""
 
-# One interpreter that forks, so that all children reach the fresh home within milliseconds.
-OPEN_AT_ONCE = """
-import os, sys, traceback
+# What opening imports is imported here, so that children have nothing else to do than to open.
+OPEN_ONCE = """
+import os, signal, sys, time, traceback
 from pathlib import Path
 from lead_pipeline.orchestration.instance import open_instance
 from lead_pipeline_tests.pulling import settings_in
+with open_instance(settings_in(Path(sys.argv[1]) / "first")):
+    pass
+os.environ.pop("DAGSTER_HOME", None)
+"""
+
+# One interpreter that forks, so that all children reach the fresh home within milliseconds.
+OPEN_AT_ONCE = f"""{OPEN_ONCE}
 failed = 0
 for number in range(int(sys.argv[2])):
     settings = settings_in(Path(sys.argv[1]) / str(number))
@@ -52,11 +59,7 @@ sys.exit(failed)
 """
 
 # The child dies a little later each time, from before the first file to after the last one.
-KILL_WHILE_MAKING = """
-import os, signal, sys, time
-from pathlib import Path
-from lead_pipeline.orchestration.instance import open_instance
-from lead_pipeline_tests.pulling import settings_in
+KILL_WHILE_MAKING = f"""{OPEN_ONCE}
 folder = Path(sys.argv[1])
 number = 0
 while True:
@@ -65,7 +68,7 @@ while True:
     if child == 0:
         with open_instance(settings, lambda message: None):
             os._exit(0)
-    time.sleep(0.05 * number)
+    time.sleep(0.02 * number)
     os.kill(child, signal.SIGKILL)
     if os.waitpid(child, 0)[1] == 0:
         sys.exit(0)

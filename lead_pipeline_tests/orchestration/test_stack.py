@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import dagster as dg
 import httpx
 import pytest
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.sandbox.faults import FOREVER, Fault
@@ -36,6 +37,12 @@ STAGES = {
     "publish": ("publish", "publishing"),
 }
 """What is locked for what while a stage is under way."""
+
+BEFORE_ITS_START = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+)
 
 _PLACE = """
 {repositoriesOrError{... on RepositoryConnection{nodes{name location{name}}}}}
@@ -56,6 +63,7 @@ class Stack:
     home: Path
     variables: dict[str, str]
     port: int
+    client: httpx.Client
     process: subprocess.Popen[bytes] | None = None
     waited: list[float] = field(default_factory=list)
     """Seconds between the launch of each run and its start."""
@@ -81,10 +89,9 @@ class Stack:
         self.process.wait()
 
     def ask(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer = httpx.post(
+        answer = self.client.post(
             f"http://127.0.0.1:{self.port}/graphql",
             json={"query": query, "variables": variables or {}},
-            timeout=30,
         )
         found: dict[str, Any] = answer.json()["data"]
         return found
@@ -111,9 +118,15 @@ class Stack:
         launched = time.monotonic()
         found = self.ask(_LAUNCH, {"parameters": parameters})["launchPipelineExecution"]
         run_id: str = found["run"]["runId"]
-        wait_until(lambda: self.statuses()[run_id] not in ("QUEUED", "NOT_STARTED", "STARTING"))
+        self.wait_for(run_id, lambda status: status not in BEFORE_ITS_START)
         self.waited.append(time.monotonic() - launched)
         return run_id
+
+    def wait_for(self, run_id: str, is_reached: Callable[[dg.DagsterRunStatus], bool]) -> None:
+        """Return once the status of the run is one that is waited for."""
+        # Opened once: opening costs more than looking.
+        with instance_of(self.home) as instance:
+            wait_until(lambda: is_reached(status_of(instance, run_id)))
 
     def statuses(self) -> dict[str, str]:
         """The status of each run by its id, the oldest first."""
@@ -129,6 +142,12 @@ class Stack:
             return False
 
 
+def status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
 @pytest.fixture(scope="module")
 def killed_in_each_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A run killed in each stage of the same night, and one that was left to end."""
@@ -139,12 +158,13 @@ def killed_in_each_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     world = World(start=date(2026, 1, 1), leads_per_day=4, leads_at_start=10)
-    with Sandbox(world, limits=False) as sandbox:
+    # One client: it is asked many times a second, and making one takes longer than an answer.
+    with Sandbox(world, limits=False) as sandbox, httpx.Client(timeout=30) as client:
         sandbox.set_clock(at(4, 2, 30))
         vorel = {n: v for n, v in sandbox.environment().items() if n.startswith("VOREL_")}
         variables = environment(home, {**vorel, "DAGSTER_HOME": dagster_home})
         variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
-        stack = Stack(home, variables, port)
+        stack = Stack(home, variables, port, client)
         for stage in STAGES:
             slow = Fault("slow_body", times=FOREVER, delay=0.2, chunk=50)
             if stage == "landing":
@@ -159,7 +179,7 @@ def killed_in_each_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             sandbox.vorel.faults.clear()
         stack.start()
         last = stack.launch()
-        wait_until(lambda: stack.statuses()[last] in ("SUCCESS", "FAILURE"))
+        stack.wait_for(last, lambda status: status in FINISHED_STATUSES)
         yield stack
         stack.kill()
 
