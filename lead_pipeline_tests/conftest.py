@@ -21,18 +21,20 @@ from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
 from lead_pipeline_tests.sharing import made_once
 
 _PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in (*SLUGS, "deals")))
-
-
-MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
+MEMORY = Path("/dev/shm")  # noqa: S108 - folders of the run's own are made in it
 NEEDED_BYTES = 4 * 1024**3
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Put the tests' files into memory where there is room: each commit waits for a real disk."""
     if "TMPDIR" in os.environ or not MEMORY.is_dir():
         return
     if shutil.disk_usage(MEMORY).free > NEEDED_BYTES:
-        os.environ["TMPDIR"] = str(MEMORY)
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+        # For all else, also of killed processes, which remove nothing.
+        folder = tempfile.TemporaryDirectory(dir=MEMORY, ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        os.environ["TMPDIR"] = folder.name
         # Asked again from here on.
         tempfile.tempdir = None
 
