@@ -67,7 +67,8 @@ format: setup  ## Format Python and SQL
 	$(BIN)/ruff format .
 	$(BIN)/sqlfmt --quiet dbt_project
 
-docs: setup  ## Write docs/marts.md from the marts' YAML
+docs: setup  ## Write what follows from other files: dbt's column texts, docs/marts.md
+	$(BIN)/python docs/write_columns.py
 	$(BIN)/python docs/write_marts.py
 
 screenshot: setup  ## Take the pictures in docs/ again (needs Debian's chromium)

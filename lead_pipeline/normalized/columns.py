@@ -1,47 +1,44 @@
-"""What the columns mean: from one place, for DuckDB's comments and Dagster's column schema.
+"""What the columns mean: `columns.csv`, for DuckDB's comments, Dagster's column schema and dbt.
 
-dbt_project/models/**/*.md ──┬──▶ descriptions of dbt's sources and marts ({{ doc('…') }})
-                             ├──▶ comments in warehouse.duckdb
-                             └──▶ column schema of the assets `normalized/*`
+    columns.csv ──┬──▶ comments in warehouse.duckdb
+                  ├──▶ column schema of the assets `normalized/*`
+                  └──make docs──▶ docs blocks of the dbt project ({{ doc('…') }})
+
+A row without a table describes the column wherever no row of its own table does.
 """
 
 from __future__ import annotations
 
-import re
+import csv
+import io
+from collections.abc import Mapping
 from contextlib import closing
 from functools import cache
+from importlib.resources import files
 
 import duckdb
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.session import Session
-from lead_pipeline.settings import DBT_PROJECT_DIR
 
-MODELS_PATH = DBT_PROJECT_DIR / "models"
-_BLOCK = re.compile(r"{%\s*docs\s+(\w+)\s*%}(.*?){%\s*enddocs\s*%}", re.DOTALL)
+TEXTS = files("lead_pipeline").joinpath("normalized", "columns.csv")
 
 
 @cache
-def docs_blocks() -> dict[str, str]:
-    """The text of each docs block of the dbt project by its name, on one line."""
-    return {
-        name: " ".join(text.split())
-        for path in sorted(MODELS_PATH.rglob("*.md"))
-        for name, text in _BLOCK.findall(path.read_text("utf-8"))
-    }
+def column_texts() -> Mapping[tuple[str, str], str]:
+    """The text of each row of `columns.csv`, by (table, column); the table can be empty."""
+    rows = csv.DictReader(io.StringIO(TEXTS.read_text("utf-8")))
+    return {(row["table"], row["column"]): row["text"] for row in rows}
 
 
 def description_of(table: str, column: str) -> str:
-    """What the column means: the block `<table>__<column>`, else `<column>`.
-
-    Raises `LoadError` when neither is there.
-    """
-    blocks = docs_blocks()
-    text = blocks.get(f"{table}__{column}") or blocks.get(column)
+    """What the column means. Raises `LoadError` when no row says it."""
+    texts = column_texts()
+    text = texts.get((table, column)) or texts.get(("", column))
     if text is None:
         raise LoadError(
-            f"No docs block below {MODELS_PATH} describes column {column} of normalized.{table}. "
-            "Write one: {% docs " + column + " %}…{% enddocs %}."
+            f"No row of normalized/columns.csv describes column {column} of normalized.{table}. "
+            "Add one."
         )
     return text
 

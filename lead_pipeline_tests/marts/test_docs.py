@@ -31,6 +31,11 @@ def test_page_of_marts_is_the_one_that_the_yaml_gives(manifest: dict[str, Any]) 
     assert DOCS.joinpath("marts.md").read_text("utf-8") == render(manifest), "run `make docs`"
 
 
+def test_dbts_column_texts_are_those_of_the_normalized_tables() -> None:
+    page = runpy.run_path(str(DOCS / "write_columns.py"))
+    assert page["PAGE"].read_text("utf-8") == page["render"](), "run `make docs`"
+
+
 def test_what_readers_get_has_contracts_descriptions_and_a_grain(manifest: dict[str, Any]) -> None:
     for name, model in models(manifest, "marts", "meta").items():
         assert model["config"]["contract"]["enforced"], name
