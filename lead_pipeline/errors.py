@@ -11,6 +11,7 @@
     │   ├── RequestRefused          any other 4xx: asking again is useless
     │   │   └── CursorRefused       400 on a page other than the first
     │   ├── PaginationStuck         the pages lead nowhere
+    │   ├── DoubtfulCrawl           far less came than ever before
     │   └── WrongTenant           the key showed another tenant's records
     ├── LoadError                   landed files that cannot be loaded
     └── PublishError                a build that must not reach readers
@@ -90,6 +91,10 @@ class CursorRefused(CrawlError):
 
 class PaginationStuck(CrawlError):
     """A repeated cursor, or pages without anything new: following them would never end."""
+
+
+class DoubtfulCrawl(CrawlError):
+    """A crawl came to its end with far less than those before it; it lands and proves nothing."""
 
 
 class WrongTenant(CrawlError):

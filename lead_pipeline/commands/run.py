@@ -15,6 +15,7 @@ from lead_pipeline.errors import ConfigurationError
 if TYPE_CHECKING:
     from lead_pipeline.accounts import UnusableAccount
     from lead_pipeline.landing.commits import CommitRecord
+    from lead_pipeline.orchestration.parallel import LandingJob
     from lead_pipeline.orchestration.runner import RunOutcome
     from lead_pipeline.providers.base import Account
     from lead_pipeline.settings import Settings
@@ -41,6 +42,13 @@ def run(
         bool,
         typer.Option("--full", help="Read everything that exists: shows which leads vanished."),
     ] = False,
+    accept_doubtful: Annotated[
+        bool,
+        typer.Option(
+            "--accept-doubtful",
+            help="Believe crawls although far less comes than before: the leads are really gone.",
+        ),
+    ] = False,
 ) -> None:
     """Pull a range of days, load, build and test the marts, publish the BI file.
 
@@ -52,6 +60,7 @@ def run(
     """
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.commands.nights import refuse_demo_home
+    from lead_pipeline.orchestration.parallel import LandingJob
     from lead_pipeline.settings import load_settings
 
     settings = load_settings()
@@ -60,7 +69,8 @@ def run(
     chosen = accounts.chosen(account)
     incomplete = accounts.incomplete if account is None else ()
     refuse_demo_home(settings)
-    outcomes = _run_days(settings, chosen, days, full=full)
+    job = LandingJob(*days, full, accept_doubtful)
+    outcomes = _run_days(settings, chosen, job)
     _show_crawls(settings, {outcome.run_id for outcome in outcomes})
     conclude(settings, [*_not_landed(incomplete), *outcomes])
 
@@ -98,13 +108,11 @@ def _not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
     return [RunOutcome(f"landing of {item.name}", "", item.failure) for item in accounts]
 
 
-def _run_days(
-    settings: Settings, accounts: Sequence[Account], days: tuple[date, date], *, full: bool
-) -> list[RunOutcome]:
+def _run_days(settings: Settings, accounts: Sequence[Account], job: LandingJob) -> list[RunOutcome]:
     from lead_pipeline.definitions import load_definitions
     from lead_pipeline.landing.progress import subscribed
     from lead_pipeline.orchestration.instance import open_instance
-    from lead_pipeline.orchestration.parallel import LandingJob, land_in_parallel
+    from lead_pipeline.orchestration.parallel import land_in_parallel
     from lead_pipeline.orchestration.processes import end_dead_runs
     from lead_pipeline.orchestration.runner import PipelineRunner, runs_under_way
 
@@ -114,14 +122,20 @@ def _run_days(
             say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
         with shown_progress() as listener:
             if len(accounts) > 1:
-                outcomes = land_in_parallel(
-                    accounts, LandingJob(*days, full), listener, load_definitions
-                )
+                outcomes = land_in_parallel(accounts, job, listener, load_definitions)
                 runner = PipelineRunner(load_definitions(), instance, note)
             else:
                 runner = PipelineRunner(load_definitions(), instance, note)
                 with subscribed(listener):
-                    outcomes = [runner.land(accounts[0], *days, full=full)]
+                    outcomes = [
+                        runner.land(
+                            accounts[0],
+                            job.first,
+                            job.last,
+                            full=job.full,
+                            accept_doubtful=job.accept_doubtful,
+                        )
+                    ]
         say("Loading, building the marts, publishing …")
         outcomes.append(runner.load_and_publish())
     return outcomes

@@ -21,7 +21,7 @@ from lead_pipeline.errors import LoadError
 from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.windows import UpdatedWindow
 
-State = Literal["running", "complete", "refused", "stuck", "restarted", "replayed"]
+State = Literal["running", "complete", "doubtful", "refused", "stuck", "restarted", "replayed"]
 """`running` is also what a killed crawl leaves behind; only such a crawl is resumed."""
 
 
@@ -65,6 +65,11 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     state: State = "running"
     complete: bool = False
     started_at: datetime
+    served_from: datetime | None = None
+    """When the first page was served, by the provider's clock; null where it did not say."""
+    reads_to_start: bool = False
+    """Whether the walk, once complete, has read what was updated until it began, whatever the end
+    of its window."""
     finished_at: datetime | None = None
     dagster_run_id: str | None = None
     tenant_id: str | None = None
@@ -80,6 +85,10 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     """How many records matched when the first page came, where the provider says so."""
     seen: int = 0
     rejected: int = 0
+    unidentified: int = 0
+    """Rejected records of which not even the id could be read: whose they are is not known."""
+    doubt: str | None = None
+    """Why a crawl that came to its end is not believed; it is then not complete."""
     wrong_tenant: int = msgspec.field(default=0, name="foreign")
     """Rejected records of another tenant; the files of earlier releases call it `foreign`."""
     late_arrivals: int = 0
@@ -130,6 +139,22 @@ class CommitRecord(msgspec.Struct, kw_only=True):
         if self.stop_created_before is not None and self.window.start is not None:
             return self.window.start
         return min(self.window.end, self.started_at)
+
+    @property
+    def shows_absence(self) -> bool:
+        """Whether a lead that the crawl did not show is gone: it met all, and knows whom it met."""
+        return self.complete and self.is_full and not self.unidentified
+
+    @property
+    def unchanged_until(self) -> datetime | None:
+        """Until when leads that a complete crawl did not bring have not changed; None if unknown.
+
+        By the provider's clock, where it has one.
+        """
+        if not self.complete or self.unidentified or self.stop_created_before is not None:
+            return None
+        began_at = self.served_from or self.started_at
+        return began_at if self.reads_to_start else min(self.window.end, began_at)
 
 
 def crawls_folder(landing: Path, account: str) -> Path:

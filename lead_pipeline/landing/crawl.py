@@ -10,6 +10,7 @@ resumed, what a failure means for the run (`pull.py`).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,7 +54,10 @@ class Crawl:
         progress: ProgressReporter,
         flush_policy: FlushPolicy | None = None,
         expected_pages: int | None = None,
+        judge: Callable[[CommitRecord], str | None] = lambda commit: None,
     ) -> None:
+        """`judge` says why a crawl that has come to its end is not to be believed, if so."""
+        self._judge = judge
         self._landing = landing
         self._provider = provider
         self._walk = walk
@@ -143,7 +147,8 @@ class Crawl:
                     f"{self._page + 1:,} (400)."
                 ) from None
             raise
-        kept = JournalPage(self._page + 1, cursor, datetime.now(UTC), answer[0])
+        now, served_at = datetime.now(UTC), self._client.served_at
+        kept = JournalPage(self._page + 1, cursor, now, answer[0], served_at)
         self._journal.append(kept)
         self._take(page, kept)
         self._progress.page(self._page, self._records, self._expect(page))
@@ -160,6 +165,7 @@ class Crawl:
             self._commit.tenant_id,
             number=kept.number,
             fetched_at=kept.fetched_at,
+            served_at=kept.served_at,
         )
         self._buffer.append(filed)
         self._buffered_bytes += len(kept.body or b"")
@@ -167,6 +173,7 @@ class Crawl:
         self._records += len(filed.filed)
         if kept.number == 1:
             self._commit.total = page.total
+            self._commit.served_from = kept.served_at
         if kept.body is None:
             self._commit.missing_ids.append(kept.cursor or self._commit.record_ids[0])
         self._done = page.next_cursor is None or self._walk.is_past(filed.last)
@@ -196,6 +203,7 @@ class Crawl:
                 commit.seen += len(page.filed) + len(page.seen_ids)
                 commit.overlap_records += self._count_overlap(page)
                 commit.rejected += len(page.rejected)
+                commit.unidentified += page.unidentified
                 commit.wrong_tenant += sum(r.kind == "foreign_tenant" for r in page.rejected)
             # Counted in now: should saving fail, the last flush must not count them again.
             self._buffer = []
@@ -205,8 +213,9 @@ class Crawl:
         commit.cursor_digests = pack_digests(self._guard.digests)
         self._count_requests()
         if complete:
-            commit.complete = True
-            commit.state = "complete"
+            commit.doubt = self._judge(commit)
+            commit.complete = commit.doubt is None
+            commit.state = "complete" if commit.complete else "doubtful"
             commit.cursor = None
             commit.cursor_digests = ""
         if commit.state != "running":

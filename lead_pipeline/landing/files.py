@@ -35,11 +35,12 @@ RECORD_SCHEMA = pa.schema(
         ("created_at", _TIME),
         ("payload", pa.string()),
         ("fetched_at", _TIME),
+        ("served_at", _TIME),
         ("crawl_id", pa.string()),
         ("page", pa.int32()),
     ]
 )
-"""The landing columns that the contract fixes."""
+"""The landing columns that the contract fixes. Files of earlier releases have no `served_at`."""
 
 REJECTED_SCHEMA = pa.schema(
     [
@@ -50,6 +51,7 @@ REJECTED_SCHEMA = pa.schema(
         ("reason", pa.string()),
         ("payload", pa.binary()),
         ("fetched_at", _TIME),
+        ("served_at", _TIME),
         ("crawl_id", pa.string()),
         ("page", pa.int32()),
         ("position", pa.int32()),
@@ -61,6 +63,7 @@ SEEN_SCHEMA = pa.schema(
         ("account", pa.string()),
         ("record_id", pa.string()),
         ("fetched_at", _TIME),
+        ("served_at", _TIME),
         ("crawl_id", pa.string()),
     ]
 )
@@ -97,6 +100,7 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
                     record.identity.created_at,
                     record.payload,
                     page.fetched_at,
+                    page.served_at,
                     commit.crawl_id,
                     page.number,
                 )
@@ -114,6 +118,7 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
             record.reason,
             record.payload,
             page.fetched_at,
+            page.served_at,
             commit.crawl_id,
             page.number,
             record.position,
@@ -122,7 +127,7 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
         for record in page.rejected
     ]
     seen_rows = [
-        (commit.account, record_id, page.fetched_at, commit.crawl_id)
+        (commit.account, record_id, page.fetched_at, page.served_at, commit.crawl_id)
         for page in pages
         for record_id in page.seen_ids
     ]

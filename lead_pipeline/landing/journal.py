@@ -21,12 +21,17 @@ from lead_pipeline.storage.files import write_atomically
 
 
 class JournalPage(msgspec.Struct, frozen=True):
-    """One answer. `body` is None where the server said that the record is gone (404)."""
+    """One answer. `body` is None where the server said that the record is gone (404).
+
+    `fetched_at` is when it came by our clock, `served_at` by the server's, None where it did not
+    say (and in journals of earlier releases).
+    """
 
     number: int
     cursor: str | None
     fetched_at: datetime
     body: bytes | None
+    served_at: datetime | None = None
 
 
 class Journal:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from lead_pipeline.errors import (
     AccessRefused,
     CursorRefused,
+    DoubtfulCrawl,
     RequestRefused,
     WrongTenant,
 )
@@ -27,6 +28,7 @@ from lead_pipeline.landing.commits import (
     save,
 )
 from lead_pipeline.landing.crawl import Crawl, FlushPolicy
+from lead_pipeline.landing.doubt import doubt_of
 from lead_pipeline.landing.journal import Journal, remove_other_journals
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import Progress, ProgressListener, ProgressReporter
@@ -56,6 +58,7 @@ def pull_stream(
     window: UpdatedWindow,
     *,
     full: bool = False,
+    accept_doubtful: bool = False,
     dagster_run_id: str | None = None,
     listener: ProgressListener = lambda progress: None,
     options: PullOptions | None = None,
@@ -64,9 +67,20 @@ def pull_stream(
 
     One process at a time asks an account's API; others wait. Raises `CrawlError`,
     `QuotaExhausted` or `RetryableError`; what has landed until then stays, and the next call
-    for the same window resumes from there. Raises `WrongTenant` after landing the rest.
+    for the same window resumes from there. Raises `WrongTenant` and, unless `accept_doubtful`,
+    `DoubtfulCrawl` after landing the rest.
     """
-    pull = _Pull(settings, account, stream, window, full, dagster_run_id, listener, options)
+    pull = _Pull(
+        settings,
+        account,
+        stream,
+        window,
+        full,
+        accept_doubtful,
+        dagster_run_id,
+        listener,
+        options,
+    )
     purpose = f"pulling {account.name}/{stream} {window}"
     with held(settings.account_lock(account.name), purpose, tell=pull.tell):
         return pull.run()
@@ -82,6 +96,7 @@ class _Pull:
         stream: str,
         window: UpdatedWindow,
         full: bool,
+        accept_doubtful: bool,
         dagster_run_id: str | None,
         listener: ProgressListener,
         options: PullOptions | None,
@@ -93,6 +108,7 @@ class _Pull:
         self._stream = stream
         self._window = window
         self._full = full
+        self._accept_doubtful = accept_doubtful
         self._dagster_run_id = dagster_run_id
         self._listener = listener
         self._options = options or PullOptions()
@@ -175,6 +191,7 @@ class _Pull:
             full=self._full,
             is_full=walk.is_full,
             proves_everything=walk.proves_everything,
+            reads_to_start=walk.reads_to_start,
             note=walk.note,
             started_at=started_at,
             dagster_run_id=self._dagster_run_id,
@@ -252,6 +269,7 @@ class _Pull:
             reporter,
             self._options.flush,
             expected_pages,
+            self._doubt_of,
         )
         try:
             return crawl.run()
@@ -294,6 +312,16 @@ class _Pull:
         save(self._landing, commit)
         return commit
 
+    def _doubt_of(self, commit: CommitRecord) -> str | None:
+        if self._accept_doubtful:
+            return None
+        earlier = [
+            record
+            for record in commit_records(self._landing, self._account.name)
+            if record.stream == self._stream and record.crawl_id != commit.crawl_id
+        ]
+        return doubt_of(commit, earlier, self._settings.max_vanished_percent)
+
     def _concluded(self, commit: CommitRecord) -> CommitRecord:
         late = self._landed.count_late_arrivals(commit)
         if late:
@@ -305,6 +333,13 @@ class _Pull:
                 f"records of another tenant were rejected, {commit.records:,} others landed. Tell "
                 "the provider, and check that the account's credentials belong together.",
                 crawl_id=commit.crawl_id,
+            )
+        if commit.doubt is not None:
+            raise DoubtfulCrawl(
+                f"{self._account.name}/{self._stream}, window {self._window}: {commit.doubt}. What "
+                "came is landed, and nothing is concluded from what did not come. Ask the provider, "
+                f"or if it is meant: lead-pipeline run --account {self._account.name} "
+                "--accept-doubtful with the same days."
             )
         return commit
 
@@ -326,6 +361,7 @@ def _walk_of(commit: CommitRecord, planned: Walk) -> Walk:
         stop_created_before=commit.stop_created_before,
         is_full=commit.is_full,
         proves_everything=commit.proves_everything,
+        reads_to_start=commit.reads_to_start,
         note=commit.note,
     )
     if isinstance(walk, RecordWalk):

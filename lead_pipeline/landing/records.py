@@ -37,15 +37,18 @@ class RejectedRecord(NamedTuple):
 
 
 class FiledPage(NamedTuple):
-    """One page's records, told apart. `fetched_at` is when the page came."""
+    """One page's records, told apart: when it came by our clock, and by the server's."""
 
     number: int
     fetched_at: datetime
+    served_at: datetime
     filed: Sequence[FiledRecord]
     """What is landed."""
     rejected: Sequence[RejectedRecord]
     seen_ids: Sequence[str]
     """Ids of records that exist but are not landed: older than asked for, or rejected."""
+    unidentified: int
+    """How many of the rejected do not even say their id."""
     last: Sequence[Identity]
     """The last two records that could be read, for telling whether the walk is done."""
 
@@ -59,11 +62,16 @@ def file_records(
     *,
     number: int,
     fetched_at: datetime,
+    served_at: datetime | None,
 ) -> FiledPage:
-    """File the records of one page. `tenant_id` is the only tenant taken; None takes any."""
+    """File the records of one page. `tenant_id` is the only tenant taken; None takes any.
+
+    A page whose `served_at` is None was served, as far as is known, when it was fetched.
+    """
     filed: list[FiledRecord] = []
     rejected: list[RejectedRecord] = []
     seen_ids: list[str] = []
+    unidentified = 0
     read: list[Identity] = []
     for position, record in enumerate(records):
         payload = bytes(record)
@@ -72,7 +80,9 @@ def file_records(
             text = _text(payload, identity)
         except UnusableRecord as error:
             rejected.append(RejectedRecord("unusable", str(error), payload, position))
-            if error.record_id is not None:
+            if error.record_id is None:
+                unidentified += 1
+            else:
                 seen_ids.append(error.record_id)
             continue
         read.append(identity)
@@ -84,7 +94,16 @@ def file_records(
             filed.append(FiledRecord(identity, text))
         else:
             seen_ids.append(identity.record_id)
-    return FiledPage(number, fetched_at, filed, rejected, seen_ids, read[-2:])
+    return FiledPage(
+        number,
+        fetched_at,
+        served_at or fetched_at,
+        filed,
+        rejected,
+        seen_ids,
+        unidentified,
+        read[-2:],
+    )
 
 
 def _text(payload: bytes, identity: Identity) -> str:

@@ -45,6 +45,8 @@ class KeptRecord(NamedTuple):
     reason: str
     payload: bytes
     fetched_at: datetime
+    served_at: datetime | None = None
+    """None in files of earlier releases."""
 
     @property
     def digest(self) -> str:
@@ -123,6 +125,7 @@ def _file(
             tenant_id,
             number=len(pages) + 1,
             fetched_at=record.fetched_at,
+            served_at=record.served_at,
         )
         if page.filed:
             pages.append(page)
@@ -161,7 +164,12 @@ def _pending(landing: Path, account: str) -> Iterator[KeptRecord]:
         for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
             for row in batch.to_pylist():
                 record = KeptRecord(
-                    row["stream"], row["kind"], row["reason"], row["payload"], row["fetched_at"]
+                    row["stream"],
+                    row["kind"],
+                    row["reason"],
+                    row["payload"],
+                    row["fetched_at"],
+                    row.get("served_at"),
                 )
                 if record.digest not in done:
                     done.add(record.digest)

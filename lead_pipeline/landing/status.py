@@ -84,4 +84,6 @@ def _stream_status(records: list[CommitRecord], stream: str) -> StreamStatus:
 def _unfinished(crawls: list[CommitRecord]) -> list[CommitRecord]:
     """The newest crawl of each window, where it is not complete."""
     newest = {(record.window.start, record.window.end, record.full): record for record in crawls}
-    return [record for record in newest.values() if record.state in ("running", "stuck")]
+    return [
+        record for record in newest.values() if record.state in ("running", "stuck", "doubtful")
+    ]

@@ -46,6 +46,8 @@ REJECTED_CHECK = "no_rejected_records"
 class PullConfig(dg.Config):
     """How to pull."""
 
+    accept_doubtful: bool = False
+    """Believe a crawl although far less comes than in those before it."""
     full: bool = False
     """Read everything that exists, whatever the partitions: shows which leads have vanished."""
 
@@ -151,6 +153,7 @@ def _pull(
                 stream,
                 window_of_days(days[0], days[-1], settings.start_date),
                 full=config.full,
+                accept_doubtful=config.accept_doubtful,
                 dagster_run_id=context.run.run_id,
                 listener=listener,
             )

@@ -45,6 +45,7 @@ class LandingJob:
     first: date
     last: date
     full: bool = False
+    accept_doubtful: bool = False
 
 
 def land_in_parallel(
@@ -154,7 +155,9 @@ def _landed(
         subscribed(lambda progress: messages.put((name, progress))),
     ):
         runner = PipelineRunner(load_definitions(), instance)
-        return runner.land(account, job.first, job.last, full=job.full)
+        return runner.land(
+            account, job.first, job.last, full=job.full, accept_doubtful=job.accept_doubtful
+        )
 
 
 def _end_with_parent() -> None:

@@ -26,7 +26,7 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.orchestration.landing_assets import landing_keys
 from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
 from lead_pipeline.orchestration.published_asset import allow_shrinkage_config
-from lead_pipeline.orchestration.schedules import ACCOUNT_TAG, JOB, full_run_config
+from lead_pipeline.orchestration.schedules import ACCOUNT_TAG, JOB, pull_run_config
 from lead_pipeline.providers.base import Account
 from lead_pipeline.storage.locks import waits_heard
 
@@ -67,7 +67,15 @@ class PipelineRunner:
         self._instance = instance
         self._tell = tell
 
-    def land(self, account: Account, first: date, last: date, *, full: bool = False) -> RunOutcome:
+    def land(
+        self,
+        account: Account,
+        first: date,
+        last: date,
+        *,
+        full: bool = False,
+        accept_doubtful: bool = False,
+    ) -> RunOutcome:
         """Land the partitions `first` to `last` of one account, one crawl per stream."""
         keys = landing_keys(account)
         return self._execute(
@@ -78,7 +86,7 @@ class PipelineRunner:
                 ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
                 ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
             },
-            run_config=full_run_config(keys) if full else {},
+            run_config=pull_run_config(keys, full=full, accept_doubtful=accept_doubtful),
         )
 
     def load_and_publish(self, *, allow_shrinkage: bool = False) -> RunOutcome:

@@ -126,11 +126,12 @@ def _run_request(
         run_key=f"{schedule}:{account.name}:{context.scheduled_execution_time:%Y-%m-%dT%H:%M}",
         partition_key=day.isoformat(),
         asset_selection=[*landing, *downstream],
-        run_config=full_run_config(landing) if full else None,
+        run_config=pull_run_config(landing, full=full) or None,
         tags={ACCOUNT_TAG: account.name},
     )
 
 
-def full_run_config(landing: Sequence[dg.AssetKey]) -> dict[str, object]:
-    """Run configuration that makes the landing assets read everything that exists."""
-    return {"ops": {"__".join(key.path): {"config": {"full": True}} for key in landing}}
+def pull_run_config(landing: Sequence[dg.AssetKey], **config: bool) -> dict[str, object]:
+    """Run configuration of the landing assets: those fields of `PullConfig` that are true."""
+    chosen = {name: True for name, value in config.items() if value}
+    return {"ops": {"__".join(key.path): {"config": chosen} for key in landing}} if chosen else {}

@@ -169,6 +169,8 @@ class Walk:
     - `stop_created_before`: the same for a list sorted by descending `created_at`.
     - `is_full`: the walk meets every lead that exists, so one it does not show is missing.
     - `proves_everything`: once complete, the present state of every lead has landed.
+    - `reads_to_start`: once complete, all that was updated until the walk began has landed, also
+      after the window's end; so what it did not bring has not changed.
     - `has_overlap`: the walk asks by update time from before the window's start, so records
       before it arrived late or are known.
     - `note`: what is unusual about this walk, for people (a fallback, a horizon).
@@ -188,6 +190,7 @@ class Walk:
     stop_created_before: datetime | None = None
     is_full: bool = False
     proves_everything: bool = False
+    reads_to_start: bool = False
     has_overlap: bool = False
     note: str | None = None
 

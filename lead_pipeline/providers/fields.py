@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -201,6 +202,19 @@ def parse_epoch_milliseconds(value: object) -> datetime | None:
         # Not a division: a float has no room for the milliseconds of far times.
         utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)
     except OverflowError:
+        return None
+    return utc if utc.year in USABLE_YEARS else None
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """The time of a `Date` header (RFC 9110, whole seconds) as UTC, or None."""
+    if value is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+        utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        # What the standard library raises for texts that are no date.
         return None
     return utc if utc.year in USABLE_YEARS else None
 

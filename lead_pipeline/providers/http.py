@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -30,6 +31,7 @@ from lead_pipeline.errors import (
     RetryableError,
 )
 from lead_pipeline.providers.base import LOOPBACK, Account, Provider, Request
+from lead_pipeline.providers.fields import parse_http_date
 from lead_pipeline.providers.quota import Pause, Quota
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
@@ -120,6 +122,8 @@ class ApiClient:
         )
         self.quota = quota
         self.counters = Counters()
+        self.served_at: datetime | None = None
+        """When the last answer was served, by the server's own `Date`; None where it said none."""
         # A proxy of the environment would get to see the keys of plain http on loopback.
         trust_env = urlsplit(account.base_url).hostname not in LOOPBACK
         self._http = httpx.Client(
@@ -218,6 +222,7 @@ class ApiClient:
                 json=request.body,
             ) as response:
                 self.quota.observe(response.headers, sent_at, time.time())
+                self.served_at = parse_http_date(response.headers.get("Date"))
                 if response.status_code == 200:
                     self.quota.served()
                     return self._body(response, deadline)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ def _too_many_requests(exchange: Exchange) -> Delivery:
 
 
 def _too_many_requests_with_date(exchange: Exchange) -> Delivery:
-    until = datetime.now(UTC) + timedelta(seconds=exchange.fault.retry_after)
+    until = exchange.now + timedelta(seconds=exchange.fault.retry_after)
     response = exchange.api.error(429, "Too many requests.")
     return Delivery(response.with_headers({"Retry-After": format_datetime(until, usegmt=True)}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from lead_pipeline.sandbox.messages import Request, Response
@@ -79,7 +80,7 @@ class Exchange:
 
     response: what the API would have answered. page_before: the good page served
     before this one on the same path. cursor_before: the cursor of that request.
-    number: how many requests the fault has hit, this one included.
+    number: how many requests the fault has hit, this one included. now: the server's time.
     """
 
     fault: Fault
@@ -89,6 +90,7 @@ class Exchange:
     page_before: Response | None
     cursor_before: str | None
     number: int
+    now: datetime
 
 
 FaultFunction = Callable[[Exchange], Delivery]
@@ -124,8 +126,8 @@ class FaultPlan:
         with self._lock:
             self._planned.clear()
 
-    def deliver(self, request: Request, response: Response) -> Delivery:
-        """The answer as it goes out, damaged by the fault whose turn it is."""
+    def deliver(self, request: Request, response: Response, now: datetime) -> Delivery:
+        """The answer as it goes out at `now`, damaged by the fault whose turn it is."""
         with self._lock:
             hit = self._hit(request)
             cursor_before, page_before = self._pages.get(request.path, (None, None))
@@ -135,7 +137,7 @@ class FaultPlan:
             return Delivery(response)
         fault, number = hit
         return self.kinds[fault.kind](
-            Exchange(fault, request, response, self.api, page_before, cursor_before, number)
+            Exchange(fault, request, response, self.api, page_before, cursor_before, number, now)
         )
 
     def _hit(self, request: Request) -> tuple[Fault, int] | None:

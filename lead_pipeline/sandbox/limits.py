@@ -144,6 +144,8 @@ def expert_ai_labs_limits(*, enforced: bool = True, time_scale: float = 1.0) -> 
     return ExpertAiLabsLimits(per_second=time_scale, enforced=enforced)
 
 
-def vorel_limits(*, enforced: bool = True, time_scale: float = 1.0) -> VorelLimits:
+def vorel_limits(
+    *, enforced: bool = True, time_scale: float = 1.0, unix_clock: Clock = time.time
+) -> VorelLimits:
     """The documented limit of a Vorel key; that of the tenant is out of reach for one key."""
-    return VorelLimits(Window(200, 60 / time_scale), enforced=enforced)
+    return VorelLimits(Window(200, 60 / time_scale), enforced=enforced, unix_clock=unix_clock)

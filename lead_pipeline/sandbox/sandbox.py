@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -25,8 +26,15 @@ from lead_pipeline.sandbox.world import Change, World
 class ExpertAiLabsServer(ApiServer[ExpertAiLabsStore]):
     """The server of Expert AI Labs, whose audit log can be closed to the key."""
 
-    def __init__(self, api: ExpertAiLabsApi, limits: Limits, control: Control, port: int) -> None:
-        super().__init__("expert_ai_labs", api, limits, control, port)
+    def __init__(
+        self,
+        api: ExpertAiLabsApi,
+        limits: Limits,
+        control: Control,
+        port: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__("expert_ai_labs", api, limits, control, port, clock)
         self.api = api
 
     @property
@@ -70,19 +78,24 @@ class Sandbox:
             mega_limits(enforced=limits, time_scale=time_scale),
             control(self, lambda: self.mega),
             ports[0],
+            lambda: self.now,
         )
         self.expert_ai_labs = ExpertAiLabsServer(
             ExpertAiLabsApi(clock=lambda: self.now),
             expert_ai_labs_limits(enforced=limits, time_scale=time_scale),
             control(self, lambda: self.expert_ai_labs),
             ports[1],
+            lambda: self.now,
         )
         self.vorel = ApiServer(
             "vorel",
             VorelApi(clock=lambda: self.now),
-            vorel_limits(enforced=limits, time_scale=time_scale),
+            vorel_limits(
+                enforced=limits, time_scale=time_scale, unix_clock=lambda: self.now.timestamp()
+            ),
             control(self, lambda: self.vorel),
             ports[2],
+            lambda: self.now,
         )
         self._live_until(self._now)
 

@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from email.utils import formatdate
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Generic, Protocol, TypeVar
@@ -63,13 +64,21 @@ class ApiServer(Generic[StoreT]):
 
     store: the records, free to change at any time. requests: what has been asked, in
     the order of the answers. faults: what goes wrong. limits: replace or change at
-    will. before_request: callables that run before each request is answered.
+    will. before_request: callables that run before each request is answered. clock: the
+    time that answers say in their `Date`; replace at will.
     """
 
     def __init__(
-        self, name: str, api: Api[StoreT], limits: Limits, control: Control, port: int = 0
+        self,
+        name: str,
+        api: Api[StoreT],
+        limits: Limits,
+        control: Control,
+        port: int = 0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
+        self.clock = clock
         self.limits = limits
         self.faults = FaultPlan(api, KINDS)
         self.requests: list[RecordedRequest] = []
@@ -120,7 +129,7 @@ class ApiServer(Generic[StoreT]):
         received_at = time.monotonic()
         for hook in list(self.before_request):
             hook(request)
-        delivery = self._judge(request)
+        delivery = _dated(self._judge(request), self.clock())
         status = delivery.response.status if delivery.answered else None
         self.requests.append(
             RecordedRequest(
@@ -141,7 +150,7 @@ class ApiServer(Generic[StoreT]):
         if not verdict.allowed:
             refusal = self._api.error(429, "Rate limit exceeded.")
             return Delivery(refusal.with_headers(verdict.headers))
-        delivery = self.faults.deliver(request, self._api.respond(request))
+        delivery = self.faults.deliver(request, self._api.respond(request), self.clock())
         headers = {**verdict.headers, **delivery.response.headers}
         return _with_headers(delivery, headers)
 
@@ -257,11 +266,16 @@ class _Handler(BaseHTTPRequestHandler):
 def _head(response: Response) -> bytes:
     lines = [
         f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
-        f"Date: {formatdate(usegmt=True)}",
         *(f"{name}: {value}" for name, value in response.headers.items()),
         f"Content-Length: {len(response.body)}",
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _dated(delivery: Delivery, now: datetime) -> Delivery:
+    """The answer with the server's time, unless it says one itself."""
+    date = {"Date": format_datetime(now.astimezone(UTC), usegmt=True)}
+    return _with_headers(delivery, {**date, **delivery.response.headers})
 
 
 def _with_headers(delivery: Delivery, headers: Mapping[str, str]) -> Delivery:

@@ -45,6 +45,7 @@ def flush(landing: Path, commit: CommitRecord, *records: Record, **walk: Any) ->
         None,
         number=3,
         fetched_at=at(30, 1),
+        served_at=at(30, 0, 59),
     )
     return write_flush(landing, commit, [page])
 
@@ -68,6 +69,7 @@ def test_a_landed_row_has_the_columns_of_the_contract(tmp_path: Path) -> None:
             "created_at": at(1),
             "payload": msgspec.json.encode(record).decode(),
             "fetched_at": at(30, 1),
+            "served_at": at(30, 0, 59),
             "crawl_id": "crawl",
             "page": 3,
         }
@@ -121,7 +123,10 @@ def test_of_records_met_but_not_landed_only_the_ids_are_kept(tmp_path: Path) -> 
     files = flush(tmp_path, commit_of(), vorel_lead(1, at(1)), keep_from=at(2))
     [seen] = files.seen
     [row] = read(tmp_path / seen.path).to_pylist()
-    assert (files.records, sorted(row)) == ([], ["account", "crawl_id", "fetched_at", "record_id"])
+    assert (files.records, sorted(row)) == (
+        [],
+        ["account", "crawl_id", "fetched_at", "record_id", "served_at"],
+    )
 
 
 def test_nothing_temporary_is_left_beside_the_files(tmp_path: Path) -> None:

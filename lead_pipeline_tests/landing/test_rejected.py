@@ -50,6 +50,7 @@ def filed(provider: str, *payloads: bytes, tenant: str | None = None) -> FiledPa
         tenant,
         number=1,
         fetched_at=at(3),
+        served_at=None,
     )
 
 
@@ -259,6 +260,7 @@ def test_replayed_record_has_the_time_at_which_it_was_fetched(
 
     row = next(row for row in landed(settings, "mega") if len(row["record_id"]) == 600)
     assert row["fetched_at"] == fetched_at
+    assert row["served_at"] == rejected(settings, "mega")[0]["served_at"]
 
 
 def test_replay_again_changes_nothing(too_long_id: Callable[[], Any], settings: Settings) -> None:

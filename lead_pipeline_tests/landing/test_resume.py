@@ -80,7 +80,7 @@ def is_complete(settings: Settings, account: Account) -> bool:
 
 def content(settings: Settings, account: str) -> list[dict[str, Any]]:
     """What has landed, without when and by which crawl."""
-    own = {"fetched_at", "crawl_id"}
+    own = {"fetched_at", "served_at", "crawl_id"}
     return [
         {name: value for name, value in row.items() if name not in own}
         for row in landed(settings, account)

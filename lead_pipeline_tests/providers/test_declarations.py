@@ -30,6 +30,7 @@ LANDED = {
     "updated_at": "timestamp with time zone",
     "created_at": "timestamp with time zone",
     "fetched_at": "timestamp with time zone",
+    "served_at": "timestamp with time zone",
     "crawl_id": "varchar",
     "page": "integer",
     "raw_payload": "varchar",
@@ -85,7 +86,7 @@ def mapped(provider: Provider, stream: str, payload: object) -> tuple[dict[str, 
         columns = ", ".join(f"{name} {type_}" for name, type_ in LANDED.items())
         connection.execute(f"create temp table landed ({columns})")
         now, text = datetime(2026, 1, 6, tzinfo=UTC), json.dumps(payload)
-        values = [provider.slug, "acme", stream, "7", now, now, now, "crawl", 1, text, text]
+        values = [provider.slug, "acme", stream, "7", now, now, now, now, "crawl", 1, text, text]
         marks = ", ".join("?" * len(values))
         connection.execute(f"insert into landed values ({marks})", values)  # noqa: S608
         sql = provider.read_file("leads.sql")

@@ -168,6 +168,7 @@ class ExpertAiLabs(Provider):
                 _read_list,
                 keep_from=None if pull.full else since,
                 is_full=True,
+                reads_to_start=True,
                 proves_everything=pull.full or since is None,
                 note=WITHOUT_AUDIT_LOG if is_closed else None,
             )

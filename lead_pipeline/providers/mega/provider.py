@@ -7,6 +7,8 @@ inclusive and has no upper counterpart, so the end of a window is applied here; 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import msgspec
 
@@ -26,6 +28,8 @@ from lead_pipeline.providers.base import (
 from lead_pipeline.providers.fields import decode_envelope, format_time, read_identity
 
 PAGE_SIZE = 100
+READ_ON = timedelta(days=2)
+"""How long ago a window may have ended for its crawl to read on: a night, or one that was late."""
 
 
 class _LeadList(msgspec.Struct):
@@ -60,7 +64,12 @@ class Mega(Provider):
         )
 
     def walk(self, stream: str, pull: PullRequest, landed: Landed) -> Walk:
-        """The window from `start - overlap` on; it ends with the page that reaches `end`."""
+        """The window from `start - overlap` on.
+
+        It reads on to its own start, so that a lead that did not come has not changed. In a backfill
+        of days long ago that would be most of the list: there it ends with the page that reaches
+        `end`.
+        """
         del stream, landed
         parameters = {
             "sort_by": "updated_at",
@@ -68,15 +77,17 @@ class Mega(Provider):
             "limit": str(PAGE_SIZE),
             "include_custom_fields": "true",
         }
+        reads_on = pull.full or pull.now - pull.window.end <= READ_ON
         if pull.since is not None:
             parameters["updated_since"] = format_time(pull.since)
         return Walk(
             path="/api/agents/crm/leads",
             parameters=parameters,
             read=_read,
-            stop_at=None if pull.full else pull.window.end,
+            stop_at=None if reads_on else pull.window.end,
             is_full=pull.full,
             proves_everything=pull.full,
+            reads_to_start=reads_on,
             has_overlap=pull.since is not None,
         )
 

@@ -95,6 +95,7 @@ class Vorel(Provider):
                 _read,
                 keep_from=keep_from,
                 is_full=True,
+                reads_to_start=True,
                 proves_everything=keep_from is None,
                 has_overlap=has_overlap,
             )
