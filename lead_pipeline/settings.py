@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     """What DuckDB may take while loading; what does not fit goes to a file beside the warehouse."""
     kept_builds: Annotated[int, Field(ge=0, le=100)] = 3
     """How many earlier published files are kept for `lead-pipeline rollback`."""
-    max_vanished_percent: Annotated[float, Field(ge=0, le=100)] = 20
+    max_vanished_percent: Annotated[float, Field(ge=0, le=100)] = 50
     """A crawl with more than so many percent fewer records than the last list is not believed."""
     max_shrinkage_percent: Annotated[float, Field(ge=0, le=100)] = 20
     """A build that takes more than so many percent of an account's leads away is not published."""

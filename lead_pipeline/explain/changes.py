@@ -33,8 +33,8 @@ class Compared:
     """One record against what was known before it."""
 
     changes: tuple[Change, ...]
-    older_than: int | None
-    """The number of an earlier record that the provider had updated later than this one."""
+    updated_before: int | None
+    """The number of the record before it, where that has a later `updated_at`: it went backwards."""
     same_time_as: int | None
     """The number of the record before it that has other content at the same `updated_at`."""
     is_update_only: bool
@@ -66,7 +66,7 @@ class _Known:
 def compare(provider: str, records: Iterable[tuple[int, MappedRecord]]) -> Comparison:
     """Compare numbered records, given in the order in which they came.
 
-    An older state that comes late is compared too, but the newer one stays what is known.
+    What was served last is what is known, also where its `updated_at` went backwards.
     """
     known = _Known()
     compared = {number: _compare(provider, known, number, record) for number, record in records}
@@ -99,13 +99,13 @@ def _compare(provider: str, known: _Known, number: int, record: MappedRecord) ->
     hidden = _IDENTITY | {change.field for change in columns}
     changes = (*columns, *_changed_parts(provider, known, record.stream, served, hidden))
     newest_at, newest = known.newest_at, known.newest_number
-    older_than = newest if newest_at is not None and record.updated_at < newest_at else None
+    went_back = newest_at is not None and record.updated_at < newest_at
+    updated_before = newest if went_back else None
     is_other = any(_is_conflict(change, record.stream == known.newest_stream) for change in changes)
     same_time_as = newest if is_other and record.updated_at == newest_at else None
-    is_update_only = not changes and older_than is None and record.updated_at != newest_at
-    if older_than is None:
-        _learn(known, number, record, served, changes)
-    return Compared(changes, older_than, same_time_as, is_update_only)
+    is_update_only = not changes and record.updated_at != newest_at
+    _learn(known, number, record, served, changes)
+    return Compared(changes, updated_before, same_time_as, is_update_only)
 
 
 def _is_conflict(change: Change, is_same_stream: bool) -> bool:

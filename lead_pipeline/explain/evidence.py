@@ -97,7 +97,7 @@ def _not_met(files: AccountFiles, met: Sequence[tuple[datetime, str]]) -> Iterat
     first_met = min(moment for moment, _ in met)
     showing = {crawl_id for _, crawl_id in met}
     for crawl in files.crawls:
-        is_walk = crawl.complete and crawl.is_full and crawl.stream == records
+        is_walk = crawl.shows_absence and crawl.stream == records
         if is_walk and crawl.started_at > first_met and crawl.crawl_id not in showing:
             yield _of_crawl("not_met", crawl, crawl.finished_at or crawl.started_at)
 

@@ -123,8 +123,8 @@ def _with_changes(entry: Entry, compared: Compared | None) -> Entry:
     if compared is None:
         return entry
     note = None
-    if compared.older_than is not None:
-        note = f"an older state than #{compared.older_than}, which stays the newest"
+    if compared.updated_before is not None:
+        note = f"updated_at went back behind that of #{compared.updated_before}; served last, this counts"
     elif compared.same_time_as is not None:
         note = f"the same updated_at as #{compared.same_time_as}, other content"
     elif compared.is_update_only:

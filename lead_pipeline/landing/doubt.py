@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from lead_pipeline.landing.commits import CommitRecord
 
 FEW = 10
-"""So many records may be rejected without doubt of the others."""
+"""So many leads may vanish, or records be rejected, in a night of any business."""
 
 
 def doubt_of(
@@ -22,18 +22,17 @@ def doubt_of(
 ) -> str | None:
     """Why the crawl is doubtful, with the figures; None where it is not.
 
-    `earlier` are the crawls of the same stream, oldest first. More than `max_vanished_percent` of
-    the records that the last complete list had must not be gone, nor so many unusable.
+    `earlier` are the crawls of the same stream, oldest first. `max_vanished_percent` of the records
+    that the last complete list had must not be gone, nor so many of those that came unusable.
     """
     came = commit.seen + commit.rejected
-    if commit.rejected and not commit.seen:
-        return f"none of the {came:,} records that came could be filed"
-    if commit.rejected > FEW and commit.rejected > came * max_vanished_percent / 100:
+    share = max_vanished_percent / 100
+    if commit.rejected > FEW and commit.rejected >= came * share:
         return f"{commit.rejected:,} of the {came:,} records that came could not be filed"
     if commit.is_full:
         lists = [record for record in earlier if record.complete and record.is_full]
         before = lists[-1].seen if lists else 0
-        if before and came < before * (1 - max_vanished_percent / 100):
+        if before - came > FEW and before - came > before * share:
             return (
                 f"{came:,} records came, and the list of {lists[-1].started_at:%Y-%m-%d} had "
                 f"{before:,}"

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import phonenumbers
 
 from lead_pipeline.normalized.steps import Columns, StepContext
@@ -36,6 +37,28 @@ def repair_json(payload: str) -> str:
     value = json.loads(payload, parse_float=finite, parse_constant=lambda _: None)
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _number(text: str) -> int | float:
+    """A JSON number with a fraction or an exponent: an integer where it is a whole number."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+_decoder = msgspec.json.Decoder(float_hook=_number)
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def json_value(text: str) -> str:
+    """The same text for all JSON texts of one value, however keys are ordered or numbers written."""
+    return _encoder.encode(_decoder.decode(text)).decode()
+
+
+def json_values(rows: Sequence[Any], context: StepContext) -> Columns:
+    """JSON texts, one a row, beside the text that all texts of the same value have."""
+    del context
+    contents = [content for (content,) in rows]
+    return {"content": contents, "value": [json_value(content) for content in contents]}
 
 
 def e164_phones(rows: Sequence[Any], context: StepContext) -> Columns:

@@ -62,8 +62,11 @@ START: tuple[Step, ...] = (
             "proven_until": "timestamptz",
             "started_at": "timestamptz",
             "finished_at": "timestamptz",
+            "served_from": "timestamptz",
+            "unchanged_until": "timestamptz",
             "is_complete": "boolean",
             "is_full": "boolean",
+            "shows_absence": "boolean",
             "total": "bigint",
             "note": "varchar",
         },
@@ -167,7 +170,16 @@ LOOK_UP_STAGES: tuple[Step, ...] = (
 
 MAP_LEADS: tuple[Step, ...] = (
     ProviderStep("load/4_map/mapped", reads=("landed",), writes=("mapped",), file="leads.sql"),
-    SqlStep("load/4_map/keyed", reads=("mapped", "streams"), writes=("keyed",)),
+    ComputedStep(
+        "load/4_map/custom_field_values",
+        reads=("mapped",),
+        writes=("custom_field_values",),
+        columns={"content": "varchar", "value": "varchar"},
+        compute=cleaning.json_values,
+    ),
+    SqlStep(
+        "load/4_map/keyed", reads=("mapped", "streams", "custom_field_values"), writes=("keyed",)
+    ),
     SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
     *LOOK_UP_STAGES,
     SqlStep(
@@ -198,6 +210,11 @@ MERGE_LEADS: tuple[Step, ...] = (
         "load/5_merge/lead_versions",
         reads=("observed", "known_versions", "repeated_versions", "phones"),
         writes=("normalized.lead_versions",),
+    ),
+    SqlStep(
+        "load/5_merge/lead_observations",
+        reads=("observed",),
+        writes=("normalized.lead_observations",),
     ),
     SqlStep(
         "load/5_merge/observed_leads",
@@ -309,9 +326,26 @@ LEDGER: tuple[Step, ...] = (
         reads=("crawls_of_load", "new_audit_coverage"),
         writes=("normalized.audit_coverage",),
     ),
+    ComputedStep(
+        "load/6_ledger/unchanged_proofs",
+        reads=("streams", "normalized.crawls"),
+        writes=("unchanged_proofs",),
+        columns={
+            "account": "varchar",
+            "began_at": "timestamptz",
+            "unchanged_from": "timestamptz",
+            "unchanged_until": "timestamptz",
+        },
+        compute=ledger.unchanged_proofs,
+    ),
+    SqlStep(
+        "load/6_ledger/leads_with_changed_proofs",
+        reads=("crawls_of_load", "normalized.crawls", "normalized.lead_versions"),
+        writes=("leads_with_changed_proofs",),
+    ),
     SqlStep(
         "load/7_leads/changed_leads",
-        reads=("leads_with_records", "leads_with_changed_coverage"),
+        reads=("leads_with_records", "leads_with_changed_coverage", "leads_with_changed_proofs"),
         writes=("changed_leads",),
     ),
 )
@@ -330,13 +364,18 @@ LEADS: tuple[Step, ...] = (
         writes=("versions_of_chunk",),
     ),
     SqlStep(
+        "load/7_leads/observations_of_chunk",
+        reads=("versions_of_chunk", "normalized.lead_observations"),
+        writes=("observations_of_chunk",),
+    ),
+    SqlStep(
         "load/7_leads/newest_versions",
-        reads=("versions_of_chunk",),
+        reads=("observations_of_chunk",),
         writes=("newest_versions",),
     ),
     SqlStep(
         "load/7_leads/newest_details",
-        reads=("versions_of_chunk", "newest_versions"),
+        reads=("observations_of_chunk", "newest_versions"),
         writes=("newest_details",),
     ),
     SqlStep(
@@ -355,33 +394,33 @@ LEADS: tuple[Step, ...] = (
 
 HISTORY: tuple[Step, ...] = (
     SqlStep(
-        "load/8_stage_history/numbered_versions",
-        reads=("versions_of_chunk",),
-        writes=("numbered_versions",),
+        "load/8_stage_history/observed_stages",
+        reads=("observations_of_chunk", "versions_of_chunk"),
+        writes=("observed_stages",),
     ),
     SqlStep(
         "load/8_stage_history/counted_changes",
-        reads=("numbered_versions", "normalized.lead_stage_events"),
+        reads=("observed_stages", "normalized.lead_stage_events"),
         writes=("counted_changes",),
     ),
     SqlStep(
-        "load/8_stage_history/version_states",
-        reads=("numbered_versions", "counted_changes"),
-        writes=("version_states",),
+        "load/8_stage_history/observed_states",
+        reads=("observed_stages", "counted_changes"),
+        writes=("observed_states",),
     ),
     SqlStep(
         "load/8_stage_history/stage_points",
         reads=(
-            "numbered_versions",
+            "observed_stages",
             "counted_changes",
-            "version_states",
+            "observed_states",
             "normalized.audit_coverage",
         ),
         writes=("stage_points",),
     ),
     SqlStep(
         "load/8_stage_history/stage_intervals",
-        reads=("numbered_versions", "stage_points"),
+        reads=("observed_stages", "stage_points", "unchanged_proofs", "normalized.crawls"),
         writes=("stage_intervals",),
     ),
     SqlStep(

@@ -18,6 +18,8 @@ _CRAWL_COLUMNS = (
     "proven_until",
     "started_at",
     "finished_at",
+    "served_from",
+    "unchanged_until",
     "total",
     "note",
 )
@@ -54,6 +56,7 @@ def crawls(context: StepContext) -> Columns:
     return columns | {
         "is_complete": [record.complete for record in context.records],
         "is_full": [record.is_full and _is_list(record) for record in context.records],
+        "shows_absence": [record.shows_absence and _is_list(record) for record in context.records],
     }
 
 

@@ -83,6 +83,27 @@ def coverage(proven_crawls: Sequence[Any], context: StepContext) -> Columns:
     return {name: [getattr(coverage, name) for coverage in found] for name in names}
 
 
+def unchanged_proofs(crawls: Sequence[Any], context: StepContext) -> Columns:
+    """For each crawl of `crawls`: the newest stretch that it and those before it prove together.
+
+    A lead that was served in the stretch and that none of these crawls has brought since had not
+    changed when the stretch ended.
+    """
+    del context
+    proofs: list[tuple[str, datetime, datetime, datetime]] = []
+    for account, of_account in itertools.groupby(crawls, key=lambda row: row[0]):
+        stretches: list[UpdatedWindow] = []
+        for _, began_at, proven_from, unchanged_until in of_account:
+            stretches = merge(
+                [*((s.start, s.end) for s in stretches), (proven_from, unchanged_until)]
+            )
+            if stretches:
+                newest = stretches[-1]
+                proofs.append((account, began_at, newest.start or BEGINNING, newest.end))
+    names = ("account", "began_at", "unchanged_from", "unchanged_until")
+    return {name: [proof[at] for proof in proofs] for at, name in enumerate(names)}
+
+
 def audit_coverage(proven_crawls: Sequence[Any], context: StepContext) -> Columns:
     """For which times the audit logs of the accounts in `proven_crawls` have landed whole."""
     del context

@@ -29,6 +29,7 @@ KEYS = {
     "lead_versions": ("version_id",),
     "leads": ("lead_key",),
     "lead_stage_history": ("lead_key", "stage_number"),
+    "lead_observations": ("lead_key", "version_id", "served_at", "fetched_at"),
     "lead_sightings": ("lead_key",),
     "lead_stage_events": ("lead_key", "event_id", "field"),
     "provider_stale_leads": ("lead_key",),

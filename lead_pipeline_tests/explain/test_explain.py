@@ -149,7 +149,7 @@ def test_two_contents_at_one_updated_at_are_both_told_and_the_later_counts(
     assert (score["value"], score["entry"], score["since"]) == (70, 2, 2)
 
 
-def test_an_older_state_that_comes_late_changes_nothing_that_is_known(
+def test_a_state_whose_update_time_went_back_counts_because_it_was_served_last(
     landing: Landing, explained: Explained
 ) -> None:
     landing.leads("mega", mega_lead(1, updated_at=at(5), score=70))
@@ -157,8 +157,8 @@ def test_an_older_state_that_comes_late_changes_nothing_that_is_known(
     landing.leads("mega", mega_lead(1, updated_at=at(6), score=80))
     load_landing(landing.settings)
     _, late, newest = explained(ONE)["timeline"]
-    assert late["note"] == "an older state than #1, which stays the newest"
-    assert (changes(late), changes(newest)) == ([("score", 70, 50)], [("score", 70, 80)])
+    assert late["note"] == "updated_at went back behind that of #1; served last, this counts"
+    assert (changes(late), changes(newest)) == ([("score", 70, 50)], [("score", 50, 80)])
 
 
 def test_a_record_that_json_readers_refuse_is_explained_like_any_other(

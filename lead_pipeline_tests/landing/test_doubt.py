@@ -52,20 +52,30 @@ def crawl(day: int, **fields: object) -> CommitRecord:
     ("seen", "rejected_records", "reason"),
     [
         (1000, 0, None),
-        (801, 0, None),
-        (799, 0, "799 records came, and the list of 2026-01-05 had 1,000"),
+        (500, 0, None),
+        (499, 0, "499 records came, and the list of 2026-01-05 had 1,000"),
         (0, 0, "0 records came, and the list of 2026-01-05 had 1,000"),
         (100, 0, "100 records came, and the list of 2026-01-05 had 1,000"),
-        (0, 1000, "none of the 1,000 records that came could be filed"),
+        (0, 1000, "1,000 of the 1,000 records that came could not be filed"),
         (500, 500, "500 of the 1,000 records that came could not be filed"),
-        (990, 10, None),
+        (501, 499, None),
     ],
 )
 def test_a_list_is_judged_by_the_last_one(
     seen: int, rejected_records: int, reason: str | None
 ) -> None:
     earlier = [crawl(4, seen=10), crawl(5, seen=1000), crawl(6, seen=7, complete=False)]
-    assert doubt_of(crawl(7, seen=seen, rejected=rejected_records), earlier, 20) == reason
+    assert doubt_of(crawl(7, seen=seen, rejected=rejected_records), earlier, 50) == reason
+
+
+@pytest.mark.parametrize("before", [1, 10])
+def test_a_handful_of_leads_may_vanish_in_a_night(before: int) -> None:
+    assert doubt_of(crawl(7, seen=0), [crawl(5, seen=before)], 50) is None
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_a_handful_of_records_may_be_unusable(count: int) -> None:
+    assert doubt_of(crawl(7, seen=0, rejected=count, is_full=False), [], 50) is None
 
 
 def test_a_first_list_may_be_empty() -> None:

@@ -5,6 +5,7 @@ Here: writing crawls, loading them, reading tables. Not here: what tests expect 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from lead_pipeline.landing.files import write_flush
 from lead_pipeline.landing.records import file_records
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Page, Walk
+from lead_pipeline.providers.fields import parse_epoch_milliseconds, parse_time
 from lead_pipeline.sandbox.messages import Record
 from lead_pipeline.settings import Settings
 
@@ -42,6 +44,8 @@ class CrawlPlan:
     stream: str = "leads"
     account: str | None = None
     at: datetime = POLL
+    served_at: datetime | None = None
+    """By the provider's clock; None: as it says nothing."""
     window: Window = EVERYTHING
     complete: bool = True
     is_full: bool = False
@@ -63,10 +67,27 @@ class CrawlPlan:
             stream=self.stream,
             window=self.window,
             started_at=self.at,
+            served_from=self.served_at,
             is_full=self.is_full,
             full=self.full,
             tenant_id=self.tenant_id,
         )
+
+
+def last_change(records: Sequence[Record | bytes]) -> datetime | None:
+    """The newest usable `updated_at` (of events `created_at`); None where there is none."""
+    moments = []
+    for record in records:
+        try:
+            fields = json.loads(as_bytes(record))
+        except ValueError:
+            continue
+        if isinstance(fields, dict):
+            moments.append(
+                parse_time(fields.get("updated_at") or fields.get("created_at"))
+                or parse_epoch_milliseconds(fields.get("at"))
+            )
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 @dataclass
@@ -90,9 +111,14 @@ class Landing:
         at: datetime | None = None,
         **fields: Any,
     ) -> CommitRecord:
-        """One more crawl with one page of these records, a minute after the last."""
+        """One more crawl with one page of these records, a minute after the last.
+
+        Unless `at` says when, the provider has served them at the moment of their last change.
+        """
         self._crawls += 1
         moment = at or POLL + timedelta(minutes=self._crawls)
+        if at is None:
+            fields.setdefault("served_at", last_change(records))
         name = f"crawl-{self._crawls:03d}"
         return self.land(CrawlPlan(name, provider, [records], at=moment, **fields))
 
@@ -110,6 +136,7 @@ class Landing:
             plan.tenant_id,
             number=number + 1,
             fetched_at=plan.at + timedelta(seconds=number + 1),
+            served_at=plan.served_at,
         )
         files = write_flush(landing, commit, [page])
         commit.files += files.records

@@ -108,7 +108,7 @@ def poll(
             record_of(provider, index, *course.last_change(moment))
             for index, course in enumerate(courses)
         ]
-        landing.land(CrawlPlan(f"poll-{number}", provider, [records], at=moment))
+        landing.land(CrawlPlan(f"poll-{number}", provider, [records], at=moment, served_at=moment))
 
 
 def intervals_of(settings: Settings, number: int, rows: Sequence[Row]) -> list[Row]:

@@ -19,7 +19,7 @@ from lead_pipeline.sandbox.mega_business import OWNERS, STAGES
 from lead_pipeline.sandbox.messages import Record
 from lead_pipeline.sandbox.tenants import EXPERT_AI_LABS_ORGANIZATION_ID, MEGA_CUSTOMER_ID
 from lead_pipeline.settings import Settings
-from lead_pipeline_tests.normalized.landings import Landing, Row, query, table
+from lead_pipeline_tests.normalized.landings import POLL, Landing, Row, query, table
 from lead_pipeline_tests.pulling import (
     MAKE_LEAD,
     SLUGS,
@@ -321,7 +321,7 @@ def wrong_values(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         mega_lead(number) | {field: msgspec.Raw(sent)}
         for number, (field, sent, _, _) in enumerate(WRONG_VALUES)
     ]
-    Landing(settings).leads("mega", *leads)
+    Landing(settings).leads("mega", *leads, at=POLL)
     load_landing(settings)
     return settings
 

@@ -422,13 +422,11 @@ def land_evidence(settings: Settings, leads: Sequence[Evidence], log: Window | N
     landing = Landing(settings)
     depth = max(len(lead.versions) for lead in leads)
     for number in range(depth):
-        records = [
-            expert_lead(index, lead.versions[number][1], lead.versions[number][0])
-            | {"created_at": lead.created_at and iso(lead.created_at)}
-            for index, lead in enumerate(leads)
-            if number < len(lead.versions)
-        ]
-        landing.leads("expert_ai_labs", *records)
+        for index, lead in enumerate(leads):
+            if number < len(lead.versions):
+                record = expert_lead(index, lead.versions[number][1], lead.versions[number][0])
+                created_at = lead.created_at and iso(lead.created_at)
+                landing.leads("expert_ai_labs", record | {"created_at": created_at})
     events = [event(index, *change) for index, lead in enumerate(leads) for change in lead.events]
     plan = CrawlPlan(
         "log",

@@ -24,13 +24,16 @@ create table normalized.crawls (
     proven_until timestamptz not null,
     started_at timestamptz not null,
     finished_at timestamptz,
+    served_from timestamptz,
+    unchanged_until timestamptz,
     is_complete boolean not null,
     is_full boolean not null,
+    shows_absence boolean not null,
     total bigint,
     note varchar
 );
 comment on table normalized.crawls is
-    'One row per crawl of which files are loaded, as its commit record says. If complete, it proves all updates in [proven_from, proven_until). is_full: it walked the whole list, so a lead that it did not show is missing. total: how many leads there were when it began, where the provider says so.';
+    'One row per crawl of which files are loaded, as its commit record says. If complete, it proves all updates in [proven_from, proven_until). is_full: it walked the whole list. shows_absence: it did, to its end, and could tell whom it met, so a lead that it did not show is missing. total: how many leads there were when it began, where the provider says so.';
 
 create table normalized.coverage (
     account varchar not null,
@@ -129,6 +132,16 @@ create table normalized.lead_versions (
 );
 comment on table normalized.lead_versions is
     'One row per distinct observed state of a lead. A state seen again only moves last_seen_at.';
+
+create table normalized.lead_observations (
+    lead_key varchar not null,
+    version_id uuid not null,
+    served_at timestamptz not null,
+    fetched_at timestamptz not null,
+    crawl_id varchar not null
+);
+comment on table normalized.lead_observations is
+    'One row per landed record of a lead: which state it showed, and when, by the provider''s clock and by ours.';
 
 create table normalized.lead_sightings (
     lead_key varchar not null,

@@ -8,7 +8,12 @@ with named as (
         mapped.account || ':' || record_id as lead_key,
         record_id as lead_id,
         mapped.* exclude (
-            record_id, raw_payload, score, last_interaction_at, qualification_completed_at
+            record_id,
+            raw_payload,
+            score,
+            created_at,
+            last_interaction_at,
+            qualification_completed_at
         ),
         raw_payload as payload,
         case when isfinite(score) then score end as score,
@@ -17,11 +22,15 @@ with named as (
             from streams
             where streams.provider = mapped.provider and streams.kind = 'details'
         ) as has_details_stream,
+        -- The order of keys, and how a number or a letter is written, make no other state.
+        compared.value as compared_fields,
         usable_time(last_interaction_at) as last_interaction_at,
+        usable_time(created_at) as created_at,
         usable_time(qualification_completed_at) as qualification_completed_at,
         -- trim() takes blanks only, not tabs and line ends.
         nullif(lower(regexp_replace(email, '^[\s\pZ]+|[\s\pZ]+$', '', 'g')), '') as email_normalized
     from mapped
+    left join custom_field_values as compared on compared.content = mapped.custom_fields::varchar
 )
 select
     md5(
@@ -31,7 +40,7 @@ select
                 source, source_type, provider_status, provider_stage, provider_stage_id,
                 provider_stage_name, score, is_qualified, owner_id, owner_name, owner_role,
                 intent, industry, company_size, conversation_id, interaction_count,
-                last_interaction_at, custom_fields,
+                last_interaction_at, compared_fields,
                 -- Where every record has the details, they are part of the state.
                 case when not has_details_stream then timeline end
             )
@@ -50,5 +59,5 @@ select
             else ''
         end
     )::uuid as version_id,
-    * exclude (has_details_stream)
+    * exclude (has_details_stream, compared_fields)
 from named

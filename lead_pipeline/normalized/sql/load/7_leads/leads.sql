@@ -4,9 +4,20 @@ delete from normalized.leads
 where lead_key in (select lead_key from leads_of_chunk);
 insert into normalized.leads by name
 with newest as (
-    select *
-    from normalized.lead_versions
-    where (version_id, updated_at) in (select version_id, updated_at from newest_versions)
+    select
+        versions.* replace (
+            coalesce(
+                until(versions.updated_at, newest_versions.served_at), newest_versions.served_at
+            ) as updated_at,
+            -- What lies in the future has not happened: a wrong date, or a planned meeting.
+            until(versions.created_at, newest_versions.served_at) as created_at,
+            until(versions.last_interaction_at, newest_versions.served_at) as last_interaction_at,
+            until(
+                versions.qualification_completed_at, newest_versions.served_at
+            ) as qualification_completed_at
+        )
+    from normalized.lead_versions as versions
+    join newest_versions using (lead_key, version_id, updated_at)
 ),
 details as (
     select

@@ -1,15 +1,11 @@
--- The newest version with details of each lead whose newest version has none.
+-- The version with details that was served last, of each lead whose newest version has none.
 create temp table newest_details as
-select versions_of_chunk.lead_key, versions_of_chunk.version_id, versions_of_chunk.updated_at
-from versions_of_chunk
+select observations.lead_key, observations.version_id, observations.updated_at
+from observations_of_chunk as observations
 join newest_versions using (lead_key)
-where versions_of_chunk.has_details and not newest_versions.has_details
+where observations.has_details and not newest_versions.has_details
 qualify
     row_number() over (
-        partition by versions_of_chunk.lead_key
-        order by
-            versions_of_chunk.updated_at desc,
-            versions_of_chunk.last_seen_at desc,
-            versions_of_chunk.version_id desc
+        partition by observations.lead_key order by observations.observation_number desc
     )
     = 1

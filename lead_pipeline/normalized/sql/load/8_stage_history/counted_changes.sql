@@ -4,7 +4,7 @@
 -- null where there was no value before.
 create temp table counted_changes as
 with newest as (
-    select * from numbered_versions where is_newest
+    select * from observed_stages where is_newest
 ),
 -- A stage and a status that changed at one moment are one change.
 numbered_events as (
@@ -35,12 +35,12 @@ changes as (
     from numbered_events
     group by lead_key, occurred_at, number_in_moment
 ),
--- Changes after the newest version count only as far as they lead to what it shows: what comes
+-- Changes after the newest observation count only as far as they lead to what it shows: what comes
 -- after has not been read yet, and the newest interval must agree with the lead.
 settled as (
     select
         changes.*,
-        changes.occurred_at > newest.updated_at as is_after_newest,
+        changes.occurred_at > newest.served_at as is_after_newest,
         newest.provider_stage,
         newest.provider_status,
         last_value(changes.stage_to ignore nulls) over so_far as settled_stage,
@@ -49,7 +49,7 @@ settled as (
     join newest using (lead_key)
     window
         so_far as (
-            partition by changes.lead_key, changes.occurred_at > newest.updated_at
+            partition by changes.lead_key, changes.occurred_at > newest.served_at
             order by changes.change_number
         )
 ),

@@ -1,15 +1,20 @@
 -- Neighbouring points with the same stage and status are one interval. It begins exactly where a
--- change was reported, or where the lead was first seen as created.
+-- change was reported, or where the lead was first seen as created. Else its beginning lies after the
+-- last time that the state before was served, or that a crawl proved that nothing had changed, and
+-- not after the first time that it was served itself. `updated_at` says it more narrowly, where it
+-- does not contradict what was served.
 create temp table stage_intervals as
 with changes as (
     select
         *,
-        coalesce(
-            provider_stage is distinct from lag(provider_stage) over point_order
-            or provider_status is distinct from lag(provider_status) over point_order,
-            true
-        )
-        or lag(kind) over point_order is null as begins
+        lag(kind) over point_order is null
+        or provider_status is distinct from lag(provider_status) over point_order
+        -- A stage under another name is the same stage as long as its id is.
+        or case
+            when provider_stage_id is null or lag(provider_stage_id) over point_order is null
+            then provider_stage is distinct from lag(provider_stage) over point_order
+            else provider_stage_id <> lag(provider_stage_id) over point_order
+        end as begins
     from stage_points
     window point_order as (partition by lead_key order by moment, rank_in_moment, number)
 ),
@@ -28,11 +33,13 @@ intervals as (
         lead_key,
         stage_number,
         first(kind order by moment, rank_in_moment, number) as first_kind,
-        min(moment) as entered_at,
+        min(moment) as first_shown_at,
         max(moment) as last_shown_at,
+        first(updated_at order by moment, rank_in_moment, number) as updated_at,
+        first(crawl_id order by moment, rank_in_moment, number) as crawl_id,
         any_value(provider_status) as provider_status,
-        any_value(provider_stage) as provider_stage,
-        -- Only versions show the stage's id and name.
+        last(provider_stage order by moment, rank_in_moment, number) as provider_stage,
+        -- Only records show the stage's id and name.
         last(provider_stage_id order by moment, rank_in_moment, number) filter (
             where kind = 'observed'
         ) as provider_stage_id,
@@ -42,29 +49,60 @@ intervals as (
     from numbered
     group by lead_key, stage_number
 ),
-bounded as (
+neighbours as (
     select
         intervals.*,
         newest.provider,
         newest.account,
         newest.lead_id,
-        case
-            when intervals.first_kind in ('created', 'logged') then 'audit_log'
-            when intervals.stage_number = 1 and intervals.entered_at = newest.created_at
-            then 'created'
-            else 'observed'
-        end as evidence,
-        coalesce(
-            lag(intervals.last_shown_at) over interval_order, newest.created_at
-        ) as shown_before,
-        lead(intervals.entered_at) over interval_order as exited_at
+        newest.created_at,
+        lag(intervals.last_shown_at) over interval_order as shown_before,
+        coalesce(crawls.served_from, crawls.started_at) as crawl_began_at
     from intervals
-    join numbered_versions as newest
+    join observed_stages as newest
         on newest.lead_key = intervals.lead_key
         and newest.is_newest
+    left join normalized.crawls as crawls
+        on crawls.account = newest.account
+        and crawls.crawl_id = intervals.crawl_id
     window interval_order as (
         partition by intervals.lead_key order by intervals.stage_number
     )
+),
+entered as (
+    select
+        *,
+        max(
+            case
+                when first_kind <> 'observed' then first_shown_at
+                when updated_at > shown_before or shown_before is null
+                then least(updated_at, served_by(first_shown_at))
+                else served_by(first_shown_at)
+            end
+        ) over (
+            partition by lead_key
+            order by stage_number
+            rows between unbounded preceding and current row
+        ) as entered_at
+    from neighbours
+),
+bounded as (
+    select
+        entered.*,
+        case
+            when first_kind in ('created', 'logged') then 'audit_log'
+            when stage_number = 1 and entered_at = created_at then 'created'
+            else 'observed'
+        end as evidence,
+        -- Of a crawl before the one that brought the state.
+        case
+            when proofs.unchanged_from <= shown_before then proofs.unchanged_until
+        end as unchanged_until,
+        lead(entered_at) over (partition by lead_key order by stage_number) as exited_at
+    from entered
+    asof left join unchanged_proofs as proofs
+        on proofs.account = entered.account
+        and proofs.began_at < entered.crawl_began_at
 )
 select
     lead_key,
@@ -79,9 +117,10 @@ select
     entered_at,
     case
         when evidence <> 'observed' then entered_at
-        -- least() takes no notice of a null: without a known creation there is no bound.
-        when shown_before is not null
-        then least(shown_before, entered_at)
+        -- least() and greatest() take no notice of a null: without a known creation there is no
+        -- bound.
+        when coalesce(shown_before, created_at) is not null
+        then least(greatest(coalesce(shown_before, created_at), unchanged_until), entered_at)
     end as entered_after,
     exited_at,
     exited_at is null as is_current,

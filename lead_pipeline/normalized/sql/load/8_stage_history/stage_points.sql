@@ -2,7 +2,7 @@
 --   created  the state before the first logged change, where the log reaches back to creation
 --   from     just before a change: this stage or status was on, since when is not said
 --   logged   a change: this stage or status began exactly now
---   observed a version shows this stage and status
+--   observed a record shows this stage and status
 -- A point that lacks one of the two takes the last value known before it, else the first one after
 -- it, which is none where the history of that field begins after it.
 create temp table stage_points as
@@ -19,30 +19,32 @@ with first_changes as (
     group by lead_key
 ),
 -- The first state that is known, and when: just before the first change or, where there is none,
--- in the first version. There is no state before a lead's first stage ever.
+-- in the first observation. There is no state before a lead's first stage ever.
 first_known as (
     select
-        versions.lead_key,
-        versions.account,
+        observed.lead_key,
+        observed.account,
         newest.created_at,
-        coalesce(changes.known_at, versions.updated_at) as known_at,
+        coalesce(
+            changes.known_at, least(observed.updated_at, observed.served_at)
+        ) as known_at,
         case
             when changes.status is null
-            then versions.provider_status
+            then observed.provider_status
             else changes.status['from'].value
         end as provider_status,
         case
             when changes.stage is null
-            then versions.provider_stage
+            then observed.provider_stage
             else changes.stage['from'].value
         end as provider_stage
-    from numbered_versions as versions
-    join numbered_versions as newest
-        on newest.lead_key = versions.lead_key
+    from observed_stages as observed
+    join observed_stages as newest
+        on newest.lead_key = observed.lead_key
         and newest.is_newest
-    left join first_changes as changes on changes.lead_key = versions.lead_key
+    left join first_changes as changes on changes.lead_key = observed.lead_key
     where
-        versions.version_number = 1
+        observed.observation_number = 1
         and (changes.stage is null or changes.stage['from'] is not null)
 ),
 created as (
@@ -78,7 +80,7 @@ evidence as (
         {'value': provider_stage} as stage,
         status as status_after,
         stage as stage_after,
-        null::bigint as version_number
+        null::bigint as observation_number
     from created
     semi join counted_changes using (lead_key)
     union all by name
@@ -112,19 +114,19 @@ evidence as (
     from counted_changes
     union all by name
     select
-        version_states.lead_key,
-        versions.updated_at as moment,
+        observed_states.lead_key,
+        observed.served_at as moment,
         2 as rank_in_moment,
-        version_number as number,
+        observation_number as number,
         'observed' as kind,
-        version_states.status,
-        version_states.stage,
-        version_states.status as status_after,
-        version_states.stage as stage_after,
-        version_number
-    from version_states
-    join numbered_versions as versions using (lead_key, version_number)
-    where version_states.status is not null or version_states.stage is not null
+        observed_states.status,
+        observed_states.stage,
+        observed_states.status as status_after,
+        observed_states.stage as stage_after,
+        observation_number
+    from observed_states
+    join observed_stages as observed using (lead_key, observation_number)
+    where observed_states.status is not null or observed_states.stage is not null
 ),
 completed as (
     select
@@ -143,7 +145,7 @@ completed as (
             last_value(stage ignore nulls) over before,
             first_value(stage_after ignore nulls) over after
         ).value as provider_stage,
-        version_number
+        observation_number
     from evidence
     window
         before as (
@@ -158,11 +160,13 @@ completed as (
         )
 )
 select
-    completed.* exclude (version_number),
-    versions.provider_stage_id,
-    versions.provider_stage_name
+    completed.* exclude (observation_number),
+    observed.updated_at,
+    observed.crawl_id,
+    observed.provider_stage_id,
+    observed.provider_stage_name
 from completed
-left join numbered_versions as versions using (lead_key, version_number)
+left join observed_stages as observed using (lead_key, observation_number)
 union all by name
 -- Without reported changes, each point has both.
 select *
@@ -171,13 +175,15 @@ anti join counted_changes using (lead_key)
 union all by name
 select
     lead_key,
-    updated_at as moment,
+    served_at as moment,
     2 as rank_in_moment,
-    version_number as number,
+    observation_number as number,
     'observed' as kind,
     provider_status,
     provider_stage,
+    updated_at,
+    crawl_id,
     provider_stage_id,
     provider_stage_name
-from numbered_versions
+from observed_stages
 anti join counted_changes using (lead_key)

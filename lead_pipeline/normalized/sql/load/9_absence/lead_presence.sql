@@ -19,7 +19,7 @@ walks as (
             range between current row and unbounded following
         ) as finished_at
     from normalized.crawls
-    where is_complete and is_full
+    where shows_absence
 )
 select
     last_seen.lead_key,

@@ -11,7 +11,7 @@ join normalized.lead_sightings as sightings using (lead_key)
 join (
     select account, max(started_at) as started_at
     from normalized.crawls
-    where is_complete and is_full and crawl_id in (select crawl_id from crawls_of_load)
+    where shows_absence and crawl_id in (select crawl_id from crawls_of_load)
     group by account
 ) as walks
     on walks.account = leads.account
