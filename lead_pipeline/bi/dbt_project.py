@@ -61,9 +61,16 @@ def parsed_dbt_command(*arguments: str) -> list[str]:
 
 
 def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[str, str]:
-    """Environment for `dbt_command`: artifacts and logs go to `target_path`."""
+    """Environment for `dbt_command`: artifacts and logs go to `target_path`.
+
+    The shell may hold dbt's variables of another project: `DBT_EMPTY` would publish tables without
+    rows. Those of one's own models (`DBT_ENV_…`, dbt's prefix for them) stay.
+    """
     environment = {
-        name: value for name, value in os.environ.items() if name not in WITHHELD_VARIABLES
+        name: value
+        for name, value in os.environ.items()
+        if name not in WITHHELD_VARIABLES
+        and (not name.startswith("DBT_") or name.startswith("DBT_ENV_"))
     }
     if candidate is not None:
         environment[CANDIDATE_VARIABLE] = str(candidate)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,6 +158,10 @@ class CommitRecord(msgspec.Struct, kw_only=True):
         return began_at if self.reads_to_start else min(self.window.end, began_at)
 
 
+_CRAWL_ID = re.compile(r"[\w-]+")
+"""No blanks, no dot at the beginning: such names are other programs'."""
+
+
 def crawls_folder(landing: Path, account: str) -> Path:
     """Where an account's commit records lie."""
     return landing / account / "_crawls"
@@ -192,10 +197,16 @@ def load_commit(folder: Path, crawl_id: str) -> CommitRecord:
 def commit_records(
     landing: Path, account: str, leave_out: Container[str] = ()
 ) -> Iterator[CommitRecord]:
-    """The commit records of an account, oldest crawl first, without the ids in `leave_out`."""
+    """The commit records of an account, oldest crawl first, without the ids in `leave_out`.
+
+    What other programs leave beside them is passed over: hidden files, folders, copies under
+    another name.
+    """
     for path in sorted(crawls_folder(landing, account).glob("*.json")):
-        if path.stem not in leave_out:
-            yield load(path)
+        if path.stem not in leave_out and _CRAWL_ID.fullmatch(path.stem) and path.is_file():
+            record = load(path)
+            if record.crawl_id == path.stem:
+                yield record
 
 
 def accounts_with_landing(landing: Path) -> list[str]:

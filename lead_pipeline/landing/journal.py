@@ -50,7 +50,7 @@ class Journal:
         They end at the first page that is not there, as after restoring a part of a backup:
         what comes after it is asked for again.
         """
-        for path in sorted(self._folder.glob("*.page")):
+        for path in sorted(self._folder.glob("[0-9]*.page")):
             if int(path.stem) <= number:
                 continue
             number += 1
@@ -60,7 +60,7 @@ class Journal:
 
     def drop_through(self, number: int) -> None:
         """Forget the pages up to `number`: their Parquet files are durable."""
-        for path in sorted(self._folder.glob("*.page")):
+        for path in sorted(self._folder.glob("[0-9]*.page")):
             if int(path.stem) <= number:
                 path.unlink()
 

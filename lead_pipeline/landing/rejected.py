@@ -160,7 +160,7 @@ def _land(
 def _pending(landing: Path, account: str) -> Iterator[KeptRecord]:
     """Distinct rejected records that no replay has filed."""
     done = {digest for commit in commit_records(landing, account) for digest in commit.replayed}
-    for path in sorted((landing / account / "_rejected").glob("*.parquet")):
+    for path in sorted((landing / account / "_rejected").glob("[!.]*.parquet")):
         for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
             for row in batch.to_pylist():
                 record = KeptRecord(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.errors import LoadError
-from lead_pipeline.landing.commits import load as load_commit
+from lead_pipeline.landing.commits import commit_records
 from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 from lead_pipeline.normalized.stage_files import OWN_COLUMNS, lines_of, read_text
 from lead_pipeline.normalized.stage_names import fold
@@ -150,5 +150,5 @@ def _provider_of(settings: Settings, name: str) -> str | None:
         if account.name == name:
             return account.provider
     # Landed leads are loaded also when their account is no longer configured.
-    landed = sorted((settings.landing_path / name / "_crawls").glob("*.json"))
-    return load_commit(landed[0]).provider if landed else None
+    landed = next(commit_records(settings.landing_path, name), None)
+    return None if landed is None else landed.provider

@@ -16,6 +16,7 @@ from lead_pipeline.landing.commits import (
     Window,
     accounts_with_landing,
     commit_records,
+    crawls_folder,
     load,
     new_crawl_id,
     pack_digests,
@@ -151,3 +152,29 @@ def test_times_are_read_back_as_utc(tmp_path: Path) -> None:
     save(tmp_path, commit(started_at=datetime(2026, 1, 5, 1, tzinfo=timezone(timedelta(hours=1)))))
     loaded = load(tmp_path / "mega" / "_crawls" / "crawl.json")
     assert loaded.started_at == datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "._crawl.json",
+        ".crawl.json",
+        "crawl (conflicted copy).json",
+        "crawl copy.json",
+        "other.json",
+    ],
+)
+def test_files_of_other_programs_beside_commit_records_are_passed_over(
+    name: str, tmp_path: Path
+) -> None:
+    save(tmp_path, commit())
+    folder = crawls_folder(tmp_path, "mega")
+    own = (folder / "crawl.json").read_bytes()
+    (folder / name).write_bytes(own if "copy" in name or name == "other.json" else b"\x00\x05\x16")
+    assert [record.crawl_id for record in commit_records(tmp_path, "mega")] == ["crawl"]
+
+
+def test_a_folder_called_like_a_commit_record_is_passed_over(tmp_path: Path) -> None:
+    save(tmp_path, commit())
+    (crawls_folder(tmp_path, "mega") / "older.json").mkdir()
+    assert [record.crawl_id for record in commit_records(tmp_path, "mega")] == ["crawl"]
