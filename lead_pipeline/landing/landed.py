@@ -59,7 +59,7 @@ class LandedRecords:
     def leads_without_details(self) -> Sequence[str]:
         """Leads whose newest list state is younger than their newest single record.
 
-        None where the provider has no single records.
+        Empty where the provider has no single records.
         """
         if not self._details:
             return []

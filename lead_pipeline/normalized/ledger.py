@@ -100,8 +100,7 @@ def unchanged_proofs(crawls: Sequence[Any], context: StepContext) -> Columns:
             if stretches:
                 newest = stretches[-1]
                 proofs.append((account, began_at, newest.start or BEGINNING, newest.end))
-    names = ("account", "began_at", "unchanged_from", "unchanged_until")
-    return {name: [proof[at] for proof in proofs] for at, name in enumerate(names)}
+    return _columns(("account", "began_at", "unchanged_from", "unchanged_until"), proofs)
 
 
 def audit_coverage(proven_crawls: Sequence[Any], context: StepContext) -> Columns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -13,27 +12,11 @@ from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.orchestration.landing_assets import landing_key
 from lead_pipeline.orchestration.runner import PipelineRunner
 from lead_pipeline.providers.base import Account
-from lead_pipeline.sandbox import Fault, Sandbox, World
-from lead_pipeline.sandbox.limits import MegaLimits, Window
+from lead_pipeline.sandbox import Fault, Sandbox
 from lead_pipeline_tests.commands import instance_of
-from lead_pipeline_tests.pulling import PAGE_SIZES, account_of, at, commits, put_leads, settings_in
+from lead_pipeline_tests.pulling import account_of, at, commits, put_leads, settings_in
 
 DAYS = (date(2026, 1, 1), date(2026, 1, 3))
-
-
-@pytest.fixture
-def limited(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Three pages of leads, of which MEGA gives two in 3 seconds; waits of a second at most."""
-    with Sandbox(World.empty()) as sandbox:
-        put_leads(sandbox, "mega", 2 * PAGE_SIZES["mega"] + 1, at(2))
-        sandbox.mega.limits = MegaLimits([Window(2, 3.0), Window(1_000, 3_600.0)])
-        for name, value in {
-            **sandbox.environment(),
-            "LEAD_PIPELINE_HOME": str(home),
-            "LEAD_PIPELINE_MAX_WAIT_SECONDS": "1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        yield sandbox
 
 
 def test_run_that_would_wait_too_long_comes_back_and_goes_on_from_its_place(

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -30,14 +29,13 @@ from lead_pipeline.orchestration.resources import (
     WarehouseResource,
 )
 from lead_pipeline.orchestration.runner import PipelineRunner
-from lead_pipeline.sandbox import Sandbox, World
+from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.sandbox.examples import vorel_lead
-from lead_pipeline.sandbox.limits import MegaLimits, Window
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline_tests.commands import instance_of
 from lead_pipeline_tests.normalized.landings import Landing
-from lead_pipeline_tests.pulling import PAGE_SIZES, account_of, at, put_leads, settings_in
+from lead_pipeline_tests.pulling import account_of, at, settings_in
 
 pytestmark = [
     # Dagster reads properties that it has deprecated: for its snapshot, for resources in resources.
@@ -304,21 +302,6 @@ def test_assets_of_the_definitions_run_without_resources(
     with dg.DagsterInstance.ephemeral() as instance:
         assert dg.materialize(assets, instance=instance).success
     assert landing.settings.warehouse_path.exists()
-
-
-@pytest.fixture
-def limited(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Three pages of leads, of which MEGA gives two in 3 seconds; waits of a second at most."""
-    with Sandbox(World.empty()) as sandbox:
-        put_leads(sandbox, "mega", 2 * PAGE_SIZES["mega"] + 1, at(2))
-        sandbox.mega.limits = MegaLimits([Window(2, 3.0), Window(1_000, 3_600.0)])
-        for name, value in {
-            **sandbox.environment(),
-            "LEAD_PIPELINE_HOME": str(home),
-            "LEAD_PIPELINE_MAX_WAIT_SECONDS": "1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        yield sandbox
 
 
 def test_key_that_is_changed_while_a_run_waits_for_its_quota_counts_when_it_comes_back(
