@@ -39,7 +39,11 @@ def normalized_email(text: str) -> str | None:
     None where it names none, or more than one.
     """
     plain = text.strip().lower()
-    if len(plain) <= MOST_LOCAL_BYTES and _PLAIN.fullmatch(plain) and not any(label in plain for label in _ENCODED_LABEL):
+    if (
+        len(plain) <= MOST_LOCAL_BYTES
+        and _PLAIN.fullmatch(plain)
+        and not any(label in plain for label in _ENCODED_LABEL)
+    ):
         return plain
     plain = in_one_width(without_invisible(text)).strip()
     if bracketed := _BRACKETED.search(plain):
@@ -48,10 +52,10 @@ def normalized_email(text: str) -> str | None:
     if link := _MAILTO.match(plain):
         plain = without_invisible(unquote(plain[link.end() :].partition("?")[0]))
     local, at, domain = plain.strip(_AROUND).strip().rpartition("@")
-    local, domain = local.rstrip().lower(), _ascii_domain(domain.strip().lower())
-    if not at or domain is None or not _is_local(local):
+    local, encoded = local.rstrip().lower(), _ascii_domain(domain.strip().lower())
+    if not at or encoded is None or not _is_local(local):
         return None
-    return f"{local}@{domain}"
+    return f"{local}@{encoded}"
 
 
 def _is_local(local: str) -> bool:

@@ -8,6 +8,7 @@ digits that only fill a required field.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ def _has_words_inside(text: str, extension: str) -> bool:
 def _is_made_up(number: phonenumbers.PhoneNumber) -> bool:
     """Whether the digits fill a field (all the same, or counted up or down) within a valid plan."""
     digits = [int(digit) for digit in phonenumbers.national_significant_number(number)]
-    steps = [(after - before) % 10 for before, after in zip(digits, digits[1:], strict=False)]
+    steps = [(after - before) % 10 for before, after in itertools.pairwise(digits)]
     return (
         _longest_run(steps, 0) >= SAME_DIGITS - 1
         or max(_longest_run(steps, 1), _longest_run(steps, 9)) >= DIGITS_IN_ORDER - 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff"
+_FILLERS = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff"
+)
 """Characters without a glyph that Unicode does not count as format characters."""
 _FILLER = re.compile(f"[{_FILLERS}]")
 
