@@ -184,8 +184,8 @@ class World:
             steps=tuple(steps),
             versions=(self._version(created_at, None, account),),
             source=random.choice(SOURCES),
-            **self._contact(person),
         )
+        lead = self._with_contact(lead, person)
         for _ in range(random.randrange(6)):
             lead = self._move_on(lead, before, exact=exact)
         if random.random() < 0.08:
@@ -207,24 +207,25 @@ class World:
                 extension=None,
             )
 
-    def _contact(self, person: int) -> dict[str, str | None]:
+    def _with_contact(self, lead: InventedLead, person: int) -> InventedLead:
         """What a form says of a person; some give the address or number of the one beside them."""
         random = self.random
         beside = person + 1 if random.random() < 0.15 else person
-        return {
-            "full_name": random.choice([f"Ada  {person}", f"ÁDA {person}", None]),
-            "email": random.choice(
+        return replace(
+            lead,
+            full_name=random.choice([f"Ada  {person}", f"ÁDA {person}", None]),
+            email=random.choice(
                 [
                     f"ada{beside}@example.com",
                     f"ada{person}+x@example.org",
                     *("info@example.com", "test@example.com", "ada@none.com", None),
                 ]
             ),
-            "phone": random.choice(
+            phone=random.choice(
                 [f"+1555{person:07}", f"+1555{beside:07}", SWITCHBOARD, None, None]
             ),
-            "extension": random.choice([None, None, None, None, "7"]),
-        }
+            extension=random.choice([None, None, None, None, "7"]),
+        )
 
     def _move_on(
         self, lead: InventedLead, before: datetime, *, exact: bool | None = None
