@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lead_pipeline.bi.candidate import mark_tested, prepare_candidate
+from lead_pipeline.bi.gate import PublishRules
 from lead_pipeline.bi.masking import Mask
 from lead_pipeline.bi.publish import publish
 from lead_pipeline.explain.document import PersonLink
@@ -28,7 +29,8 @@ def build_and_publish(settings: Settings, folder: Path, mask: Mask | None = None
     prepare_candidate(settings.warehouse_path, candidate, mask)
     run_dbt(folder / "target", candidate, "build", "--exclude", "test_type:unit")
     mark_tested(candidate, run_id="run", tests_passed=1)
-    publish(candidate, settings.published_path, run_id="run")
+    rules = PublishRules(masking_key_id=mask and mask.key_id)
+    publish(candidate, settings.published_path, run_id="run", rules=rules)
 
 
 @pytest.fixture
