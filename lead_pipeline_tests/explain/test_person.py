@@ -29,7 +29,7 @@ def build_and_publish(settings: Settings, folder: Path, mask: Mask | None = None
     prepare_candidate(settings.warehouse_path, candidate, mask)
     run_dbt(folder / "target", candidate, "build", "--exclude", "test_type:unit")
     mark_tested(candidate, run_id="run", tests_passed=1)
-    rules = PublishRules(masking_key_id=mask and mask.key_id)
+    rules = PublishRules(masking_key_id=mask.key_id if mask else None)
     publish(candidate, settings.published_path, run_id="run", rules=rules)
 
 
