@@ -32,7 +32,7 @@ from lead_pipeline_tests.pulling import (
     settings_in,
 )
 
-FILLED_BY_THE_PIPELINE = {"first_seen_at", "last_seen_at", "missing_since"}
+FILLED_BY_THE_PIPELINE = {"first_seen_at", "last_seen_at", "missing_since", "watched_from"}
 NOTHING = dict.fromkeys(
     [
         "tenant_id",
