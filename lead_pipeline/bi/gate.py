@@ -26,6 +26,7 @@ REQUIRED_TABLES = (
     "marts.leads",
     "marts.owner_performance",
     "marts.people",
+    "marts.person_links",
     "marts.sla_breaches",
     "marts.source_performance",
     "marts.speed_to_lead",

@@ -18,9 +18,13 @@ LONGEST_VALUE = 60
 FOLDED_FROM = 3
 """Repetitions in a row from which on they share a row."""
 
+SHOWN_OF_PERSON = 20
+"""Other leads of the person; the rest are in `--all`."""
+
 MATCH_COLUMNS = ("lead_key", "name", "email", "newest updated_at", "records")
 VALUE_COLUMNS = ("column", "value", "from", "since")
 INTERVAL_COLUMNS = ("stage", "provider's words", "entered_after", "entered_at", "evidence", "by")
+PERSON_COLUMNS = ("lead", "joined by", "with", "strength")
 ENTRY_COLUMNS = ("#", "observed, provider's time", "what", "changes")
 PLACE_COLUMNS = ("#", "page", "file")
 
@@ -106,6 +110,19 @@ def interval_rows(lead: Explanation) -> list[list[object]]:
             _reference(interval.entry),
         ]
         for interval in lead.stage_intervals
+    ]
+
+
+def person_rows(lead: Explanation, *, every: bool) -> list[list[object]]:
+    """What joined each other lead of the person; the nearest ones, unless `every` one is wanted."""
+    return [
+        [
+            printable(link.lead_key),
+            "same " + printable(link.identifier_kind) + (" and name" if link.is_same_name else ""),
+            printable(link.linked_to),
+            link.strength,
+        ]
+        for link in lead.person_links[: None if every else SHOWN_OF_PERSON]
     ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lead_pipeline.normalized import cleaning, drift, given, ledger, stage_names
+from lead_pipeline.normalized import cleaning, drift, emails, given, ledger, phones, stage_names
 from lead_pipeline.normalized.batches import Contents
 from lead_pipeline.normalized.steps import (
     ComputedStep,
@@ -177,8 +177,17 @@ MAP_LEADS: tuple[Step, ...] = (
         columns={"content": "varchar", "value": "varchar"},
         compute=cleaning.json_values,
     ),
+    ComputedStep(
+        "load/4_map/emails",
+        reads=("mapped",),
+        writes=("emails",),
+        columns={"email": "varchar", "email_normalized": "varchar"},
+        compute=emails.normalized_emails,
+    ),
     SqlStep(
-        "load/4_map/keyed", reads=("mapped", "streams", "custom_field_values"), writes=("keyed",)
+        "load/4_map/keyed",
+        reads=("mapped", "streams", "custom_field_values", "emails"),
+        writes=("keyed",),
     ),
     SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
     *LOOK_UP_STAGES,
@@ -193,8 +202,13 @@ MERGE_LEADS: tuple[Step, ...] = (
         "load/4_map/phones",
         reads=("keyed",),
         writes=("phones",),
-        columns={"phone": "varchar", "phone_e164": "varchar"},
-        compute=cleaning.e164_phones,
+        columns={
+            "phone": "varchar",
+            "phone_e164": "varchar",
+            "phone_extension": "varchar",
+            "phone_type": "varchar",
+        },
+        compute=phones.read_phones,
     ),
     SqlStep(
         "load/5_merge/known_versions",

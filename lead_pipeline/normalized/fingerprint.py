@@ -21,6 +21,7 @@ from itertools import chain
 from typing import Any
 
 import duckdb
+import idna
 import msgspec
 import phonenumbers
 
@@ -59,11 +60,15 @@ def fingerprint_of(inputs: LoadInputs) -> Fingerprint:
 def library_versions() -> dict[str, str]:
     """The libraries whose releases change values.
 
-    phonenumbers changes the plans of numbers with each release. A release of DuckDB, also a minor
+    phonenumbers changes the plans of numbers with each release, idna the letters of domains. A release of DuckDB, also a minor
     one, corrects casts, JSON and text functions, and the text of a state as JSON is the identity
     of a version. PyArrow only carries values, and msgspec reads what we have written ourselves.
     """
-    return {"DuckDB": duckdb.__version__, "phonenumbers": phonenumbers.__version__}
+    return {
+        "DuckDB": duckdb.__version__,
+        "phonenumbers": phonenumbers.__version__,
+        "idna": idna.__version__,
+    }
 
 
 def changed_inputs(before: Fingerprint, now: Fingerprint) -> list[str]:

@@ -139,11 +139,11 @@ EDITS = {
     ),
     "the SQL of load/4_map/keyed": (
         "4_map/keyed.sql",
-        "nullif(lower(",
-        "nullif(upper(",
+        "emails.email_normalized",
+        "upper(emails.email_normalized) as email_normalized",
     ),
-    "the code of lead_pipeline.normalized.cleaning": (
-        "normalized/cleaning.py",
+    "the code of lead_pipeline.normalized.phones": (
+        "normalized/phones.py",
         "PhoneNumberFormat.E164",
         "PhoneNumberFormat.RFC3966",
     ),
@@ -195,10 +195,10 @@ def test_a_field_added_to_the_contract_is_drift_no_longer(
 
 @contextmanager
 def upgraded_phonenumbers() -> Iterator[None]:
-    """A release in whose plans every number is possible."""
+    """A release in whose plans every number is valid."""
     with (
         changed(phonenumbers, "__version__", "99.0.1"),
-        changed(phonenumbers, "is_possible_number", lambda number: True),
+        changed(phonenumbers, "is_valid_number", lambda number: True),
     ):
         yield
 

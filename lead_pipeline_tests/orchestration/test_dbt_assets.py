@@ -125,6 +125,7 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/leads",
         "marts/owner_performance",
         "marts/people",
+        "marts/person_links",
         "marts/sla_breaches",
         "marts/source_performance",
         "marts/speed_to_lead",
@@ -132,6 +133,7 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/stage_velocity",
         "marts/stages",
         "marts/stale_leads",
+        "seeds/identifier_strengths",
         "seeds/stage_limits",
     }
     assert {key for key in keys if key.startswith("staging/")} >= {"staging/stg_leads"}
