@@ -73,6 +73,17 @@ START: tuple[Step, ...] = (
         values=given.crawls,
     ),
     GivenStep(
+        "load/1_start/absences_of_load",
+        writes=("absences_of_load",),
+        columns={
+            "crawl_id": "varchar",
+            "account": "varchar",
+            "lead_key": "varchar",
+            "not_shown_at": "timestamptz",
+        },
+        values=given.absences,
+    ),
+    GivenStep(
         "load/1_start/files_of_load",
         writes=("files_of_load",),
         columns={"path": "varchar", "crawl_id": "varchar", "loaded_rows": "bigint"},
@@ -272,6 +283,11 @@ LEDGER: tuple[Step, ...] = (
         writes=("normalized.lead_sightings",),
     ),
     SqlStep("load/6_ledger/crawls", reads=("crawls_of_load",), writes=("normalized.crawls",)),
+    SqlStep(
+        "load/6_ledger/lead_absences",
+        reads=("absences_of_load",),
+        writes=("normalized.lead_absences",),
+    ),
     SqlStep(
         "load/6_ledger/loaded_files", reads=("files_of_load",), writes=("normalized.loaded_files",)
     ),
@@ -493,6 +509,7 @@ ABSENCE: tuple[Step, ...] = (
             "seen_leads",
             "changed_leads",
             "crawls_of_load",
+            "absences_of_load",
             "normalized.leads",
             "normalized.lead_sightings",
             "normalized.crawls",
@@ -505,6 +522,7 @@ ABSENCE: tuple[Step, ...] = (
             "maybe_missing",
             "normalized.leads",
             "normalized.lead_sightings",
+            "normalized.lead_absences",
             "normalized.crawls",
         ),
         writes=("lead_presence",),

@@ -60,6 +60,19 @@ def crawls(context: StepContext) -> Columns:
     }
 
 
+def absences(context: StepContext) -> Columns:
+    """Leads that searches by counts did not find, and when."""
+    return _transposed(
+        ("crawl_id", "account", "lead_key", "not_shown_at"),
+        (
+            (record.crawl_id, record.account, f"{record.account}:{lead.lead_id}", lead.at)
+            for record in context.records
+            if record.absences is not None
+            for lead in record.absences.vanished
+        ),
+    )
+
+
 def files(context: StepContext) -> Columns:
     """The files that this load reads."""
     return _transposed(

@@ -25,8 +25,10 @@ from lead_pipeline.errors import MalformedPage
 from lead_pipeline.windows import UpdatedWindow
 
 if TYPE_CHECKING:
-    # Only a name here: `--help` reads this module, and httpx takes long to import.
+    # Only names here: `--help` reads this module, and httpx takes long to import.
     import httpx
+
+    from lead_pipeline.providers.counted import CountedList
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine: the only ones taken with plain http."""
@@ -412,6 +414,14 @@ class Provider(ABC):
         """Whether nightly crawls leave leads out, so that a full one is needed now and then."""
         del options
         return False
+
+    def counted_list(self, options: Mapping[str, int | None]) -> CountedList | None:
+        """How vanished leads are found by counting, where the API counts by time of creation.
+
+        None also where `options` switch it off.
+        """
+        del options
+        return None
 
     # How to read what came -------------------------------------------------------------------
 
