@@ -168,7 +168,14 @@ def record_of(
 
 def said(search: AbsenceSearch) -> str:
     """What came of the search, and what follows, in a sentence without its full stop."""
-    return search.reason + ("; a full crawl follows" if search.full_crawl_follows else "")
+    if search.outcome != "too_many":
+        return search.reason
+    if search.full_crawl_follows:
+        return f"{search.reason}; a full crawl follows"
+    return (
+        f"{search.reason}; a full crawl has ended within {BETWEEN_FULL_CRAWLS.days} days, so none "
+        "follows: lead-pipeline run --full reads all of them"
+    )
 
 
 def _outcome(search: Search, max_vanished_percent: float) -> tuple[SearchOutcome, str]:

@@ -15,33 +15,51 @@ import msgspec
 from lead_pipeline.landing.commits import AbsenceSearch, CommitRecord, Window, save
 from lead_pipeline.landing.files import write_flush
 from lead_pipeline.landing.records import FiledPage, FiledRecord
-from lead_pipeline.providers.base import Identity
-from lead_pipeline.sandbox import Sandbox, World
+from lead_pipeline.providers.base import Account, Identity
+from lead_pipeline.sandbox import ApiServer
 from lead_pipeline.sandbox.examples import lead_id, mega_lead
 from lead_pipeline.sandbox.limits import MegaLimits
 from lead_pipeline.sandbox.limits import Window as LimitWindow
-from lead_pipeline.sandbox.messages import Record, Request
+from lead_pipeline.sandbox.mega import MegaApi
+from lead_pipeline.sandbox.messages import Record, Request, Response
 from lead_pipeline.sandbox.store import LeadStore
+from lead_pipeline.sandbox.tenants import MEGA_CUSTOMER_ID, MEGA_TOKEN
 from lead_pipeline.settings import Settings
 from lead_pipeline.windows import ONE_DAY, UpdatedWindow, day_start
-from lead_pipeline_tests.pulling import account_of, commits, pull, settings_in, with_options
+from lead_pipeline_tests.pulling import commits, pull, settings_in, with_options
 
+Server = ApiServer[LeadStore]
 DAYS = 200
 """Over so many days before yesterday the leads were created."""
 
 
-class Business:
-    """An account of MEGA: `leads` by number have landed, and the sandbox serves them."""
+Serving = Callable[[Request, Callable[[Request], Response]], Response]
+"""Answers a request, with or without what MEGA would answer."""
 
-    def __init__(self, sandbox: Sandbox, home: Path, times: Sequence[datetime]) -> None:
+
+class OddMega(MegaApi):
+    """MEGA, which answers as `serving` makes of it."""
+
+    serving: Serving | None = None
+
+    def respond(self, request: Request) -> Response:
+        """The answer to one request."""
+        answer = super().respond
+        return answer(request) if self.serving is None else self.serving(request, answer)
+
+
+class Business:
+    """An account of MEGA: the leads with these times of creation have landed, and are served."""
+
+    def __init__(self, api: OddMega, server: Server, home: Path, times: Sequence[datetime]) -> None:
         self.now = datetime.now(UTC)
-        self.sandbox = sandbox
+        self.api = api
+        self.server = server
         self.times = times
         self.settings = settings_in(home, start_date=self.now.date() - 2 * ONE_DAY)
-        self.account = account_of(sandbox, "mega")
+        credentials = {"token": MEGA_TOKEN, "customer_id": MEGA_CUSTOMER_ID}
+        self.account = Account("mega", "mega", server.url, credentials)
         self.told: list[str] = []
-        sandbox.mega.clock = lambda: datetime.now(UTC)
-        sandbox.mega.limits = MegaLimits([LimitWindow(1_000_000, 3600.0)])
         records = [mega_lead(number, moment) for number, moment in enumerate(times)]
         self.store.put_all(records)
         land_first_crawl(self.settings, records, self.now - ONE_DAY)
@@ -49,8 +67,7 @@ class Business:
     @property
     def store(self) -> LeadStore:
         """What the API serves."""
-        store: LeadStore = self.sandbox.mega.store
-        return store
+        return self.api.store
 
     def with_requests(self, number: int) -> None:
         """Let a night take so many requests to find vanished leads."""
@@ -108,18 +125,24 @@ class Business:
             served += 1
             happen(served)
 
-        self.sandbox.mega.before_request.append(hook)
+        self.server.before_request.append(hook)
         try:
             yield
         finally:
-            self.sandbox.mega.before_request.remove(hook)
+            self.server.before_request.remove(hook)
 
 
 @contextmanager
 def business(home: Path, times: Sequence[datetime]) -> Iterator[Business]:
-    """A business of its own, for property tests, which cannot use fixtures per example."""
-    with Sandbox(World.empty(), limits=False) as sandbox:
-        yield Business(sandbox, home, times)
+    """A business with these leads: no fixture, since property tests need one per example."""
+    api = OddMega()
+    limits = MegaLimits([LimitWindow(1_000_000, 3600.0)])
+    server = ApiServer("mega", api, limits, lambda request: api.error(404, "No control here."))
+    server.start()
+    try:
+        yield Business(api, server, home, times)
+    finally:
+        server.stop()
 
 
 def spread(count: int, now: datetime | None = None) -> list[datetime]:
