@@ -127,16 +127,17 @@ def search_for_vanished(
     counts = Counts(client, provider, plan.asking, plan.end)
     search = Search(counts, plan.held, plan.stretches, dict(plan.unheld))
     outcome, reason = _outcome(search, max_vanished_percent)
-    if outcome in ("doubtful", "not_evaluated"):
-        search.vanished, search.unheld = {}, dict(plan.unheld)
+    is_believed = outcome not in ("doubtful", "not_evaluated")
+    found = sorted(search.found.items()) if is_believed else []
+    unheld = sorted((search.unheld if is_believed else plan.unheld).items())
     return AbsenceSearch(
         outcome=outcome,
         reason=reason,
         crawl_id=plan.crawl.crawl_id,
         held=len(plan.held.ids),
         created_until=time_of(plan.end),
-        vanished=[Vanished(lead, at) for lead, at in sorted(search.vanished.items())],
-        unheld=[Unheld(d, time_of(created)) for d, created in sorted(search.unheld.items())],
+        vanished=[Vanished(lead, at) for lead, at in found],
+        unheld=[Unheld(digest, time_of(created)) for digest, created in unheld],
         full_crawl_follows=_full_crawl_follows(outcome, plan, records),
     )
 
@@ -199,23 +200,23 @@ def _outcome(search: Search, max_vanished_percent: float) -> tuple[SearchOutcome
         )
     except RequestsSpent:
         return "too_many", (
-            f"the {allowed:,} requests of a search were used up with {len(search.vanished):,} "
+            f"the {allowed:,} requests of a search were used up with {len(search.found):,} "
             "vanished leads found, and counts still differ"
         )
     except Unexplained:
         return "unfinished", (
-            f"{len(search.vanished):,} vanished leads were found, and the API still counts others "
+            f"{len(search.found):,} vanished leads were found, and the API still counts others "
             "than it lists"
         )
     except DoesNotCount as problem:
         return "not_evaluated", f"the API does not count as its documents say: {problem}"
     except LeadPipelineError as error:
-        return "unfinished", f"{len(search.vanished):,} vanished leads were found; then: {error}"
-    if is_too_much(len(search.vanished), held, max_vanished_percent):
-        return "doubtful", _doubt(len(search.vanished), held)
-    if not search.vanished:
+        return "unfinished", f"{len(search.found):,} vanished leads were found; then: {error}"
+    if is_too_much(len(search.found), held, max_vanished_percent):
+        return "doubtful", _doubt(len(search.found), held)
+    if not search.found:
         return "agreed", f"the API counts the {held:,} leads that are held"
-    return "found", f"{len(search.vanished):,} of the {held:,} leads have vanished"
+    return "found", f"{len(search.found):,} of the {held:,} leads have vanished"
 
 
 def _doubt(gone: int, held: int) -> str:

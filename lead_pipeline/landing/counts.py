@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from lead_pipeline.landing.held import Moment, moment_of, time_of
-from lead_pipeline.providers.base import Page, Provider, Request, UnusableRecord
+from lead_pipeline.providers.base import Identity, Page, Provider, Request, UnusableRecord
 from lead_pipeline.providers.counted import CountedList
 from lead_pipeline.providers.http import ApiClient
 
@@ -62,8 +62,8 @@ class Counts:
     provider: Provider
     asking: CountedList
     end: Moment
-    shown: set[str] = field(default_factory=set)
-    """The ids of all leads that any page showed."""
+    shown: dict[str, Moment | None] = field(default_factory=dict)
+    """When each lead that any page showed was created, as the last of them said."""
     _records: int = 1
     """How many of the newest leads a count asks for: one more than are expected to be too young."""
 
@@ -132,22 +132,28 @@ class Counts:
             raise DoesNotCount("it does not sort by time of creation")
         if page.total is None:
             raise DoesNotCount("it does not say how many leads there are")
+        if page.next_cursor is not None and page.total == len(leads):
+            raise DoesNotCount("its total is that of a page")
         return page.total, leads
 
     def _read(self, page: Page, since: Moment) -> list[Shown]:
         leads = [self._lead(record) for record in page.records]
         if any(_is_before(lead, since) for lead in leads):
             raise DoesNotCount("it lists leads that were created before the moment asked for")
-        self.shown.update(lead.lead_id for lead in leads if lead.lead_id is not None)
+        self.shown |= {lead.lead_id: lead.created for lead in leads if lead.lead_id is not None}
         return leads
 
     def _lead(self, record: msgspec.Raw) -> Shown:
         try:
-            identity = self.provider.identity(self.provider.records_stream.name, record)
-        except UnusableRecord as error:
-            return Shown(error.record_id, None)
-        created = identity.created_at
-        return Shown(identity.record_id, None if created is None else moment_of(created))
+            found = self.provider.identity(self.provider.records_stream.name, record)
+        except UnusableRecord as unusable:
+            return _shown(unusable)
+        return _shown(found)
+
+
+def _shown(lead: Identity | UnusableRecord) -> Shown:
+    created = lead.created_at
+    return Shown(lead.record_id, None if created is None else moment_of(created))
 
 
 def _is_before(lead: Shown, moment: Moment) -> bool:

@@ -42,7 +42,7 @@ class TooMuchDiffers(Exception):
 
     def __init__(self, vanished: int, unheld: int) -> None:
         super().__init__()
-        self.vanished = vanished
+        self._vanished = vanished
         self.unheld = unheld
 
 
@@ -68,7 +68,7 @@ class Range:
 
 @dataclass
 class Search:
-    """One search. `vanished` and `unheld` are what it has found so far.
+    """One search. `found` and `unheld` are what it has come to so far.
 
     `unheld` are leads that the API lists and that have not landed, by the digest of their ids: those
     that the search before found, and its own.
@@ -79,7 +79,7 @@ class Search:
     stretches: Sequence[Stretch]
     """Of which times of creation all leads have landed; the last one ends with the counts."""
     unheld: dict[str, Moment] = field(default_factory=dict)
-    vanished: dict[str, datetime] = field(default_factory=dict)
+    _vanished: dict[str, datetime] = field(default_factory=dict)
     _created_unheld: list[Moment] = field(default_factory=list)
 
     def run(self) -> None:
@@ -99,6 +99,12 @@ class Search:
                 idle += 1
             # From here on, what was found is expected to be gone: do the counts agree now?
             pieces = 1
+
+    @property
+    def found(self) -> dict[str, datetime]:
+        """The leads that have vanished, and when a page first did not show them."""
+        shown = self.counts.shown
+        return {lead: at for lead, at in self._vanished.items() if lead not in shown}
 
     def _compared(self, pieces: int) -> list[Range]:
         """The ranges that disagree, out of about so many that are compared."""
@@ -179,8 +185,11 @@ class Search:
             if first:
                 second = self._not_shown(piece)
                 gone |= {lead: at for lead, at in first.items() if lead in second}
-        # Who was shown elsewhere has not vanished, but stands under another time of creation.
-        self.vanished |= {lead: at for lead, at in gone.items() if lead not in self.counts.shown}
+        created = dict(zip(self.held.ids, self.held.created, strict=True))
+        for lead, at in gone.items():
+            # Who was shown under another time of creation has not vanished.
+            if self.counts.shown.pop(lead, created[lead]) == created[lead]:
+                self._vanished[lead] = at
         self.held = self.held.without(gone)
         return bool(gone) or sorted(self.unheld.values()) != self._created_unheld
 
@@ -190,7 +199,7 @@ class Search:
         gone, more = sum(n for n in lacking if n > 0), -sum(n for n in lacking if n < 0)
         cost = sum(map(self._cost, ranges)) + reserved
         if cost > self.counts.left or more + len(self.unheld) > MOST_UNHELD:
-            raise TooMuchDiffers(len(self.vanished) + gone, more)
+            raise TooMuchDiffers(len(self._vanished) + gone, more)
 
     def _cost(self, piece: Range) -> float:
         """About how many requests find what differs in a range, however it lies in it."""

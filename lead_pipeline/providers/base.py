@@ -152,12 +152,16 @@ class Identity:
 class UnusableRecord(Exception):
     """A record that cannot be filed; the message is the reason, without any of its values.
 
-    `record_id` is set where the id at least could be read: the record exists, it is not missing.
+    `record_id` is set where the id at least could be read: the record exists, it is not missing. So
+    is `created_at`.
     """
 
-    def __init__(self, reason: str, record_id: str | None = None) -> None:
+    def __init__(
+        self, reason: str, record_id: str | None = None, created_at: datetime | None = None
+    ) -> None:
         super().__init__(reason)
         self.record_id = record_id
+        self.created_at = created_at
 
 
 @dataclass(frozen=True)
