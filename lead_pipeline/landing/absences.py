@@ -126,7 +126,10 @@ def search_for_vanished(
     """
     counts = Counts(client, provider, plan.asking, plan.end)
     search = Search(counts, plan.held, plan.stretches, dict(plan.unheld))
+    held = len(plan.held.ids)
     outcome, reason = _outcome(search, max_vanished_percent)
+    if is_too_much(len(search.found), held, max_vanished_percent):
+        outcome, reason = "doubtful", _doubt(len(search.found), held)
     is_believed = outcome not in ("doubtful", "not_evaluated")
     found = sorted(search.found.items()) if is_believed else []
     unheld = sorted((search.unheld if is_believed else plan.unheld).items())
@@ -134,7 +137,7 @@ def search_for_vanished(
         outcome=outcome,
         reason=reason,
         crawl_id=plan.crawl.crawl_id,
-        held=len(plan.held.ids),
+        held=held,
         created_until=time_of(plan.end),
         vanished=[Vanished(lead, at) for lead, at in found],
         unheld=[Unheld(digest, time_of(created)) for digest, created in unheld],
@@ -194,8 +197,8 @@ def _outcome(search: Search, max_vanished_percent: float) -> tuple[SearchOutcome
                 "lead-pipeline run --full reads all of them"
             )
         return "too_many", (
-            f"the API counts {differs.vanished:,} of the {held:,} leads less"
-            + (f" and {differs.unheld:,} others more" if differs.unheld else "")
+            f"the API counts {differs.vanished:,} fewer leads than the {held:,} that are held"
+            + (f" and {differs.unheld:,} that are not" if differs.unheld else "")
             + f", more than the {allowed:,} requests of a search can find"
         )
     except RequestsSpent:
@@ -212,8 +215,6 @@ def _outcome(search: Search, max_vanished_percent: float) -> tuple[SearchOutcome
         return "not_evaluated", f"the API does not count as its documents say: {problem}"
     except LeadPipelineError as error:
         return "unfinished", f"{len(search.found):,} vanished leads were found; then: {error}"
-    if is_too_much(len(search.found), held, max_vanished_percent):
-        return "doubtful", _doubt(len(search.found), held)
     if not search.found:
         return "agreed", f"the API counts the {held:,} leads that are held"
     return "found", f"{len(search.found):,} of the {held:,} leads have vanished"
@@ -221,7 +222,8 @@ def _outcome(search: Search, max_vanished_percent: float) -> tuple[SearchOutcome
 
 def _doubt(gone: int, held: int) -> str:
     return (
-        f"the API counts {gone:,} of the {held:,} leads less, which is not believed; "
+        f"the API counts {gone:,} fewer leads than the {held:,} that are held, which is not "
+        "believed; "
         "lead-pipeline run --full reads all of them"
     )
 

@@ -42,7 +42,7 @@ class TooMuchDiffers(Exception):
 
     def __init__(self, vanished: int, unheld: int) -> None:
         super().__init__()
-        self._vanished = vanished
+        self.vanished = vanished
         self.unheld = unheld
 
 

@@ -76,8 +76,8 @@ def test_when_too_many_have_vanished_it_says_so_and_a_full_crawl_finds_them(
         search = shop.search()
         assert (search.outcome, search.vanished) == ("too_many", [])
         reason = (
-            "the API counts 2,000 of the 30,000 leads less, more than the 200 requests of a search "
-            "can find"
+            "the API counts 2,000 fewer leads than the 30,000 that are held, more than the 200 "
+            "requests of a search can find"
         )
         assert search.reason == reason
         assert any(f"{reason}; a full crawl follows" in message for message in shop.told)
@@ -243,8 +243,8 @@ def test_far_fewer_leads_make_nobody_missing(shop: Business, left: int) -> None:
     search = shop.search()
     assert search.outcome == "doubtful"
     assert search.reason == (
-        f"the API counts {LEADS - left:,} of the 1,200 leads less, which is not believed; "
-        "lead-pipeline run --full reads all of them"
+        f"the API counts {LEADS - left:,} fewer leads than the 1,200 that are held, which is not "
+        "believed; lead-pipeline run --full reads all of them"
     )
     assert missing(shop) == []
 
