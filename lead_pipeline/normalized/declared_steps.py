@@ -47,6 +47,7 @@ START: tuple[Step, ...] = (
             "type": "varchar",
             "known_values": "varchar[]",
             "stage_field": "varchar",
+            "lead_column": "varchar",
         },
         values=given.known_fields,
     ),
@@ -190,6 +191,16 @@ MAP_LEADS: tuple[Step, ...] = (
     ),
     SqlStep(
         "load/4_map/keyed", reads=("mapped", "streams", "custom_field_values"), writes=("keyed",)
+    ),
+    SqlStep(
+        "load/4_map/unusable_times",
+        reads=("keyed", "known_fields"),
+        writes=("unusable_times",),
+    ),
+    SqlStep(
+        "load/4_map/contract_drift",
+        reads=("unusable_times", "normalized.contract_drift"),
+        writes=("counted_times", "normalized.contract_drift"),
     ),
     SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
     *LOOK_UP_STAGES,

@@ -42,9 +42,17 @@ def streams(context: StepContext) -> Columns:
 def known_fields(context: StepContext) -> Columns:
     """What the `contract.csv` of all providers say."""
     return _transposed(
-        ("provider", "stream", "field", "type", "known_values", "stage_field"),
+        ("provider", "stream", "field", "type", "known_values", "stage_field", "lead_column"),
         (
-            (row.provider, row.stream, row.field, row.type, list(row.values), row.stage_field)
+            (
+                row.provider,
+                row.stream,
+                row.field,
+                row.type,
+                list(row.values),
+                row.stage_field,
+                row.column,
+            )
             for row in context.known_fields
         ),
     )
