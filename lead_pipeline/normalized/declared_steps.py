@@ -192,6 +192,15 @@ MAP_LEADS: tuple[Step, ...] = (
     SqlStep(
         "load/4_map/keyed", reads=("mapped", "streams", "custom_field_values"), writes=("keyed",)
     ),
+    SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
+    *LOOK_UP_STAGES,
+    SqlStep(
+        "load/4_map/observed", reads=("keyed", "normalized.mapped_stages"), writes=("observed",)
+    ),
+)
+"""Records to states of leads."""
+
+COUNT_TIMES: tuple[Step, ...] = (
     SqlStep(
         "load/4_map/unusable_times",
         reads=("keyed", "known_fields"),
@@ -202,13 +211,8 @@ MAP_LEADS: tuple[Step, ...] = (
         reads=("unusable_times", "normalized.contract_drift"),
         writes=("counted_times", "normalized.contract_drift"),
     ),
-    SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
-    *LOOK_UP_STAGES,
-    SqlStep(
-        "load/4_map/observed", reads=("keyed", "normalized.mapped_stages"), writes=("observed",)
-    ),
 )
-"""Records to states of leads."""
+"""Times in the records that no lead can have."""
 
 MERGE_LEADS: tuple[Step, ...] = (
     ComputedStep(
@@ -584,7 +588,7 @@ PHASES: Mapping[str, tuple[Step, ...]] = {
     "read seen ids": READ_SEEN,
     "read records": (*READ, *REPAIR),
     "count drift": COUNT_DRIFT,
-    "map and merge leads": (*MAP_LEADS, *MERGE_LEADS),
+    "map and merge leads": (*MAP_LEADS, *COUNT_TIMES, *MERGE_LEADS),
     "map and merge stage changes": MERGE_STAGE_CHANGES,
     "ledger": LEDGER,
     "leads": LEADS,
@@ -601,6 +605,6 @@ def steps_after_reading(contents: Contents) -> tuple[Step, ...]:
     return (
         *REPAIR,
         *COUNT_DRIFT,
-        *(*MAP_LEADS, *MERGE_LEADS) * contents.has_leads,
+        *(*MAP_LEADS, *COUNT_TIMES, *MERGE_LEADS) * contents.has_leads,
         *MERGE_STAGE_CHANGES * contents.has_stage_changes,
     )
