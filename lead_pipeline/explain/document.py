@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-Kind = Literal["record", "event", "seen", "rejected", "not_found", "not_met"]
+Kind = Literal["record", "event", "seen", "rejected", "not_found", "not_met", "not_listed"]
 """`seen`: met, but not landed. `not_found`: its single record answered 404. `not_met`: a complete
-walk over the whole list did not show it."""
+walk over the whole list did not show it. `not_listed`: a search by counts did not find it."""
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ def _number_of(chosen: ChosenRecord | None, records: Records) -> int | None:
 
 
 def _met_at(column: str, moment: Any, timeline: Sequence[Entry]) -> int | None:
-    kinds = {"not_met"} if column == "missing_since" else {"record", "seen"}
+    kinds = {"not_met", "not_listed"} if column == "missing_since" else {"record", "seen"}
     return next((e.number for e in timeline if e.kind in kinds and e.observed_at == moment), None)
 
 

@@ -35,6 +35,7 @@ _WHAT = {
     "rejected": "{stream}: rejected",
     "not_found": "single record: 404",
     "not_met": "full walk: not met",
+    "not_listed": "counts: not listed",
 }
 
 _COUNTED = (
@@ -44,6 +45,7 @@ _COUNTED = (
     ("rejected", "rejected records"),
     ("not_found", "answers 404"),
     ("not_met", "full walks that did not meet it"),
+    ("not_listed", "searches by counts that did not find it"),
 )
 
 
@@ -140,7 +142,7 @@ def folded(timeline: Sequence[Entry], *, every: bool) -> list[Shown]:
 
 def _repetition(entry: Entry) -> tuple[str, str] | None:
     """What entries in a row must share to be folded; None for an entry that tells something."""
-    if entry.changes or entry.note or entry.kind not in ("record", "seen", "not_met"):
+    if entry.changes or entry.note or entry.kind not in ("record", "seen", "not_met", "not_listed"):
         return None
     return entry.kind, entry.stream
 

@@ -47,6 +47,7 @@ START: tuple[Step, ...] = (
             "type": "varchar",
             "known_values": "varchar[]",
             "stage_field": "varchar",
+            "lead_column": "varchar",
         },
         values=given.known_fields,
     ),
@@ -71,6 +72,17 @@ START: tuple[Step, ...] = (
             "note": "varchar",
         },
         values=given.crawls,
+    ),
+    GivenStep(
+        "load/1_start/absences_of_load",
+        writes=("absences_of_load",),
+        columns={
+            "crawl_id": "varchar",
+            "account": "varchar",
+            "lead_key": "varchar",
+            "not_shown_at": "timestamptz",
+        },
+        values=given.absences,
     ),
     GivenStep(
         "load/1_start/files_of_load",
@@ -197,6 +209,20 @@ MAP_LEADS: tuple[Step, ...] = (
 )
 """Records to states of leads."""
 
+COUNT_TIMES: tuple[Step, ...] = (
+    SqlStep(
+        "load/4_map/unusable_times",
+        reads=("keyed", "known_fields"),
+        writes=("unusable_times",),
+    ),
+    SqlStep(
+        "load/4_map/contract_drift",
+        reads=("unusable_times", "normalized.contract_drift"),
+        writes=("counted_times", "normalized.contract_drift"),
+    ),
+)
+"""Times in the records that no lead can have."""
+
 MERGE_LEADS: tuple[Step, ...] = (
     ComputedStep(
         "load/4_map/phones",
@@ -286,6 +312,11 @@ LEDGER: tuple[Step, ...] = (
         writes=("normalized.lead_sightings",),
     ),
     SqlStep("load/6_ledger/crawls", reads=("crawls_of_load",), writes=("normalized.crawls",)),
+    SqlStep(
+        "load/6_ledger/lead_absences",
+        reads=("absences_of_load",),
+        writes=("normalized.lead_absences",),
+    ),
     SqlStep(
         "load/6_ledger/loaded_files", reads=("files_of_load",), writes=("normalized.loaded_files",)
     ),
@@ -507,6 +538,7 @@ ABSENCE: tuple[Step, ...] = (
             "seen_leads",
             "changed_leads",
             "crawls_of_load",
+            "absences_of_load",
             "normalized.leads",
             "normalized.lead_sightings",
             "normalized.crawls",
@@ -519,6 +551,7 @@ ABSENCE: tuple[Step, ...] = (
             "maybe_missing",
             "normalized.leads",
             "normalized.lead_sightings",
+            "normalized.lead_absences",
             "normalized.crawls",
         ),
         writes=("lead_presence",),
@@ -569,7 +602,7 @@ PHASES: Mapping[str, tuple[Step, ...]] = {
     "read seen ids": READ_SEEN,
     "read records": (*READ, *REPAIR),
     "count drift": COUNT_DRIFT,
-    "map and merge leads": (*MAP_LEADS, *MERGE_LEADS),
+    "map and merge leads": (*MAP_LEADS, *COUNT_TIMES, *MERGE_LEADS),
     "map and merge stage changes": MERGE_STAGE_CHANGES,
     "ledger": LEDGER,
     "leads": LEADS,
@@ -586,6 +619,6 @@ def steps_after_reading(contents: Contents) -> tuple[Step, ...]:
     return (
         *REPAIR,
         *COUNT_DRIFT,
-        *(*MAP_LEADS, *MERGE_LEADS) * contents.has_leads,
+        *(*MAP_LEADS, *COUNT_TIMES, *MERGE_LEADS) * contents.has_leads,
         *MERGE_STAGE_CHANGES * contents.has_stage_changes,
     )

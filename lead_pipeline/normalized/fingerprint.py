@@ -149,7 +149,7 @@ def code_of_steps() -> list[str]:
 
 def _imports_of(name: str) -> Iterator[str]:
     """The modules of ours that a loaded module imports anywhere in its source."""
-    for node in ast.walk(ast.parse(inspect.getsource(sys.modules[name]))):
+    for node in _nodes_of(ast.parse(inspect.getsource(sys.modules[name]))):
         if isinstance(node, ast.Import):
             imported = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -158,6 +158,14 @@ def _imports_of(name: str) -> Iterator[str]:
         else:
             continue
         yield from (module for module in imported if module.startswith("lead_pipeline."))
+
+
+def _nodes_of(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes below `tree`, without what only type checkers read."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from _nodes_of(node)
 
 
 # Read at import, as the code itself is: a process that outlives an upgrade notes what it runs.

@@ -162,6 +162,8 @@ def test_what_a_step_s_python_imports_is_an_input_and_what_only_words_messages_i
     modules = code_of_steps()
     assert {"lead_pipeline.landing.coverage", "lead_pipeline.windows"} <= set(modules)
     assert "lead_pipeline.errors" not in modules
+    # `providers.base` names it for type checkers alone, so that no process needs to have it.
+    assert "lead_pipeline.providers.counted" not in modules
 
 
 def test_the_sql_of_every_step_is_an_input_and_that_of_checks_is_none(landing: Landing) -> None:
