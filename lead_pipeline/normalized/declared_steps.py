@@ -27,7 +27,12 @@ COVERED = {"account": "varchar", "covered_from": "timestamptz", "covered_until":
 STREAMS = GivenStep(
     "load/1_start/streams",
     writes=("streams",),
-    columns={"provider": "varchar", "stream": "varchar", "kind": "varchar"},
+    columns={
+        "provider": "varchar",
+        "stream": "varchar",
+        "kind": "varchar",
+        "tells_history": "boolean",
+    },
     values=given.streams,
 )
 """The streams of all providers, by kind."""
@@ -387,7 +392,7 @@ LEDGER: tuple[Step, ...] = (
     ),
     SqlStep(
         "load/6_ledger/account_watches",
-        reads=("polled_accounts", "normalized.audit_coverage"),
+        reads=("polled_accounts", "streams", "normalized.audit_coverage", "normalized.crawls"),
         writes=("account_watches",),
     ),
     SqlStep(

@@ -27,12 +27,17 @@ _CRAWL_COLUMNS = (
 
 
 def streams(context: StepContext) -> Columns:
-    """Every provider's streams and their kinds."""
+    """Every provider's streams, their kinds, and whether their records tell a lead's whole history."""
     del context
     return _transposed(
-        ("provider", "stream", "kind"),
+        ("provider", "stream", "kind", "tells_history"),
         (
-            (provider.slug, stream.name, stream.kind)
+            (
+                provider.slug,
+                stream.name,
+                stream.kind,
+                stream.kind == "records" and stream.tells_stage_changes,
+            )
             for provider in PROVIDERS.values()
             for stream in provider.streams
         ),
