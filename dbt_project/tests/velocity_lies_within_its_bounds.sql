@@ -6,5 +6,5 @@ where
     not (p50_days between p50_days_lower and p50_days_upper)
     or not (p90_days between p90_days_lower and p90_days_upper)
     or not (mean_days between mean_days_lower and mean_days_upper)
-    or (stays_measured = 0) <> (p50_days is null)
-    or (stays_measured = 0) <> (mean_days_upper is null)
+    or (visits_measured = 0) <> (p50_days is null)
+    or (visits_measured = 0) <> (mean_days_upper is null)

@@ -45,6 +45,8 @@ the rows of each are put in order: the order of the warehouse follows digests of
 
 INTERNAL_TABLES = {
     "lead_versions": "lead_key, version_number",
+    "unobserved_changes": "lead_key, changed_until",
+    "watches": "account",
     "provider_stale_leads": "lead_key",
     "canonical_stages": "stage_order",
     "stages": "provider, account, field, value",

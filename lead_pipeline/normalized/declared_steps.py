@@ -1,6 +1,6 @@
 """The steps of a load, in order: what each reads and what it writes.
 
-    START ─▶ per batch: READ, COUNT_DRIFT, MAP, MERGE ─▶ LEDGER ─▶ per chunk: LEADS, HISTORY ─▶ ABSENCE
+    START ─▶ per batch: READ, COUNT_DRIFT, MAP, MERGE ─▶ LEDGER ─▶ per chunk: LEADS, HISTORY ─▶ ABSENCE, WATCH
 
 Names are those of the files below `sql/`. Everything that decides a row of the tables is here or
 imported from here, which is how the fingerprint knows it (`fingerprint.py`).
@@ -326,9 +326,36 @@ LEDGER: tuple[Step, ...] = (
         reads=("crawls_of_load", "new_audit_coverage"),
         writes=("normalized.audit_coverage",),
     ),
+    SqlStep("load/6_ledger/polls", reads=("streams", "normalized.crawls"), writes=("polls",)),
+    ComputedStep(
+        "load/6_ledger/polled_accounts",
+        reads=("polls",),
+        writes=("polled_accounts",),
+        columns={
+            "account": "varchar",
+            "watched_from": "timestamptz",
+            "poll_seconds": "bigint",
+            "all_from": "timestamptz",
+            "proven_until": "timestamptz",
+        },
+        compute=ledger.polled_accounts,
+    ),
+    SqlStep(
+        "load/6_ledger/account_watches",
+        reads=("polled_accounts", "normalized.audit_coverage"),
+        writes=("account_watches",),
+    ),
+    SqlStep(
+        "load/6_ledger/leads_with_changed_watch",
+        reads=("account_watches", "normalized.leads", "normalized.watches"),
+        writes=("leads_with_changed_watch",),
+    ),
+    SqlStep(
+        "load/6_ledger/watches", reads=("account_watches",), writes=("normalized.watches",)
+    ),
     ComputedStep(
         "load/6_ledger/unchanged_proofs",
-        reads=("streams", "normalized.crawls"),
+        reads=("polls",),
         writes=("unchanged_proofs",),
         columns={
             "account": "varchar",
@@ -424,6 +451,11 @@ HISTORY: tuple[Step, ...] = (
         writes=("stage_intervals",),
     ),
     SqlStep(
+        "load/8_stage_history/unobserved_changes",
+        reads=("leads_of_chunk", "observed_stages", "unchanged_proofs", "normalized.crawls"),
+        writes=("normalized.unobserved_changes",),
+    ),
+    SqlStep(
         "load/8_stage_history/stage_pairs",
         reads=("stage_intervals", "stage_pairs"),
         writes=("stage_pairs",),
@@ -486,6 +518,36 @@ ABSENCE: tuple[Step, ...] = (
 )
 """Which leads are missing or listed as quiet."""
 
+WATCH: tuple[Step, ...] = (
+    SqlStep(
+        "load/10_watch/watched_leads",
+        reads=(
+            "changed_leads",
+            "leads_with_changed_watch",
+            "account_watches",
+            "streams",
+            "normalized.leads",
+            "normalized.lead_stage_events",
+            "normalized.lead_observations",
+        ),
+        writes=("watched_leads",),
+    ),
+    SqlStep("load/10_watch/leads", reads=("watched_leads",), writes=("normalized.leads",)),
+    SqlStep(
+        "load/10_watch/unobserved_changes",
+        reads=(
+            "changed_leads",
+            "crawls_of_load",
+            "streams",
+            "normalized.leads",
+            "normalized.lead_stage_events",
+            "normalized.audit_coverage",
+        ),
+        writes=("normalized.unobserved_changes",),
+    ),
+)
+"""Since when leads are watched, and what of their past was not seen."""
+
 PHASES: Mapping[str, tuple[Step, ...]] = {
     "start": START,
     "read seen ids": READ_SEEN,
@@ -498,6 +560,7 @@ PHASES: Mapping[str, tuple[Step, ...]] = {
     "stage history": HISTORY,
     "forget unused pairs": FORGET_UNUSED_PAIRS,
     "absence": ABSENCE,
+    "watch": WATCH,
 }
 """All steps of a load, in an order in which they can run."""
 

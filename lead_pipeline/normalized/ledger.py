@@ -7,7 +7,8 @@ complete crawls ──▶ coverage, audit_coverage ──▶ stretches that chan
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,47 @@ def unchanged_proofs(crawls: Sequence[Any], context: StepContext) -> Columns:
                 newest = stretches[-1]
                 proofs.append((account, began_at, newest.start or BEGINNING, newest.end))
     return _columns(("account", "began_at", "unchanged_from", "unchanged_until"), proofs)
+
+
+def polled_accounts(polls: Sequence[Any], context: StepContext) -> Columns:
+    """Since when each account is polled without a gap; `polls`: (account, began at, from, until).
+
+    `watched_from` is when the first poll began of those whose stretches are uninterrupted until
+    the newest one, `all_from` where these stretches begin (None: since ever), `proven_until` where
+    they end. `poll_seconds` is the median of the times between polls since `watched_from`.
+    """
+    del context
+    rows = []
+    for account, of_account in itertools.groupby(polls, key=lambda row: row[0]):
+        found = [(began_at, start, end) for _, began_at, start, end in of_account]
+        stretches = merge((start, end) for _, start, end in found)
+        if not stretches:
+            continue
+        newest = stretches[-1]
+        watched_from = min(
+            (began_at for began_at, _, _ in found if began_at >= (newest.start or BEGINNING)),
+            default=None,
+        )
+        rows.append(
+            (
+                account,
+                watched_from,
+                _usual_seconds(watched_from, [end for _, _, end in found]),
+                newest.start,
+                newest.end,
+            )
+        )
+    names = ("account", "watched_from", "poll_seconds", "all_from", "proven_until")
+    return _columns(names, rows)
+
+
+def _usual_seconds(watched_from: datetime | None, proven: Iterable[datetime]) -> int | None:
+    """The median time between polls: between the moments through which they prove something."""
+    if watched_from is None:
+        return None
+    moments = sorted({watched_from, *(end for end in proven if end > watched_from)})
+    lengths = [(later - earlier) for earlier, later in itertools.pairwise(moments)]
+    return round(statistics.median(lengths).total_seconds()) if lengths else None
 
 
 def audit_coverage(proven_crawls: Sequence[Any], context: StepContext) -> Columns:

@@ -128,6 +128,7 @@ def load_into(
         runner.run(steps.LEDGER, context)
         changed = _write_changed_leads(runner, context, tell)
         runner.run(steps.ABSENCE, context)
+        runner.run(steps.WATCH, context)
         return LoadResult(
             files=len(context.files),
             rows=sum(file.rows for file in context.files),

@@ -31,11 +31,13 @@ KEYS = {
     "lead_stage_history": ("lead_key", "stage_number"),
     "lead_observations": ("lead_key", "version_id", "served_at", "fetched_at"),
     "lead_sightings": ("lead_key",),
+    "unobserved_changes": ("lead_key", "changed_until"),
     "lead_stage_events": ("lead_key", "event_id", "field"),
     "provider_stale_leads": ("lead_key",),
     "contract_drift": ("account", "stream", "kind", "field", "value"),
     "crawls": ("crawl_id",),
     "coverage": ("account",),
+    "watches": ("account",),
     "audit_coverage": ("account", "covered_from"),
     "mapped_stages": ("account", "provider_status", "provider_stage"),
 }

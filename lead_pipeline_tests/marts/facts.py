@@ -1,6 +1,6 @@
 """What several marts need to know of a world, computed lead by lead in plain loops.
 
-Belongs here: stays, horizons, persons, breaches and quiet leads, by another method than the
+Belongs here: visits, horizons, persons, breaches and quiet leads, by another method than the
 SQL's. Does not belong here: the marts themselves (`reference`).
 """
 
@@ -145,34 +145,34 @@ class Facts:
         until = self.until[lead["account"]]
         return min(until, lead["last_seen_at"]) if lead["missing_since"] is not None else until
 
-    def stays(self, lead: Row) -> list[Row]:
+    def visits(self, lead: Row) -> list[Row]:
         """Intervals with neighbours of the same canonical stage put together."""
-        stays: list[Row] = []
+        visits: list[Row] = []
         for step in self.history[lead["lead_key"]]:
-            if not stays or stays[-1]["stage"] != step["stage"]:
-                stays.append(dict(step))
-        for stay, following in zip(stays, [*stays[1:], None], strict=True):
-            stay["exited_at"] = following["entered_at"] if following else None
-            stay["is_current"] = following is None
-            end = stay["exited_at"] or self.known_until(lead)
-            earliest_end = (following["entered_after"] or stay["entered_at"]) if following else end
-            stay["seconds"] = seconds(stay["entered_at"], end)
-            stay["min_seconds"] = seconds(stay["entered_at"], earliest_end)
-            stay["max_seconds"] = seconds(stay["entered_after"], end)
-        return stays
+            if not visits or visits[-1]["stage"] != step["stage"]:
+                visits.append(dict(step))
+        for visit, following in zip(visits, [*visits[1:], None], strict=True):
+            visit["exited_at"] = following["entered_at"] if following else None
+            visit["is_current"] = following is None
+            end = visit["exited_at"] or self.known_until(lead)
+            earliest_end = (following["entered_after"] or visit["entered_at"]) if following else end
+            visit["seconds"] = seconds(visit["entered_at"], end)
+            visit["min_seconds"] = seconds(visit["entered_at"], earliest_end)
+            visit["max_seconds"] = seconds(visit["entered_after"], end)
+        return visits
 
     def _facts(self, lead: Row) -> Row:
-        stays = self.stays(lead)
+        visits = self.visits(lead)
         steps = self.history[lead["lead_key"]]
         reached = max(self._place(step) for step in steps)
         responses = [step for step in steps if self._place(step) > 0]
-        wins = [stay["entered_at"] for stay in stays if stay["stage"] == "won"]
+        wins = [visit["entered_at"] for visit in visits if visit["stage"] == "won"]
         created_at = lead["created_at"]
         source = lead["source"]
         return {
             **lead,
             "lead": lead,
-            "stays": stays,
+            "visits": visits,
             "source": source if source and source.strip() else "unknown",
             "owner_key": f"{lead['account']}:{lead['owner_id'] or 'unassigned'}",
             "owner_name": lead["owner_name"] if lead["owner_id"] else "unassigned",
@@ -181,7 +181,7 @@ class Facts:
             "is_terminal": self.of_mapping(lead)["is_terminal"],
             "is_open": lead["missing_since"] is None and not self.of_mapping(lead)["is_terminal"],
             "reached": reached,
-            "has_lost": any(stay["stage"] == "lost" for stay in stays),
+            "has_lost": any(visit["stage"] == "lost" for visit in visits),
             "response": seconds(created_at, responses[0]["entered_at"]) if responses else None,
             "min_response": seconds(created_at, responses[0]["entered_after"])
             if responses
@@ -196,10 +196,10 @@ class Facts:
 
     def _breaches(self, facts: Row) -> list[Row]:
         found = []
-        for number, stay in enumerate(facts["stays"], 1):
-            limit = LIMITS.get(stay["stage"])
-            if limit is not None and stay["seconds"] > limit * 3600:
-                found.append({**stay, "stay_number": number, "limit": limit})
+        for number, visit in enumerate(facts["visits"], 1):
+            limit = LIMITS.get(visit["stage"])
+            if limit is not None and visit["seconds"] > limit * 3600:
+                found.append({**visit, "visit_number": number, "limit": limit})
         return found
 
     def _quiet(self, facts: Row) -> Row:
@@ -208,7 +208,7 @@ class Facts:
             for moment in (
                 facts["updated_at"],
                 facts["last_interaction_at"],
-                facts["stays"][-1]["entered_at"],
+                facts["visits"][-1]["entered_at"],
             )
             if moment is not None
         )

@@ -34,10 +34,10 @@ class Reference(Facts):
     def leads_mart(self) -> list[Row]:
         rows = []
         for facts in self.facts:
-            lead, stays = facts["lead"], facts["stays"]
+            lead, visits = facts["lead"], facts["visits"]
             first = {
                 f"first_{stage}_at": next(
-                    (stay["entered_at"] for stay in stays if stay["stage"] == stage), None
+                    (visit["entered_at"] for visit in visits if visit["stage"] == stage), None
                 )
                 for stage in ("engaged", "qualified", "booked", "won", "lost")
             }
@@ -46,13 +46,13 @@ class Reference(Facts):
                     **lead,
                     **first,
                     "person_key": self.people_of[lead["lead_key"]],
-                    "previous_stage": stays[-2]["stage"] if len(stays) > 1 else None,
-                    "stage_entered_at": stays[-1]["entered_at"],
-                    "stage_entered_after": stays[-1]["entered_after"],
-                    "stage_evidence": stays[-1]["evidence"],
+                    "previous_stage": visits[-2]["stage"] if len(visits) > 1 else None,
+                    "stage_entered_at": visits[-1]["entered_at"],
+                    "stage_entered_after": visits[-1]["entered_after"],
+                    "stage_evidence": visits[-1]["evidence"],
                     "stage_known_until": self.known_until(lead),
-                    "days_in_stage": stays[-1]["seconds"] // int(DAY),
-                    "stage_changes": len(stays) - 1,
+                    "days_in_stage": visits[-1]["seconds"] // int(DAY),
+                    "stage_changes": len(visits) - 1,
                     "is_missing": facts["is_missing"],
                     "stage_order": facts["stage_order"],
                     "is_terminal": facts["is_terminal"],
@@ -168,13 +168,13 @@ class Reference(Facts):
         }
 
     def stage_funnel_daily(self) -> list[Row]:
-        stays = [(facts, stay) for facts in self.facts for stay in facts["stays"]]
-        first = min(stay["entered_at"] for _, stay in stays).date()
+        visits = [(facts, visit) for facts in self.facts for visit in facts["visits"]]
+        first = min(visit["entered_at"] for _, visit in visits).date()
         ends = [until - pd.Timedelta(microseconds=1) for until in self.until.values()]
-        last = max([stay["entered_at"] for _, stay in stays] + ends).date()
+        last = max([visit["entered_at"] for _, visit in visits] + ends).date()
         groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-        for facts, stay in stays:
-            groups[facts["provider"], facts["account"], stay["stage"]].append(stay)
+        for facts, visit in visits:
+            groups[facts["provider"], facts["account"], visit["stage"]].append(visit)
         rows = []
         for offset in range((last - first).days + 1):
             day = first + timedelta(days=offset)
@@ -229,21 +229,21 @@ class Reference(Facts):
     def stage_velocity(self) -> list[Row]:
         groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
         for facts in self.facts:
-            for stay in facts["stays"]:
-                groups[facts["provider"], facts["account"], stay["stage"]].append(stay)
+            for visit in facts["visits"]:
+                groups[facts["provider"], facts["account"], visit["stage"]].append(visit)
         rows = []
-        for (provider, account, stage), stays in groups.items():
-            ended = [stay for stay in stays if not stay["is_current"]]
-            measured = [stay for stay in ended if stay["max_seconds"] is not None]
+        for (provider, account, stage), visits in groups.items():
+            ended = [visit for visit in visits if not visit["is_current"]]
+            measured = [visit for visit in ended if visit["max_seconds"] is not None]
             row: Row = {
                 "provider": provider,
                 "account": account,
                 "stage": stage,
-                "stays_measured": len(measured),
-                "stays_of_unknown_start": len(ended) - len(measured),
-                "stays_open": len(stays) - len(ended),
+                "visits_measured": len(measured),
+                "visits_of_unknown_start": len(ended) - len(measured),
+                "visits_open": len(visits) - len(ended),
                 "p50_open_days": quantile(
-                    [stay["seconds"] / DAY for stay in stays if stay["is_current"]], 0.5
+                    [visit["seconds"] / DAY for visit in visits if visit["is_current"]], 0.5
                 ),
             }
             for suffix, field in (
@@ -251,7 +251,7 @@ class Reference(Facts):
                 ("_lower", "min_seconds"),
                 ("_upper", "max_seconds"),
             ):
-                days = [stay[field] / DAY for stay in measured]
+                days = [visit[field] / DAY for visit in measured]
                 row[f"p50_days{suffix}"] = quantile(days, 0.5)
                 row[f"p90_days{suffix}"] = quantile(days, 0.9)
                 row[f"mean_days{suffix}"] = mean(days)
@@ -428,7 +428,7 @@ class Reference(Facts):
         return [
             {
                 **facts["lead"],
-                "stay_number": breach["stay_number"],
+                "visit_number": breach["visit_number"],
                 "stage": breach["stage"],
                 "entered_at": breach["entered_at"],
                 "entered_after": breach["entered_after"],
@@ -465,6 +465,6 @@ MARTS: dict[str, tuple[Callable[[Reference], list[Row]], tuple[str, ...]]] = {
     "owner_performance": (Reference.owner_performance, ("owner_key",)),
     "people": (Reference.people, ("person_key",)),
     "stages": (Reference.stages, ("account", "stage")),
-    "sla_breaches": (Reference.sla_breaches, ("lead_key", "stay_number")),
+    "sla_breaches": (Reference.sla_breaches, ("lead_key", "visit_number")),
 }
 """Each mart's second computation, and its key."""

@@ -6,7 +6,7 @@ with
 
     listed_leads as (select * from {{ ref("stg_provider_stale_leads") }}),
 
-    current_stays as (select * from {{ ref("int_lead_stage_stays") }} where is_current),
+    current_visits as (select * from {{ ref("int_lead_stage_visits") }} where is_current),
 
     accounts_with_lists as (select distinct account from leads join listed_leads using (lead_key)),
 
@@ -15,7 +15,7 @@ with
             leads.lead_key,
             leads.is_open,
             greatest(
-                leads.updated_at, leads.last_interaction_at, current_stays.entered_at
+                leads.updated_at, leads.last_interaction_at, current_visits.entered_at
             ) as last_activity_at,
             leads.data_until,
             -- Where the provider has never listed any lead, it says nothing of this one.
@@ -26,7 +26,7 @@ with
             listed_leads.first_listed_at,
             listed_leads.last_listed_at
         from leads
-        left join current_stays using (lead_key)
+        left join current_visits using (lead_key)
         left join listed_leads using (lead_key)
         left join accounts_with_lists on accounts_with_lists.account = leads.account
     ),

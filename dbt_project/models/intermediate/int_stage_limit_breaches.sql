@@ -1,22 +1,22 @@
 -- A limit for one provider counts before one for all of them.
 with
 
-    stays as (select * from {{ ref("int_lead_stay_lengths") }}),
+    visits as (select * from {{ ref("int_lead_visit_lengths") }}),
 
     limits as (select * from {{ ref("stage_limits") }}),
 
     limited as (
         select
-            stays.*,
+            visits.*,
             coalesce(provider_limits.limit_hours, general_limits.limit_hours) as limit_hours
-        from stays
+        from visits
         left join
             limits as provider_limits
-            on provider_limits.stage = stays.stage
-            and provider_limits.provider = stays.provider
+            on provider_limits.stage = visits.stage
+            and provider_limits.provider = visits.provider
         left join
             limits as general_limits
-            on general_limits.stage = stays.stage
+            on general_limits.stage = visits.stage
             and general_limits.provider is null
     ),
 

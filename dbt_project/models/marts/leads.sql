@@ -4,7 +4,7 @@ with
 
     lead_persons as (select * from {{ ref("int_lead_persons") }}),
 
-    current_stays as (select * from {{ ref("int_lead_stage_stays") }} where is_current),
+    current_visits as (select * from {{ ref("int_lead_stage_visits") }} where is_current),
 
     milestones as (select * from {{ ref("int_lead_milestones") }}),
 
@@ -36,12 +36,12 @@ with
             leads.provider_stage,
             leads.provider_stage_name,
             leads.provider_status,
-            current_stays.previous_stage,
-            current_stays.entered_at as stage_entered_at,
-            current_stays.entered_after as stage_entered_after,
-            current_stays.evidence as stage_evidence,
+            current_visits.previous_stage,
+            current_visits.entered_at as stage_entered_at,
+            current_visits.entered_after as stage_entered_after,
+            current_visits.evidence as stage_evidence,
             leads.stage_known_until,
-            {{ whole_days(seconds_between("current_stays.entered_at", "leads.stage_known_until")) }}
+            {{ whole_days(seconds_between("current_visits.entered_at", "leads.stage_known_until")) }}
             as days_in_stage,
             milestones.stage_changes,
             milestones.first_engaged_at,
@@ -73,7 +73,7 @@ with
             leads.is_terminal,
             leads.is_open
         from leads
-        left join current_stays using (lead_key)
+        left join current_visits using (lead_key)
         left join milestones using (lead_key)
         left join lead_persons using (lead_key)
     )

@@ -7,7 +7,7 @@ with
     final as (
         select
             breaches.lead_key,
-            breaches.stay_number,
+            breaches.visit_number,
             breaches.provider,
             breaches.account,
             leads.lead_id,
@@ -32,4 +32,4 @@ with
 
 select *
 from final
-order by breached_at, lead_key, stay_number
+order by breached_at, lead_key, visit_number

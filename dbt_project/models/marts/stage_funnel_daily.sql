@@ -2,16 +2,16 @@
 -- grows with stage changes plus days, never with leads times days.
 with
 
-    stays as (select * from {{ ref("int_lead_stage_stays") }}),
+    visits as (select * from {{ ref("int_lead_stage_visits") }}),
 
     horizons as (select * from {{ ref("int_account_horizons") }}),
 
     changes as (
         select entered_date as date_day, provider, account, stage, 1 as entered, 0 as exited
-        from stays
+        from visits
         union all
         select exited_date as date_day, provider, account, stage, 0 as entered, 1 as exited
-        from stays
+        from visits
         where exited_date is not null
     ),
 

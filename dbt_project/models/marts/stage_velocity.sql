@@ -2,14 +2,14 @@
 -- and that of the longest possible ones have the true quantile between them.
 with
 
-    stays as (
+    visits as (
         select
             *,
             not is_current and max_seconds_in_stage is not null as is_measured,
             {{ days_of("seconds_in_stage") }} as days,
             {{ days_of("min_seconds_in_stage") }} as min_days,
             {{ days_of("max_seconds_in_stage") }} as max_days
-        from {{ ref("int_lead_stay_lengths") }}
+        from {{ ref("int_lead_visit_lengths") }}
     ),
 
     final as (
@@ -17,9 +17,9 @@ with
             provider,
             account,
             stage,
-            count(*) filter (where is_measured) as stays_measured,
-            count(*) filter (where not is_current and not is_measured) as stays_of_unknown_start,
-            count(*) filter (where is_current) as stays_open,
+            count(*) filter (where is_measured) as visits_measured,
+            count(*) filter (where not is_current and not is_measured) as visits_of_unknown_start,
+            count(*) filter (where is_current) as visits_open,
             quantile_cont(days, 0.5) filter (where is_measured) as p50_days,
             quantile_cont(min_days, 0.5) filter (where is_measured) as p50_days_lower,
             quantile_cont(max_days, 0.5) filter (where is_measured) as p50_days_upper,
@@ -30,7 +30,7 @@ with
             avg(min_days) filter (where is_measured) as mean_days_lower,
             avg(max_days) filter (where is_measured) as mean_days_upper,
             quantile_cont(days, 0.5) filter (where is_current) as p50_open_days
-        from stays
+        from visits
         group by provider, account, stage
     )
 

@@ -14,6 +14,12 @@ select
     owner_id,
     owner_name
 from warehouse.normalized.lead_versions;
+create view memory.internal.unobserved_changes as
+select lead_key, account, changed_after, changed_until
+from warehouse.normalized.unobserved_changes;
+create view memory.internal.watches as
+select account, watched_from, poll_seconds, history_from, proven_until
+from warehouse.normalized.watches;
 create view memory.internal.provider_stale_leads as
 select lead_key, account, provider, lead_id, first_listed_at, last_listed_at, is_listed
 from warehouse.normalized.provider_stale_leads;

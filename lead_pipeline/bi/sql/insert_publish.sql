@@ -19,7 +19,9 @@ select
     $lead_pipeline_version,
     (select tags['storage_version'] from duckdb_databases() where database_name = current_database()),
     coverage.note,
-    (select any_value(masking_key_id) from meta.masking)
+    (select any_value(masking_key_id) from meta.masking),
+    coverage.watched_from,
+    coverage.poll_seconds
 from meta.coverage as coverage
 full outer join leads_by_account using (account, provider)
 order by account

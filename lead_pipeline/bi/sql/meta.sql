@@ -11,7 +11,9 @@ create or replace table meta.publish (
     lead_pipeline_version varchar not null,
     duckdb_storage_version varchar,
     note varchar,
-    masking_key_id varchar
+    masking_key_id varchar,
+    watched_from timestamptz,
+    poll_seconds bigint
 );
 comment on table meta.publish is
     'One row per account: what this file holds of it, how far it is complete, and when it was published.';
@@ -20,13 +22,17 @@ comment on column meta.publish.provider is 'Provider of the account, by its slug
 comment on column meta.publish.published_at is 'When this file replaced the one before it, UTC.';
 comment on column meta.publish.run_id is 'Dagster run that published this file.';
 comment on column meta.publish.complete_from is
-    'Start of the time whose updates are all here, UTC; null: since ever.';
+    'Start of the time whose updated leads are all here, UTC; null: since ever.';
 comment on column meta.publish.complete_through is
-    'End of the time whose updates are all here, UTC; null: nothing is complete yet.';
+    'End of the time whose updated leads are all here, UTC: of each its last state, not each one between two polls; null: nothing is complete yet.';
 comment on column meta.publish.leads is 'Leads of the account in normalized.leads.';
 comment on column meta.publish.lead_pipeline_version is 'Version of lead-pipeline that wrote the file.';
 comment on column meta.publish.note is
     'What to know of the completeness, such as leads beyond a horizon that were not read; null: nothing.';
+comment on column meta.publish.watched_from is
+    'Since when the account is polled without a gap, UTC; null: it is not. The past before is known as far as the first poll told, else it is unknown.';
+comment on column meta.publish.poll_seconds is
+    'Usual time between two polls since watched_from, in seconds: what changed more often was seen once; null: there were fewer than two.';
 comment on column meta.publish.masking_key_id is
     'Null: personal data is as served. Else it is masked (see meta.masking), with the key of this id.';
 comment on column meta.publish.duckdb_storage_version is

@@ -43,7 +43,18 @@ create table normalized.coverage (
     note varchar
 );
 comment on table normalized.coverage is
-    'One row per account: these tables hold every update of its leads in [complete_from, complete_through). A null start is since ever, a null end nothing yet.';
+    'One row per account: the last state of each of its leads updated in [complete_from, complete_through) is in these tables. A null start is since ever, a null end nothing yet. What changed more than once between two polls was seen once.';
+
+create table normalized.watches (
+    account varchar not null,
+    watched_from timestamptz,
+    poll_seconds bigint,
+    history_from timestamptz,
+    all_from timestamptz,
+    proven_until timestamptz not null
+);
+comment on table normalized.watches is
+    'One row per account of which a poll is complete: since when it is polled without a gap.';
 
 create table normalized.audit_coverage (
     account varchar not null,
@@ -151,6 +162,15 @@ create table normalized.lead_sightings (
 comment on table normalized.lead_sightings is
     'One row per lead: when a crawl first and last saw it, also where its state was not landed again.';
 
+create table normalized.unobserved_changes (
+    lead_key varchar not null,
+    account varchar not null,
+    changed_after timestamptz,
+    changed_until timestamptz not null
+);
+comment on table normalized.unobserved_changes is
+    'One row per stretch of time in which a lead changed between two polls: what it was like in (changed_after, changed_until) is not known. A null start is since its creation, which is not known either.';
+
 create table normalized.provider_stale_leads (
     lead_key varchar not null,
     provider varchar not null,
@@ -243,6 +263,7 @@ create table normalized.leads (
     updated_at timestamptz not null,
     first_seen_at timestamptz not null,
     last_seen_at timestamptz not null,
+    watched_from timestamptz,
     missing_since timestamptz
 );
 comment on table normalized.leads is 'One row per lead: its newest observed version.';

@@ -2,8 +2,8 @@
 select
     velocity.account,
     velocity.stage,
-    velocity.stays_measured,
-    velocity.stays_open,
+    velocity.visits_measured,
+    velocity.visits_open,
     velocity.p50_days,
     velocity.p50_days_lower,
     velocity.p50_days_upper,

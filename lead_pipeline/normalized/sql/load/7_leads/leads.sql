@@ -57,6 +57,7 @@ select
     ) as qualification_completed_at,
     sightings.first_seen_at,
     sightings.last_seen_at,
+    null::timestamptz as watched_from,
     null::timestamptz as missing_since
 from newest
 join normalized.lead_sightings as sightings using (lead_key)

@@ -94,9 +94,11 @@ bounded as (
             when stage_number = 1 and entered_at = created_at then 'created'
             else 'observed'
         end as evidence,
-        -- Of a crawl before the one that brought the state.
+        -- Of a crawl before the one that brought the state. An update that it should have brought
+        -- and did not disproves it: the provider showed it late, or does not move `updated_at`.
         case
-            when proofs.unchanged_from <= shown_before then proofs.unchanged_until
+            when proofs.unchanged_from <= shown_before and updated_at > proofs.unchanged_until
+            then proofs.unchanged_until
         end as unchanged_until,
         lead(entered_at) over (partition by lead_key order by stage_number) as exited_at
     from entered

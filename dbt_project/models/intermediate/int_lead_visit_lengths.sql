@@ -1,10 +1,10 @@
--- A stay begins between entered_after and entered_at and ends between exited_after and
+-- A visit begins between entered_after and entered_at and ends between exited_after and
 -- exited_at. So it lasts at least from the latest beginning to the earliest end, and at most
 -- from the earliest beginning to the latest end. One that is not over is measured up to where it
 -- is known to hold.
 with
 
-    stays as (select * from {{ ref("int_lead_stage_stays") }}),
+    visits as (select * from {{ ref("int_lead_stage_visits") }}),
 
     leads as (
         select lead_key, stage_known_until, is_missing, is_open from {{ ref("int_dated_leads") }}
@@ -12,16 +12,16 @@ with
 
     measured as (
         select
-            stays.*,
+            visits.*,
             leads.is_missing,
             leads.is_open as is_lead_open,
-            coalesce(stays.exited_at, leads.stage_known_until) as ended_at,
+            coalesce(visits.exited_at, leads.stage_known_until) as ended_at,
             case
-                when stays.is_current
+                when visits.is_current
                 then leads.stage_known_until
-                else coalesce(stays.exited_after, stays.entered_at)
+                else coalesce(visits.exited_after, visits.entered_at)
             end as ended_after
-        from stays
+        from visits
         left join leads using (lead_key)
     ),
 

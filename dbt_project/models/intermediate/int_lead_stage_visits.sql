@@ -15,13 +15,13 @@ with
             entered_at,
             entered_after,
             evidence,
-            row_number() over lead_stays as stay_number,
-            lead(entered_at) over lead_stays as exited_at,
-            lead(entered_after) over lead_stays as exited_after,
-            lead(entered_at) over lead_stays is null as is_current
+            row_number() over lead_visits as visit_number,
+            lead(entered_at) over lead_visits as exited_at,
+            lead(entered_after) over lead_visits as exited_after,
+            lead(entered_at) over lead_visits is null as is_current
         from stage_history
         where stage is distinct from previous_stage
-        window lead_stays as (partition by lead_key order by stage_number)
+        window lead_visits as (partition by lead_key order by stage_number)
     ),
 
     final as (

@@ -1,0 +1,46 @@
+-- Since when any change of a lead would have been seen, to within a poll, for the leads that this
+-- load has written or whose account is watched since another time than before:
+--   since its creation, where its history is known by then, or where its records tell all of it;
+--   since its account's history is known, where the account's polls would have met it then;
+--   since it was first served, where only a change brought it.
+create temp table watched_leads as
+with concerned as (
+    select lead_key from changed_leads
+    union
+    select lead_key from leads_with_changed_watch
+),
+told_whole as (
+    select distinct events.lead_key
+    from normalized.lead_stage_events as events
+    join normalized.leads using (lead_key)
+    where
+        events.is_first
+        and events.lead_key in (select lead_key from concerned)
+        and not exists (
+            select 1
+            from streams as logs
+            where logs.provider = leads.provider and logs.kind = 'events'
+        )
+),
+first_served as (
+    select lead_key, min(served_at) as served_at
+    from normalized.lead_observations
+    where lead_key in (select lead_key from concerned)
+    group by lead_key
+)
+select
+    leads.lead_key,
+    case
+        when told_whole.lead_key is not null
+        then leads.created_at
+        when leads.created_at >= watches.history_from
+        then leads.created_at
+        when leads.created_at >= coalesce(watches.all_from, leads.created_at)
+        then watches.history_from
+        when watches.history_from is not null
+        then greatest(watches.history_from, first_served.served_at)
+    end as watched_from
+from normalized.leads
+join first_served using (lead_key)
+left join told_whole using (lead_key)
+left join account_watches as watches using (account)

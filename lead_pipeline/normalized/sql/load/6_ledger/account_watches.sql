@@ -1,0 +1,20 @@
+-- Since when each account is polled without a gap, and since when its history is known: since it is
+-- polled or, where an audit log that lands without a gap reaches back further, since that begins.
+create temp table account_watches as
+with newest_logs as (
+    select account, max(covered_from) as covered_from
+    from normalized.audit_coverage
+    group by account
+)
+select
+    polled.account,
+    polled.watched_from,
+    polled.poll_seconds,
+    polled.all_from,
+    polled.proven_until,
+    -- No lead is older than the earliest usable time, so that stands for since ever.
+    least(
+        polled.watched_from, greatest(newest_logs.covered_from, timestamptz '1990-01-01 00:00:00Z')
+    ) as history_from
+from polled_accounts as polled
+left join newest_logs using (account)

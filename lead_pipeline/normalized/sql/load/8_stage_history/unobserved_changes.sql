@@ -1,0 +1,59 @@
+-- Between which moments the chunk's leads changed without our seeing each state: after the state
+-- before was last served, or a poll proved that nothing had changed, and until `updated_at` or, where
+-- that contradicts what was served, until the state after was served. The first is that between the
+-- creation of a lead and the state in which it was first met.
+delete from normalized.unobserved_changes
+where lead_key in (select lead_key from leads_of_chunk);
+insert into normalized.unobserved_changes by name
+with pairs as (
+    select
+        observed.*,
+        coalesce(crawls.served_from, crawls.started_at) as crawl_began_at,
+        lag(observed.served_at) over observation_order as shown_before,
+        lag(observed.updated_at) over observation_order as updated_before,
+        observed.observation_number = 1 as is_first,
+        (
+            observed.provider_status,
+            coalesce(observed.provider_stage_id, observed.provider_stage)
+        ) is distinct from (
+            lag(observed.provider_status) over observation_order,
+            lag(coalesce(observed.provider_stage_id, observed.provider_stage)) over observation_order
+        ) as shows_another_stage
+    from observed_stages as observed
+    left join normalized.crawls as crawls
+        on crawls.account = observed.account
+        and crawls.crawl_id = observed.crawl_id
+    window observation_order as (
+        partition by observed.lead_key order by observed.observation_number
+    )
+),
+changes as (
+    select *
+    from pairs
+    where
+        case
+            when is_first
+            then created_at is null or updated_at > created_at
+            else shows_another_stage or updated_at <> updated_before
+        end
+)
+select
+    changes.lead_key,
+    changes.account,
+    case
+        when is_first
+        then created_at
+        -- A later update that such a proof did not see would contradict it.
+        when proofs.unchanged_from <= shown_before and updated_at > proofs.unchanged_until
+        then greatest(shown_before, proofs.unchanged_until)
+        else shown_before
+    end as changed_after,
+    case
+        when is_first or updated_at > shown_before
+        then least(updated_at, served_by(served_at))
+        else served_by(served_at)
+    end as changed_until
+from changes
+asof left join unchanged_proofs as proofs
+    on proofs.account = changes.account
+    and proofs.began_at < changes.crawl_began_at
