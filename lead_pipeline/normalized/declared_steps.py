@@ -350,9 +350,7 @@ LEDGER: tuple[Step, ...] = (
         reads=("account_watches", "normalized.leads", "normalized.watches"),
         writes=("leads_with_changed_watch",),
     ),
-    SqlStep(
-        "load/6_ledger/watches", reads=("account_watches",), writes=("normalized.watches",)
-    ),
+    SqlStep("load/6_ledger/watches", reads=("account_watches",), writes=("normalized.watches",)),
     ComputedStep(
         "load/6_ledger/unchanged_proofs",
         reads=("polls",),

@@ -26,7 +26,7 @@ SURVIVING = frozenset(
 """Quantiles of survival: null where the curve does not come down so far, which is a length without
 an end; so null bounds are bounds."""
 LENGTHS = SURVIVING | {"p50_ended_days", "p50_open_days", "p50_days_to_win"}
-_SECOND = {"days": 1.5 / 86400, "minutes": 1.5 / 60}
+_SECOND = {"days": 1.5 / 86400, "minutes": 1.5 / 60, "seconds": 1.5}
 _TIME_TOLERANCE = timedelta(seconds=1.5)
 
 

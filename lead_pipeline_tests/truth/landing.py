@@ -36,7 +36,7 @@ LIST_LACKS = (
     "qualification_completed_at",
 )
 """Fields that Expert AI Labs serves with single records only."""
-BETWEEN_STREAMS = timedelta(seconds=20)
+BETWEEN_STREAMS = timedelta(seconds=1)
 _STAGES = {stage["slug"]: stage for stage in STAGES}
 
 

@@ -27,6 +27,7 @@ from lead_pipeline_tests.truth.comparison import Finding, Key, Row, Truths, comp
 from lead_pipeline_tests.truth.course import place_of
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.landing import land
+from lead_pipeline_tests.truth.limits import CHECKS
 from lead_pipeline_tests.truth.moments import check_days, check_history, check_leads
 from lead_pipeline_tests.truth.polling import PolledWorld
 from lead_pipeline_tests.truth.reading import rows_of
@@ -53,6 +54,8 @@ def compare_all(candidate: Path, worlds: Sequence[PolledWorld]) -> Tally:
         check_leads(connection, known, tally)
         check_history(connection, known, tally)
         check_days(connection, known, tally)
+        for check in CHECKS:
+            check(connection, known, tally)
         for mart in MARTS:
             _check(mart, rows_of(connection, f"marts.{mart.name}"), known, tally)
     return tally

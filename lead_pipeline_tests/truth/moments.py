@@ -59,8 +59,14 @@ def check_history(connection: duckdb.DuckDBPyConnection, known: Known, tally: Ta
     for row in rows_of(connection, "normalized.lead_stage_history order by lead_key, stage_number"):
         intervals[row["lead_key"]].append(row)
     stretches = _unobserved(connection, tally)
+    lengths = {
+        (row["lead_key"], row["stage_number"]): row
+        for row in rows_of(connection, "marts.lead_stage_history")
+    }
     for of_account in known.values():
         for lead in of_account.leads:
+            for row in intervals[lead.lead_key]:
+                row |= lengths[lead.lead_key, row["stage_number"]]
             _check_intervals(lead, of_account, intervals[lead.lead_key], tally)
             if stretches is not None:
                 _check_observed(
@@ -102,11 +108,33 @@ def _check_intervals(
         key = (lead.lead_key, row["stage_number"])
         if within:
             tally.note("lead_stage_history", known.world, key, within[0])
+            began = [finding.truth for finding in within]
+            _check_length(lead, known, row, key, began, tally)
         elif moments:
             finding = compare(bounded, "entered", moments[-1])
             tally.note("lead_stage_history", known.world, key, finding)
         else:
             _note(tally, "lead_stage_history", known, key, "row", f"never was in {state}")
+
+
+def _check_length(
+    lead: KnownLead, known: Knowledge, row: Row, key: Key, began: list[datetime], tally: Tally
+) -> None:
+    """The interval's length lies between its bounds, for one of the true beginnings."""
+    bounded = {
+        "seconds_in_stage": None,
+        "seconds_in_stage_lower": row["min_seconds_in_stage"],
+        "seconds_in_stage_upper": row["max_seconds_in_stage"],
+    }
+    moments = [moment for moment, _ in _entries(lead)]
+    findings = []
+    for moment in began:
+        end = next((later for later in moments if later > moment), lead.end)
+        seconds = (end - moment).total_seconds()
+        findings.append(compare(bounded, "seconds_in_stage", seconds))
+    best = next((finding for finding in findings if finding.verdict == "contained"), findings[-1])
+    is_assumed = row["stage"] not in lead.unassumed
+    tally.note("lead_stage_history", known.world, key, best, is_assumed=is_assumed)
 
 
 def _entries(lead: KnownLead) -> list[tuple[datetime, tuple[str | None, str]]]:
@@ -171,9 +199,7 @@ def check_days(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally
     _check_sums(connection, known, tally)
 
 
-def _check_day(
-    row: Row, known: Knowledge, key: Key, figures: dict[str, Any], tally: Tally
-) -> None:
+def _check_day(row: Row, known: Knowledge, key: Key, figures: dict[str, Any], tally: Tally) -> None:
     is_certain = row.get("is_certain", row["stage"] != "unknown")
     for figure in _OF_A_DAY:
         if is_certain:
@@ -199,8 +225,6 @@ def _check_sums(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tall
             tally.note("stage_funnel_daily", of_account.world, key, finding)
 
 
-def _note(
-    tally: Tally, mart: str, known: Knowledge, key: Key, figure: str, reason: str
-) -> None:
+def _note(tally: Tally, mart: str, known: Knowledge, key: Key, figure: str, reason: str) -> None:
     finding = Finding(figure, None, None, None, None, "contradiction", reason)
     tally.note(mart, known.world, key, finding)

@@ -140,9 +140,7 @@ def _planned(
     return polls
 
 
-def _with_late_arrivals(
-    random: Random, kind: str, polls: Sequence[Poll], course: Course
-) -> Course:
+def _with_late_arrivals(random: Random, kind: str, polls: Sequence[Poll], course: Course) -> Course:
     """Some changes straddle a poll: stamped before it, shown after it.
 
     They came about when their stamp says, and were shown late; or when they were shown, with a
@@ -208,10 +206,13 @@ def _shown_late(
     landed_since = polls[missed].since
     if missed == 0 or (before is not None and before.stamp >= (landed_since or BEGIN)):
         return None
+    # Hidden by a later one before anybody could see it, it came about when that did.
+    if after is not None and after <= moments[missed + 1]:
+        return None
     since = polls[missed + 1].since
     # Streams of one crawl are read within a minute or two.
     earliest = moments[missed] + timedelta(minutes=2)
-    latest = min(moments[missed] + 10 * HOUR, moments[missed + 1], after or moments[missed + 1])
+    latest = min(moments[missed] + 10 * HOUR, moments[missed + 1])
     if (since is not None and change.moment < since) or earliest >= latest:
         return None
     return _between(random, earliest, latest)

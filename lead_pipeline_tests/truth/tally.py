@@ -53,7 +53,7 @@ class Figures:
         return median(self.relative_widths) if self.relative_widths else None
 
     def add(self, other: Figures) -> None:
-        self.verdicts += other.verdicts
+        self.verdicts.update(other.verdicts)
         self.headlines += other.headlines
         self.is_bounded |= other.is_bounded
         self.widths += other.widths
@@ -112,6 +112,17 @@ class Tally:
             self.contradictions.append(example)
         elif len(self.examples[place]) < MAX_EXAMPLES:
             self.examples[place].append(example)
+
+    def add(self, other: Tally) -> None:
+        """Count what another build has shown too."""
+        for place, figures in other.places.items():
+            self.places[place].add(figures)
+        for place, examples in other.examples.items():
+            room = MAX_EXAMPLES - len(self.examples[place])
+            self.examples[place] += examples[:room]
+        self.contradictions += other.contradictions
+        self.unassumed += other.unassumed
+        self.missing_figures |= other.missing_figures
 
     def by_pattern(self, mart: str, figure: str) -> dict[str, Figures]:
         """All kinds of providers together."""
