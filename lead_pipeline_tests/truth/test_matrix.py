@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from lead_pipeline_tests.sharing import made_once
@@ -31,12 +29,8 @@ def worlds() -> list[PolledWorld]:
 
 @pytest.fixture(scope="module")
 def tally(tmp_path_factory: pytest.TempPathFactory) -> Tally:
-    folder = made_once(tmp_path_factory, "truth", lambda folder: _keep(build(folder, worlds())))
+    folder = made_once(tmp_path_factory, "truth", lambda folder: build(folder, worlds()))
     return compare_all(folder / "bi" / ".candidate" / "leads.duckdb", worlds())
-
-
-def _keep(candidate: Path) -> None:
-    assert candidate.is_file()
 
 
 def test_bounds_contain_the_truth_and_figures_without_bounds_are_it(tally: Tally) -> None:
