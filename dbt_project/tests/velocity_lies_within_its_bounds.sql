@@ -1,10 +1,12 @@
--- Each returned row is a stage of which a figure is below its lower or above its upper bound, or
--- which has figures without a measured stay, or the other way round.
+-- Each returned row is a stage of which a figure is below its lower or above its upper bound, is told
+-- although its bounds are wider than it, or has a bound below zero.
+{% set figures = ["p50_days", "p90_days", "p50_ended_days", "p50_open_days"] %}
 select *
 from {{ ref("stage_velocity") }}
 where
-    not (p50_days between p50_days_lower and p50_days_upper)
-    or not (p90_days between p90_days_lower and p90_days_upper)
-    or not (mean_days between mean_days_lower and mean_days_upper)
-    or (visits_measured = 0) <> (p50_days is null)
-    or (visits_measured = 0) <> (mean_days_upper is null)
+    {% for figure in figures %}
+        not ({{ figure }} between {{ figure }}_lower and {{ figure }}_upper)
+        or {{ figure }}_upper < {{ figure }}_lower
+        or {{ figure }}_lower < 0
+        or {{ figure }}_upper - {{ figure }}_lower > {{ figure }} {% if not loop.last %} or {% endif %}
+    {% endfor %}

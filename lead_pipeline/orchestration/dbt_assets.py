@@ -59,6 +59,8 @@ SOURCE_ASSETS = {
     "lead_versions": "lead_versions",
     # By-products of the load, in the same transaction as the leads.
     "coverage": "leads",
+    "watches": "leads",
+    "unobserved_changes": "lead_stage_history",
     "provider_stale_leads": "leads",
     "canonical_stages": "leads",
     "stages": "leads",

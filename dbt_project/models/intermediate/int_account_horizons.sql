@@ -11,6 +11,8 @@ with
 
     coverage as (select * from {{ ref("stg_coverage") }}),
 
+    watches as (select * from {{ ref("stg_watches") }}),
+
     -- A provider's clock, or the time in a single record, can be wrong by decades. Whatever it
     -- says, a state had come about when a crawl first met it.
     newest_states as (
@@ -51,9 +53,12 @@ with
             newest_changes.account,
             newest_changes.provider,
             -- Takes no notice of nulls.
-            greatest(coverage.complete_through, newest_changes.changed_at) as data_until
+            greatest(coverage.complete_through, newest_changes.changed_at) as data_until,
+            watches.history_from,
+            greatest(coverage.complete_through, watches.proven_until) as proven_until
         from newest_changes
         left join coverage using (account)
+        left join watches using (account)
     ),
 
     final as (
@@ -61,7 +66,12 @@ with
             *,
             -- Data until midnight tells nothing of the day that begins then.
             {{ utc_date("(data_until - interval 1 microsecond)") }} as last_day,
-            last_day - {{ var("daily_history_days") }} + 1 as first_day
+            last_day - {{ var("daily_history_days") }} + 1 as first_day,
+            -- The first day whose changes were all seen, to within a poll, and the last one at
+            -- whose
+            -- end the state of all leads is proven.
+            {{ utc_date("(history_from - interval 1 microsecond)") }} + 1 as first_watched_day,
+            {{ utc_date("proven_until") }} - 1 as last_proven_day
         from reached
     )
 

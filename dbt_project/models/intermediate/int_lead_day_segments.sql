@@ -41,7 +41,18 @@ with
         group by lead_key, updated_date
     ),
 
+    -- From the creation of a lead to its first known stage it exists, and its stage is unknown.
+    created as (
+        select leads.lead_key, {{ utc_date("leads.created_at") }} as first_day
+        from leads
+        join intervals on intervals.lead_key = leads.lead_key and intervals.stage_number = 1
+        where {{ utc_date("leads.created_at") }} < intervals.entered_date
+    ),
+
     changes as (
+        select lead_key, first_day, 0 as stage_number, null as version_number
+        from created
+        union all
         select lead_key, entered_date as first_day, stage_number, null as version_number
         from intervals_at_days_end
         union all
@@ -78,8 +89,8 @@ with
             leads.lead_id,
             segments.first_day,
             segments.last_day,
-            segments.stage_number,
-            intervals.stage,
+            nullif(segments.stage_number, 0) as stage_number,
+            coalesce(intervals.stage, 'unknown') as stage,
             intervals.provider_stage,
             intervals.provider_status,
             -- From here to a day's end are as many whole days as lie between the dates: what begins
@@ -92,10 +103,11 @@ with
             versions_at_days_end.owner_name,
             {{ utc_date("leads.missing_since") }} as missing_date
         from segments
-        -- Not before the first known stage.
-        join intervals_at_days_end as intervals using (lead_key, stage_number)
+        left join intervals_at_days_end as intervals using (lead_key, stage_number)
         join leads using (lead_key)
         left join versions_at_days_end using (lead_key, version_number)
+        -- Not before its creation, or its first known stage.
+        where segments.stage_number is not null
     ),
 
     final as (

@@ -9,6 +9,19 @@ with
 
     quiet_leads as (select * from {{ ref("int_quiet_leads") }}),
 
+    -- Leads that can have been anywhere without being seen, and since when they first can have.
+    unseen as (
+        select lead_key, min(changed_after) as unseen_after
+        from {{ ref("stg_unobserved_changes") }}
+        group by lead_key
+    ),
+
+    wins as (
+        select lead_key, entered_at, entered_after
+        from {{ ref("int_lead_stage_visits") }}
+        where is_current and stage = 'won'
+    ),
+
     breaches as (
         select lead_key, count(*) filter (where is_open) as open_breaches
         from {{ ref("int_stage_limit_breaches") }}
@@ -33,6 +46,12 @@ with
             leads.data_until,
             cast(date_trunc('week', leads.created_at at time zone 'UTC') as date) as cohort_week,
             {{ seconds_between("leads.created_at", "leads.data_until") }} as observed_seconds,
+            {{ seconds_between("leads.created_at", "leads.stage_known_until") }} as known_seconds,
+            leads.is_watched,
+            unseen.lead_key is not null or leads.is_missing as can_hide_stages,
+            least(
+                unseen.unseen_after, case when leads.is_missing then leads.stage_known_until end
+            ) as hides_after,
 
             leads.is_missing,
             leads.is_open,
@@ -50,12 +69,17 @@ with
             as response_seconds,
             {{ seconds_between("leads.created_at", "milestones.first_response_after") }}
             as min_response_seconds,
-            {{ seconds_between("leads.created_at", "milestones.first_won_at") }} as seconds_to_win,
+            {{ seconds_between("leads.created_at", "hides_after") }} as unseen_seconds,
+            -- To the beginning of the win that stands, not of one that was taken back.
+            {{ seconds_between("leads.created_at", "wins.entered_at") }} as seconds_to_win,
+            {{ seconds_between("leads.created_at", "wins.entered_after") }} as min_seconds_to_win,
 
             quiet_leads.is_stale,
             coalesce(breaches.open_breaches, 0) > 0 as has_open_breach
         from leads
         left join milestones using (lead_key)
+        left join unseen using (lead_key)
+        left join wins using (lead_key)
         left join quiet_leads using (lead_key)
         left join breaches using (lead_key)
     )

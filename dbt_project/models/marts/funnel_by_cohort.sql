@@ -1,3 +1,5 @@
+{% set stages = ["engaged", "qualified", "booked", "won", "lost"] %}
+{% set steps = [("engaged", "qualified"), ("qualified", "booked"), ("booked", "won")] %}
 with
 
     lead_facts as (select * from {{ ref("int_lead_facts") }}),
@@ -9,11 +11,8 @@ with
             provider,
             count(*) as leads,
             count(*) filter (where is_missing) as leads_missing,
-            count(*) filter (where has_reached_engaged) as reached_engaged,
-            count(*) filter (where has_reached_qualified) as reached_qualified,
-            count(*) filter (where has_reached_booked) as reached_booked,
-            count(*) filter (where has_reached_won) as reached_won,
-            count(*) filter (where has_reached_lost) as reached_lost,
+            count(*) filter (where is_watched) as leads_watched,
+            {{ reached(stages) }}
             {{ whole_days("min(observed_seconds)") }} as observed_days
         from lead_facts
         group by cohort_week, source, provider
@@ -22,14 +21,23 @@ with
     final as (
         select
             *,
-            {{ rate("reached_engaged", "leads") }} as engaged_rate,
-            {{ rate("reached_qualified", "leads") }} as qualified_rate,
-            {{ rate("reached_booked", "leads") }} as booked_rate,
-            {{ rate("reached_won", "leads") }} as won_rate,
-            {{ rate("reached_lost", "leads") }} as lost_rate,
-            {{ rate("reached_qualified", "reached_engaged") }} as engaged_to_qualified_rate,
-            {{ rate("reached_booked", "reached_qualified") }} as qualified_to_booked_rate,
-            {{ rate("reached_won", "reached_booked") }} as booked_to_won_rate
+            {{ reached_rates(stages) }}
+            {% for earlier, later in steps %}
+                {{ rate("reached_" ~ later, "reached_" ~ earlier) }}
+                as {{ earlier }}_to_{{ later }}_rate,
+                {{ rate("reached_" ~ later, "reached_" ~ earlier ~ "_upper") }}
+                as {{ earlier }}_to_{{ later }}_rate_lower,
+                case
+                    when reached_{{ earlier }}_upper > 0
+                    then
+                        least(
+                            coalesce(
+                                {{ rate("reached_" ~ later ~ "_upper", "reached_" ~ earlier) }}, 1
+                            ),
+                            1
+                        )
+                end as {{ earlier }}_to_{{ later }}_rate_upper,
+            {% endfor %}
         from counted
     )
 

@@ -41,8 +41,11 @@ with
             current_visits.entered_after as stage_entered_after,
             current_visits.evidence as stage_evidence,
             leads.stage_known_until,
-            {{ whole_days(seconds_between("current_visits.entered_at", "leads.stage_known_until")) }}
-            as days_in_stage,
+            {{
+                whole_days(
+                    seconds_between("current_visits.entered_at", "leads.stage_known_until")
+                )
+            }} as days_in_stage,
             milestones.stage_changes,
             milestones.first_engaged_at,
             milestones.first_qualified_at,
@@ -66,6 +69,8 @@ with
             leads.updated_at,
             leads.first_seen_at,
             leads.last_seen_at,
+            leads.watched_from,
+            leads.is_watched,
             leads.missing_since,
             leads.is_missing,
 

@@ -1,6 +1,9 @@
+{% set stages = ["qualified", "booked", "won"] %}
 with
 
     lead_facts as (select * from {{ ref("int_lead_facts") }}),
+
+    survival as (select * from {{ ref("int_owner_response_survival") }}),
 
     counted as (
         select
@@ -13,26 +16,27 @@ with
             arg_max(owner_role, (updated_at, lead_key)) as owner_role,
             count(*) as leads,
             count(*) filter (where is_missing) as leads_missing,
+            count(*) filter (where is_watched) as leads_watched,
             count(*) filter (where is_open) as leads_open,
             count(*) filter (where is_won) as leads_won,
             count(*) filter (where is_lost) as leads_lost,
             count(*) filter (where is_stale) as leads_stale,
-            count(*) filter (where has_open_breach) as leads_over_limit,
-            count(*) filter (where has_reached_qualified) as reached_qualified,
-            count(*) filter (where has_reached_booked) as reached_booked,
-            count(*) filter (where has_reached_won) as reached_won,
-            quantile_cont(response_seconds / 60.0, 0.5) as p50_response_minutes
+            {{ reached(stages) }}
+            count(*) filter (where has_open_breach) as leads_over_limit
         from lead_facts
         group by owner_key
     ),
 
     final as (
         select
-            *,
-            {{ rate("reached_qualified", "leads") }} as qualified_rate,
-            {{ rate("reached_booked", "leads") }} as booked_rate,
+            counted.*,
+            survival.p50 / 60.0 as p50_response_minutes,
+            survival.p50_lower / 60.0 as p50_response_minutes_lower,
+            survival.p50_upper / 60.0 as p50_response_minutes_upper,
+            {{ reached_rates(["qualified", "booked"]) }}
             {{ rate("leads_won", "leads_won + leads_lost") }} as win_rate
         from counted
+        left join survival using (owner_key)
     )
 
 select *

@@ -1,6 +1,13 @@
+{% set stages = ["qualified", "booked", "won"] %}
 with
 
-    lead_facts as (select * from {{ ref("int_lead_facts") }}),
+    lead_facts as (
+        select
+            *,
+            {{ days_of("seconds_to_win") }} as days_to_win,
+            {{ days_of("min_seconds_to_win") }} as min_days_to_win
+        from {{ ref("int_lead_facts") }}
+    ),
 
     counted as (
         select
@@ -8,16 +15,15 @@ with
             source,
             count(*) as leads,
             count(*) filter (where is_missing) as leads_missing,
+            count(*) filter (where is_watched) as leads_watched,
             count(*) filter (where is_open) as leads_open,
             count(*) filter (where is_won) as leads_won,
             count(*) filter (where is_lost) as leads_lost,
             count(*) filter (where is_unmapped) as leads_unmapped,
-            count(*) filter (where has_reached_qualified) as reached_qualified,
-            count(*) filter (where has_reached_booked) as reached_booked,
-            count(*) filter (where has_reached_won) as reached_won,
-            quantile_cont({{ days_of("seconds_to_win") }}, 0.5) filter (
-                where has_reached_won
-            ) as p50_days_to_win,
+            {{ reached(stages) }}
+            median((days_to_win + min_days_to_win) / 2) filter (where is_watched) as days_between,
+            median(min_days_to_win) filter (where is_watched) as p50_days_to_win_lower,
+            median(days_to_win) filter (where is_watched) as p50_days_to_win_upper,
             avg(score) as mean_score,
             min(created_at) as first_created_at,
             max(created_at) as last_created_at
@@ -27,10 +33,10 @@ with
 
     final as (
         select
-            *,
-            {{ rate("reached_qualified", "leads") }} as qualified_rate,
-            {{ rate("reached_booked", "leads") }} as booked_rate,
-            {{ rate("reached_won", "leads") }} as won_rate,
+            counted.* exclude (days_between),
+            {{ told("days_between", "p50_days_to_win_lower", "p50_days_to_win_upper") }}
+            as p50_days_to_win,
+            {{ reached_rates(stages) }}
             {{ rate("leads_won", "leads_won + leads_lost") }} as win_rate
         from counted
     )

@@ -1,32 +1,101 @@
--- Entries and exits are counted where they happen and added up over the days, so the cost
--- grows with stage changes plus days, never with leads times days.
+-- Entries and exits are counted where they happen and added up over the days, so the cost grows
+-- with
+-- stage changes plus days, never with leads times days. From its creation to its first known
+-- stage a
+-- lead is in the stage `unknown`.
 with
 
     visits as (select * from {{ ref("int_lead_stage_visits") }}),
 
+    leads as (select * from {{ ref("int_dated_leads") }}),
+
+    uncertain_days as (select * from {{ ref("int_uncertain_days") }}),
+
+    changed_leads as (select * from {{ ref("int_changed_leads_daily") }}),
+
     horizons as (select * from {{ ref("int_account_horizons") }}),
 
+    unknown as (
+        select
+            leads.provider,
+            leads.account,
+            {{ utc_date("leads.created_at") }} as entered_date,
+            visits.entered_date as exited_date
+        from leads
+        join visits on visits.lead_key = leads.lead_key and visits.visit_number = 1
+        where leads.created_at < visits.entered_at
+    ),
+
+    -- The stage that is shown in the uncertain days: the one entered last before them.
+    uncertain as (
+        select
+            visits.provider,
+            visits.account,
+            visits.stage,
+            uncertain_days.first_day,
+            uncertain_days.last_day
+        from uncertain_days
+        asof join
+            visits
+            on visits.lead_key = uncertain_days.lead_key
+            and visits.entered_date <= uncertain_days.first_day
+    ),
+
     changes as (
-        select entered_date as date_day, provider, account, stage, 1 as entered, 0 as exited
+        select entered_date as date_day, provider, account, stage, 1 as leads, 0 as uncertain_leads
         from visits
         union all
-        select exited_date as date_day, provider, account, stage, 0 as entered, 1 as exited
+        select exited_date as date_day, provider, account, stage, -1 as leads, 0 as uncertain_leads
         from visits
         where exited_date is not null
+        union all
+        select
+            entered_date as date_day,
+            provider,
+            account,
+            'unknown' as stage,
+            1 as leads,
+            0 as uncertain_leads
+        from unknown
+        union all
+        select
+            exited_date as date_day,
+            provider,
+            account,
+            'unknown' as stage,
+            -1 as leads,
+            0 as uncertain_leads
+        from unknown
+        union all
+        select first_day as date_day, provider, account, stage, 0 as leads, 1 as uncertain_leads
+        from uncertain
+        union all
+        select last_day + 1 as date_day, provider, account, stage, 0 as leads, -1 as uncertain_leads
+        from uncertain
     ),
 
     changes_by_day as (
-        select date_day, provider, account, stage, sum(entered) as entered, sum(exited) as exited
+        select
+            date_day,
+            provider,
+            account,
+            stage,
+            sum(leads) as leads,
+            sum(uncertain_leads) as uncertain_leads
         from changes
         group by date_day, provider, account, stage
     ),
 
     -- To the last day that the data of any account reaches: quiet accounts are flat lines, not
-    -- lines that end, and the last day counts all leads.
+    -- lines
+    -- that end, and the last day counts all leads.
     bounds as (
         select
-            min(changes_by_day.date_day) as first_day,
-            greatest(max(changes_by_day.date_day), (select max(last_day) from horizons)) as last_day
+            min(changes_by_day.date_day) filter (where leads <> 0) as first_day,
+            greatest(
+                max(changes_by_day.date_day) filter (where leads <> 0),
+                (select max(last_day) from horizons)
+            ) as last_day
         from changes_by_day
     ),
 
@@ -38,23 +107,102 @@ with
 
     funnel_stages as (select distinct provider, account, stage from changes_by_day),
 
-    final as (
+    stocks as (
         select
             days.date_day,
             funnel_stages.provider,
             funnel_stages.account,
             funnel_stages.stage,
-            cast(coalesce(changes_by_day.entered, 0) as bigint) as leads_entered,
-            cast(coalesce(changes_by_day.exited, 0) as bigint) as leads_exited,
-            cast(
-                sum(coalesce(changes_by_day.entered, 0) - coalesce(changes_by_day.exited, 0)) over (
-                    partition by funnel_stages.account, funnel_stages.stage, funnel_stages.provider
-                    order by days.date_day
-                ) as bigint
-            ) as leads_in_stage
+            sum(coalesce(changes_by_day.leads, 0)) over so_far as leads_in_stage,
+            sum(coalesce(changes_by_day.uncertain_leads, 0)) over so_far as uncertain_leads
         from days
         cross join funnel_stages
         left join changes_by_day using (date_day, provider, account, stage)
+        window
+            so_far as (
+                partition by funnel_stages.account, funnel_stages.stage, funnel_stages.provider
+                order by days.date_day
+            )
+    ),
+
+    bounded as (
+        select
+            stocks.*,
+            stocks.stage <> 'unknown' as is_known,
+            horizons.first_watched_day,
+            horizons.last_proven_day,
+            -- Beyond what is proven, any lead may be in any stage.
+            case
+                when stocks.date_day <= horizons.last_proven_day
+                then stocks.leads_in_stage - stocks.uncertain_leads
+                else 0
+            end as certain_leads,
+            sum(stocks.leads_in_stage) over (
+                partition by stocks.account, stocks.date_day
+            ) as existing_leads
+        from stocks
+        left join horizons using (account)
+    ),
+
+    shared as (
+        select
+            *,
+            existing_leads - sum(certain_leads) filter (where is_known) over (
+                partition by account, date_day
+            ) as movable_leads,
+            is_known
+            and coalesce(date_day between first_watched_day and last_proven_day, false) as has_flows
+        from bounded
+    ),
+
+    flows as (select * from {{ ref("int_stage_flows_daily") }}),
+
+    final as (
+        select
+            shared.date_day,
+            shared.provider,
+            shared.account,
+            shared.stage,
+            cast(
+                case when has_flows then coalesce(flows.leads_entered, 0) end as bigint
+            ) as leads_entered,
+            cast(
+                case when has_flows then coalesce(flows.leads_entered_certainly, 0) end as bigint
+            ) as leads_entered_lower,
+            cast(
+                case
+                    when has_flows
+                    then
+                        coalesce(flows.leads_entered_exactly, 0)
+                        + coalesce(changed_leads.leads_changed, 0)
+                end as bigint
+            ) as leads_entered_upper,
+            cast(
+                case when has_flows then coalesce(flows.leads_exited, 0) end as bigint
+            ) as leads_exited,
+            cast(
+                case when has_flows then coalesce(flows.leads_exited_certainly, 0) end as bigint
+            ) as leads_exited_lower,
+            cast(
+                case
+                    when has_flows
+                    then
+                        coalesce(flows.leads_exited_exactly, 0)
+                        + coalesce(changed_leads.leads_changed, 0)
+                end as bigint
+            ) as leads_exited_upper,
+            cast(shared.leads_in_stage as bigint) as leads_in_stage,
+            cast(
+                case when is_known then certain_leads else shared.leads_in_stage end as bigint
+            ) as leads_in_stage_lower,
+            cast(
+                case
+                    when is_known then certain_leads + movable_leads else shared.leads_in_stage
+                end as bigint
+            ) as leads_in_stage_upper
+        from shared
+        left join flows using (date_day, provider, account, stage)
+        left join changed_leads using (date_day, account)
     )
 
 select *

@@ -9,6 +9,10 @@ with
             leads.*,
             {{ utc_date("leads.updated_at") }} as updated_date,
             leads.missing_since is not null as is_missing,
+            -- Whoever came under watch later is no sample of all leads: what became of it by then
+            -- is
+            -- part of why it is here.
+            coalesce(leads.watched_from <= leads.created_at, false) as is_watched,
             mapped_stages.stage_order,
             mapped_stages.is_terminal,
             -- The one definition of an open lead; everything else asks for this column.
