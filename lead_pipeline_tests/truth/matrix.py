@@ -115,7 +115,7 @@ MARTS = (
         ("account", "stage"),
         truth_durations.velocity,
         # A visit that nobody saw cannot be counted.
-        directions={"visits": "at least", "visits_ended": "at least", "visits_open": "at least"},
+        directions={"visits": "at least", "visits_ended": "at least"},
         population="visits",
         is_as_assumed=_velocity_as_assumed,
         zero={

@@ -23,19 +23,19 @@ def check_leads(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tall
     """Each lead as it is, the beginning of its stage within its bounds, and where its data ends."""
     rows = {row["lead_key"]: row for row in rows_of(connection, "marts.leads")}
     for of_account in known.values():
-        truths = truth_leads.leads(of_account)
-        for key, figures in truths.items():
-            row = rows.pop(key[0], None)
+        for lead in of_account.leads:
+            row = rows.pop(lead.lead_key, None)
             if row is None:
-                _note(tally, "leads", of_account, key, "row", "a lead is lacking")
+                _note(tally, "leads", of_account, (lead.lead_key,), "row", "a lead is lacking")
                 continue
-            _check_lead(row, of_account, key, figures, tally)
+            _check_lead(row, of_account, lead, truth_leads.of_lead(lead), tally)
     assert not rows, f"leads that nobody has created: {sorted(rows)[:3]}"
 
 
 def _check_lead(
-    row: Row, known: Knowledge, key: Key, figures: dict[str, Any], tally: Tally
+    row: Row, known: Knowledge, lead: KnownLead, figures: dict[str, Any], tally: Tally
 ) -> None:
+    key = (lead.lead_key,)
     row = {
         **row,
         # The latest moment, the earliest beside it.
@@ -49,7 +49,8 @@ def _check_lead(
         if figure not in row:
             tally.missing_figures.add(("leads", figure))
             continue
-        tally.note("leads", known.world, key, compare(row, figure, truth))
+        is_assumed = figure != "days_in_stage" or row["stage"] not in lead.unassumed
+        tally.note("leads", known.world, key, compare(row, figure, truth), is_assumed=is_assumed)
 
 
 def check_history(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
@@ -181,6 +182,9 @@ def check_days(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally
         for of_account in known.values()
         for key, figures in truth_leads.days(of_account).items()
     }
+    leads: dict[object, KnownLead] = {
+        lead.lead_key: lead for of_account in known.values() for lead in of_account.leads
+    }
     rows: dict[Key, Row] = {
         (row["lead_key"], row["date_day"]): row
         for row in rows_of(connection, "marts.lead_daily_history")
@@ -192,17 +196,24 @@ def check_days(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally
         if row is None:
             _note(tally, "lead_daily_history", of_account, key, "row", "a day is lacking")
             continue
-        _check_day(row, of_account, key, figures, tally)
+        _check_day(row, of_account, leads[key[0]], key, figures, tally)
     for key, row in rows.items():
         reason = "a day before the creation, or after the data"
         _note(tally, "lead_daily_history", known[row["account"]], key, "row", reason)
     _check_sums(connection, known, tally)
 
 
-def _check_day(row: Row, known: Knowledge, key: Key, figures: dict[str, Any], tally: Tally) -> None:
+def _check_day(
+    row: Row,
+    known: Knowledge,
+    lead: KnownLead,
+    key: Key,
+    figures: dict[str, Any],
+    tally: Tally,
+) -> None:
     is_certain = row.get("is_certain", row["stage"] != "unknown")
     for figure in _OF_A_DAY:
-        if is_certain:
+        if is_certain and not (figure == "score" and row[figure] is None):
             finding = compare(row, figure, figures[figure])
         else:
             finding = Finding(figure, figures[figure], None, None, None, "not said")
@@ -211,7 +222,8 @@ def _check_day(row: Row, known: Knowledge, key: Key, figures: dict[str, Any], ta
         # From the latest moment at which the stage can have begun.
         directed = {**row, "days_in_stage_upper": None}
         finding = compare(directed, "days_in_stage", figures["days_in_stage"])
-        tally.note("lead_daily_history", known.world, key, finding)
+        is_assumed = row["stage"] not in lead.unassumed
+        tally.note("lead_daily_history", known.world, key, finding, is_assumed=is_assumed)
 
 
 def _check_sums(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:

@@ -28,7 +28,10 @@ class _Visits:
 
 
 def velocity(known: Knowledge) -> Truths:
-    """By account and stage, over the visits that began under watch or are known from before."""
+    """By account and stage, over the visits that began under watch or are known from before.
+
+    What goes on is told of all visits.
+    """
     stages: dict[str, _Visits] = defaultdict(_Visits)
     for lead in known.leads:
         for visit in lead.visits:
@@ -36,14 +39,18 @@ def velocity(known: Knowledge) -> Truths:
             if ended_at is not None and ended_at <= lead.watched_from:
                 continue
             group = stages[visit.stage]
-            if visit.began_at < lead.watched_from and not lead.is_beginning_known:
+            days = ((ended_at or lead.end) - visit.began_at) / ONE_DAY
+            if ended_at is None:
+                group.open_days.append(days)
+            is_known = lead.is_beginning_known and lead.watched_from < lead.end
+            if visit.began_at < lead.watched_from and not is_known:
                 group.of_unknown_start += 1
                 continue
-            days = ((ended_at or lead.end) - visit.began_at) / ONE_DAY
             late = lead.watched_from - visit.began_at
             entered = late / ONE_DAY if late > timedelta() else None
             group.lengths.append(Length(entered, days, ended_at is not None))
-            (group.ended_days if ended_at else group.open_days).append(days)
+            if ended_at is not None:
+                group.ended_days.append(days)
     return {
         (known.world.account, stage): {
             "visits": len(group.lengths),

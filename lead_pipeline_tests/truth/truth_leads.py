@@ -5,7 +5,7 @@ Keys and figures as the tables have them.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from lead_pipeline_tests.truth.comparison import Key, Truths
 from lead_pipeline_tests.truth.course import CLOSED, Change
@@ -15,12 +15,8 @@ DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
 
 
-def leads(known: Knowledge) -> Truths:
-    """By lead_key: how it is, and since when."""
-    return {(lead.lead_key,): _of_lead(lead) for lead in known.leads}
-
-
-def _of_lead(lead: KnownLead) -> dict[str, object]:
+def of_lead(lead: KnownLead) -> dict[str, object]:
+    """How it is, and since when."""
     visits = lead.visits
     stage = visits[-1].stage
     return {
@@ -84,7 +80,3 @@ def people(known: Knowledge) -> Truths:
         }
         for lead in known.leads
     }
-
-
-def created_day(lead: KnownLead) -> date:
-    return lead.course.created_at.date()

@@ -21,6 +21,7 @@ def sources(known: Knowledge) -> Truths:
     return {
         key: {
             **_outcomes(group),
+            "won_rate": reached(group)["won_rate"],
             "p50_days_to_win": median(_days_to_win(group)),
             "mean_score": sum(lead.now.state.score for lead in group) / len(group),
         }
@@ -54,8 +55,15 @@ def _outcomes(group: Sequence[KnownLead]) -> dict[str, object]:
         "leads_won": won,
         "leads_lost": lost,
         "win_rate": rate(won, won + lost),
-        **reached(group),
+        **{name: value for name, value in reached(group).items() if name in _TOLD},
     }
+
+
+_TOLD = {
+    "leads_watched",
+    *(f"reached_{stage}" for stage in ("qualified", "booked", "won")),
+    *(f"{stage}_rate" for stage in ("qualified", "booked")),
+}
 
 
 def _days_to_win(group: Sequence[KnownLead]) -> list[float]:
