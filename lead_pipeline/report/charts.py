@@ -100,8 +100,10 @@ def velocity(figures: pd.DataFrame, theme: Theme) -> str:
     base = alt.Chart(figures).encode(y=alt.Y("stage:N", sort=OWN_ORDER, title=None))
     days = "days in the stage"
     colour = alt.Color(f"{theme.stage_column}:N", scale=None)
-    bounds = base.mark_bar(height=8, opacity=0.35).encode(
-        x=alt.X("p50_days_lower:Q", title=days), x2="p50_days_upper:Q", color=colour
+    bounds = (
+        base.transform_filter("isValid(datum.p50_days_upper)")
+        .mark_bar(height=8, opacity=0.35)
+        .encode(x=alt.X("p50_days_lower:Q", title=days), x2="p50_days_upper:Q", color=colour)
     )
     median = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=alt.X("p50_days:Q", title=days), color=colour

@@ -98,7 +98,9 @@ def _sections(figures: Figures) -> list[Section]:
         _section(
             "freshness",
             "Freshness and coverage",
-            "Of each account, the stretch of time of which every update is in the file.",
+            "Of each account, the stretch of time of which the last update of every lead is in the file, and "
+            "since when and how often it is polled: of what was before, and between two polls, only "
+            "what the next poll showed is known.",
             figures.accounts,
             charts.coverage,
             {
@@ -108,6 +110,8 @@ def _sections(figures: Figures) -> list[Section]:
                 "no longer shown": ("leads_missing", number),
                 "complete from": ("complete_from", since),
                 "complete through": ("complete_through", moment),
+                "watched from": ("watched_from", watch),
+                "hours between polls": ("poll_hours", hours),
                 "note": ("note", text),
             },
             is_drawn=bool(figures.accounts["complete_through"].notna().any()),
@@ -115,13 +119,16 @@ def _sections(figures: Figures) -> list[Section]:
         _section(
             "funnel",
             "Funnel",
-            "Leads that ever reached a stage or one further along, by provider.",
+            "Leads that were seen in a stage or one further along, by provider. Only leads that are "
+            "watched from their creation: what the others did before nobody knows. Between two polls "
+            "more of them can have been there.",
             figures.funnel,
             charts.funnel,
             {
                 "provider": ("provider", str),
                 "stage": ("stage", str),
                 "leads": ("leads", number),
+                "at most": ("leads_upper", number),
                 "of all": ("share_of_all", share),
                 "of the stage before": ("share_of_before", share),
             },
@@ -141,22 +148,24 @@ def _sections(figures: Figures) -> list[Section]:
         _section(
             "velocity",
             "Stage velocity",
-            "Days that leads stay in a stage: the dot is the median, the pale bar what the "
-            "evidence leaves open about it, the tick the length that nine of ten do not exceed.",
+            "Days that leads are in a stage, those that still are included: the dot is the median, "
+            "the pale bar what the evidence leaves open about it, the tick the length that nine of ten "
+            "do not exceed. Without a dot, the median cannot be told from others within the bar.",
             figures.velocity,
             charts.velocity,
             {
                 "account": ("account", str),
                 "stage": ("stage", str),
-                "visits measured": ("visits_measured", number),
+                "visits": ("visits", number),
                 "median": ("p50_days", days),
                 "at least": ("p50_days_lower", days),
                 "at most": ("p50_days_upper", days),
                 "nine of ten": ("p90_days", days),
-                "mean": ("mean_days", days),
+                "median of ended visits": ("p50_ended_days", days),
                 "still there": ("visits_open", number),
+                "begun before the watch": ("visits_of_unknown_start", number),
             },
-            is_drawn=bool(figures.velocity["p50_days"].notna().any()),
+            is_drawn=bool(figures.velocity["p50_days_lower"].notna().any()),
         ),
         _section(
             "stale",
@@ -208,6 +217,16 @@ def number(value: Any) -> str:
 def days(value: Any) -> str:
     """A length in days, with one decimal."""
     return NOTHING if pd.isna(value) else f"{value:,.1f}"
+
+
+def hours(value: Any) -> str:
+    """A time between polls, in hours."""
+    return "not known" if pd.isna(value) else f"{value:,.1f}"
+
+
+def watch(value: datetime | Any) -> str:
+    """Since when an account is watched, which it may not be."""
+    return "not yet" if pd.isna(value) else moment(value)
 
 
 def share(value: Any) -> str:

@@ -6,6 +6,8 @@ select
     count(*) filter (where leads.is_missing) as leads_missing,
     publish.complete_from,
     publish.complete_through,
+    publish.watched_from,
+    publish.poll_seconds / 3600.0 as poll_hours,
     min(leads.created_at) as first_created_at,
     publish.published_at,
     publish.note

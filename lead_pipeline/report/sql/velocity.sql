@@ -1,15 +1,15 @@
--- How long leads stay in each stage, in days, with the bounds that the evidence gives.
+-- How long leads are in each stage, in days, with the bounds that the evidence gives.
 select
     velocity.account,
     velocity.stage,
-    velocity.visits_measured,
+    velocity.visits,
     velocity.visits_open,
+    velocity.visits_of_unknown_start,
     velocity.p50_days,
     velocity.p50_days_lower,
     velocity.p50_days_upper,
     velocity.p90_days,
-    velocity.mean_days,
-    velocity.p50_open_days,
+    velocity.p50_ended_days,
     stages.place,
     stages.colour,
     stages.dark_colour

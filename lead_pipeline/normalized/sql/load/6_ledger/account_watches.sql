@@ -12,9 +12,14 @@ select
     polled.poll_seconds,
     polled.all_from,
     polled.proven_until,
-    -- No lead is older than the earliest usable time, so that stands for since ever.
     least(
-        polled.watched_from, greatest(newest_logs.covered_from, timestamptz '1990-01-01 00:00:00Z')
+        polled.watched_from,
+        -- No lead is older than the earliest usable time, so that stands for since ever. Of nulls,
+        -- least() and greatest() take no notice.
+        case
+            when newest_logs.covered_from is not null
+            then greatest(newest_logs.covered_from, timestamptz '1990-01-01 00:00:00Z')
+        end
     ) as history_from
 from polled_accounts as polled
 left join newest_logs using (account)
