@@ -23,7 +23,7 @@ from lead_pipeline_tests.truth import (
     truth_leads,
     truth_performance,
 )
-from lead_pipeline_tests.truth.comparison import Finding, Key, Row, Truths, compare
+from lead_pipeline_tests.truth.comparison import LENGTHS, Finding, Key, Row, Truths, compare
 from lead_pipeline_tests.truth.course import place_of
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.landing import land
@@ -70,7 +70,8 @@ def _as_assumed(leads: Sequence[KnownLead], figure: str, key: Key) -> bool:
 
 
 def _velocity_as_assumed(leads: Sequence[KnownLead], figure: str, key: Key) -> bool:
-    del figure
+    if figure not in LENGTHS:
+        return True
     return not any(key[-1] in lead.unassumed for lead in leads)
 
 
