@@ -518,14 +518,24 @@ ABSENCE: tuple[Step, ...] = (
 
 WATCH: tuple[Step, ...] = (
     SqlStep(
+        "load/10_watch/told_whole",
+        reads=(
+            "changed_leads",
+            "leads_with_changed_watch",
+            "streams",
+            "normalized.leads",
+            "normalized.lead_stage_events",
+        ),
+        writes=("told_whole",),
+    ),
+    SqlStep(
         "load/10_watch/watched_leads",
         reads=(
             "changed_leads",
             "leads_with_changed_watch",
             "account_watches",
-            "streams",
+            "told_whole",
             "normalized.leads",
-            "normalized.lead_stage_events",
             "normalized.lead_observations",
         ),
         writes=("watched_leads",),
@@ -533,14 +543,7 @@ WATCH: tuple[Step, ...] = (
     SqlStep("load/10_watch/leads", reads=("watched_leads",), writes=("normalized.leads",)),
     SqlStep(
         "load/10_watch/unobserved_changes",
-        reads=(
-            "changed_leads",
-            "crawls_of_load",
-            "streams",
-            "normalized.leads",
-            "normalized.lead_stage_events",
-            "normalized.audit_coverage",
-        ),
+        reads=("crawls_of_load", "told_whole", "normalized.audit_coverage"),
         writes=("normalized.unobserved_changes",),
     ),
 )

@@ -90,13 +90,15 @@ with
             as p50_ended_days,
             case when visits_ended > 0 then bounds.p50_ended_days_lower end as p50_ended_days_lower,
             case when visits_ended > 0 then bounds.p50_ended_days_upper end as p50_ended_days_upper,
+            counted.p50_open_days_lower,
+            case when isfinite(open_upper) then open_upper end as p50_open_days_upper,
             {{
                 told(
-                    "(p50_open_days_lower + open_upper) / 2", "p50_open_days_lower", "open_upper"
+                    "(counted.p50_open_days_lower + p50_open_days_upper) / 2",
+                    "counted.p50_open_days_lower",
+                    "p50_open_days_upper",
                 )
-            }} as p50_open_days,
-            counted.p50_open_days_lower,
-            case when isfinite(open_upper) then open_upper end as p50_open_days_upper
+            }} as p50_open_days
         from counted
         left join survival using (provider, account, stage)
         left join bounds using (provider, account, stage)

@@ -9,19 +9,6 @@ with concerned as (
     union
     select lead_key from leads_with_changed_watch
 ),
-told_whole as (
-    select distinct events.lead_key
-    from normalized.lead_stage_events as events
-    join normalized.leads using (lead_key)
-    where
-        events.is_first
-        and events.lead_key in (select lead_key from concerned)
-        and not exists (
-            select 1
-            from streams as logs
-            where logs.provider = leads.provider and logs.kind = 'events'
-        )
-),
 first_served as (
     select lead_key, min(served_at) as served_at
     from normalized.lead_observations

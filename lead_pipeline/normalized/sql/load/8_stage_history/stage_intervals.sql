@@ -69,13 +69,34 @@ neighbours as (
         partition by intervals.lead_key order by intervals.stage_number
     )
 ),
+proven as (
+    select
+        neighbours.*,
+        -- Of a crawl before the one that brought the state.
+        case
+            when proofs.unchanged_from <= shown_before then proofs.unchanged_until
+        end as proven_until
+    from neighbours
+    asof left join unchanged_proofs as proofs
+        on proofs.account = neighbours.account
+        and proofs.began_at < neighbours.crawl_began_at
+),
+-- An update that such a crawl should have brought and did not: it was shown late, or its time is not
+-- that of the change. Then neither of the two is believed.
+judged as (
+    select
+        * exclude (proven_until),
+        updated_at > shown_before and coalesce(updated_at > proven_until, true) as is_time_believed,
+        case when updated_at > proven_until then proven_until end as unchanged_until
+    from proven
+),
 entered as (
     select
         *,
         max(
             case
                 when first_kind <> 'observed' then first_shown_at
-                when updated_at > shown_before or shown_before is null
+                when is_time_believed or shown_before is null
                 then least(updated_at, served_by(first_shown_at))
                 else served_by(first_shown_at)
             end
@@ -84,27 +105,18 @@ entered as (
             order by stage_number
             rows between unbounded preceding and current row
         ) as entered_at
-    from neighbours
+    from judged
 ),
 bounded as (
     select
-        entered.*,
+        *,
         case
             when first_kind in ('created', 'logged') then 'audit_log'
             when stage_number = 1 and entered_at = created_at then 'created'
             else 'observed'
         end as evidence,
-        -- Of a crawl before the one that brought the state. An update that it should have brought
-        -- and did not disproves it: the provider showed it late, or does not move `updated_at`.
-        case
-            when proofs.unchanged_from <= shown_before and updated_at > proofs.unchanged_until
-            then proofs.unchanged_until
-        end as unchanged_until,
         lead(entered_at) over (partition by lead_key order by stage_number) as exited_at
     from entered
-    asof left join unchanged_proofs as proofs
-        on proofs.account = entered.account
-        and proofs.began_at < entered.crawl_began_at
 )
 select
     lead_key,

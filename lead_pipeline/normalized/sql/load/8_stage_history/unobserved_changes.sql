@@ -36,24 +36,32 @@ changes as (
             then created_at is null or updated_at > created_at
             else shows_another_stage or updated_at <> updated_before
         end
+),
+proven as (
+    select
+        changes.*,
+        case
+            when proofs.unchanged_from <= shown_before then proofs.unchanged_until
+        end as proven_until
+    from changes
+    asof left join unchanged_proofs as proofs
+        on proofs.account = changes.account
+        and proofs.began_at < changes.crawl_began_at
 )
+-- An update that a poll should have brought and did not: neither of the two is believed.
 select
-    changes.lead_key,
-    changes.account,
+    lead_key,
+    account,
     case
         when is_first
         then created_at
-        -- A later update that such a proof did not see would contradict it.
-        when proofs.unchanged_from <= shown_before and updated_at > proofs.unchanged_until
-        then greatest(shown_before, proofs.unchanged_until)
+        when updated_at > proven_until
+        then greatest(shown_before, proven_until)
         else shown_before
     end as changed_after,
     case
-        when is_first or updated_at > shown_before
+        when is_first or (updated_at > shown_before and coalesce(updated_at > proven_until, true))
         then least(updated_at, served_by(served_at))
         else served_by(served_at)
     end as changed_until
-from changes
-asof left join unchanged_proofs as proofs
-    on proofs.account = changes.account
-    and proofs.began_at < changes.crawl_began_at
+from proven
