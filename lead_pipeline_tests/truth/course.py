@@ -71,6 +71,8 @@ class Course:
     number: int
     source: str
     changes: Sequence[Change]
+    deleted_at: datetime | None = None
+    """Since when the API does not show it any more."""
 
     @property
     def created_at(self) -> datetime:
@@ -91,6 +93,8 @@ class Course:
 
     def served_at(self, moment: datetime) -> Change | None:
         """The last change that the API shows at `moment`; None while it does not show the lead."""
+        if self.deleted_at is not None and self.deleted_at <= moment:
+            return None
         count = bisect_right(self._visible, moment)
         return self.changes[count - 1] if count else None
 

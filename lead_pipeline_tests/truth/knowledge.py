@@ -20,7 +20,10 @@ from lead_pipeline_tests.truth.polling import PolledWorld
 
 @dataclass(frozen=True)
 class KnownLead:
-    """A lead that the account has shown, and since when it was watched."""
+    """A lead that the account has shown, and since when it was watched.
+
+    Of one that is gone, `now`, `end` and `last_poll` are of when it was last shown.
+    """
 
     world: PolledWorld
     course: Course
@@ -30,6 +33,9 @@ class KnownLead:
     end: datetime
     """Of the account's data."""
     last_poll: datetime
+    account_end: datetime
+    """Of the account's data, also where the lead is gone before it."""
+    is_missing: bool
 
     @property
     def lead_id(self) -> str:
@@ -137,25 +143,30 @@ class Knowledge:
     def end(self) -> datetime:
         """Where the data ends: what is proven, or the newest change that was brought after it."""
         last = self.world.polls[-1]
-        stamps = [
-            change.stamp
+        shown = (
+            course.served_at(moment)
             for course in self.world.courses
-            if (change := course.served_at(last.at)) is not None
-        ]
+            for moment in self.world.poll_moments
+        )
+        stamps = [change.stamp for change in shown if change is not None]
         return max([min(last.end, last.at), *stamps])
 
     @cached_property
     def leads(self) -> list[KnownLead]:
-        """The leads that the last poll shows."""
-        found = []
-        for course in self.world.courses:
-            now = course.served_at(self.world.last_poll)
-            if now is not None:
-                watched_from = self._watched_from(course)
-                found.append(
-                    KnownLead(self.world, course, watched_from, now, self.end, self.world.last_poll)
-                )
-        return found
+        """The leads that the last poll shows, and those that earlier ones did."""
+        return [lead for course in self.world.courses if (lead := self._lead(course)) is not None]
+
+    def _lead(self, course: Course) -> KnownLead | None:
+        is_missing = course.deleted_at is not None
+        shown_at = self.world.last_poll
+        if course.deleted_at is not None:
+            shown_at = max(m for m in self.world.poll_moments if m < course.deleted_at)
+        now = course.served_at(shown_at)
+        if now is None:
+            return None
+        end = min(self.end, shown_at) if is_missing else self.end
+        watched_from = self._watched_from(course)
+        return KnownLead(self.world, course, watched_from, now, end, shown_at, self.end, is_missing)
 
     def _watched_from(self, course: Course) -> datetime:
         if self.world.kind == "expert_ai_labs":

@@ -15,11 +15,10 @@ import duckdb
 
 import lead_pipeline
 from lead_pipeline_tests.truth.comparison import Finding, Key, Row, compare
-from lead_pipeline_tests.truth.course import CLOSED
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.reading import rows_of
 from lead_pipeline_tests.truth.tally import Tally
-from lead_pipeline_tests.truth.truth_leads import DAY
+from lead_pipeline_tests.truth.truth_leads import DAY, is_open
 
 Known = Mapping[str, Knowledge]
 STALE_AFTER_DAYS = 14
@@ -85,7 +84,7 @@ def check_stale(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tall
     for key, (of_account, lead) in _leads(known).items():
         row = rows.pop(key, None)
         quiet = (lead.end - lead.now.moment) // DAY
-        is_stale = quiet >= STALE_AFTER_DAYS and lead.visits[-1].stage not in CLOSED
+        is_stale = quiet >= STALE_AFTER_DAYS and is_open(lead)
         if row is not None:
             _check_stale_row(row, of_account, key, is_stale, quiet, tally)
         elif is_stale and lead.now.stamp == lead.now.moment:

@@ -44,7 +44,7 @@ def _check_lead(
         "stage_changes_upper": None,
         "days_in_stage_upper": None,
     }
-    figures = {**figures, "stage_known_until": known.end}
+    figures = {**figures, "stage_known_until": lead.end}
     for figure, truth in figures.items():
         if figure not in row:
             tally.missing_figures.add(("leads", figure))

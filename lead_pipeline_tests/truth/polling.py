@@ -22,6 +22,7 @@ OVERLAP = timedelta(minutes=60)
 FIRST_NIGHT = 8
 FIRST_HOURLY_DAY = 17
 LAST_NIGHT = 27
+DELETED_SHARE = 0.08
 LATE_SHARE = 0.5
 """Of the changes that can arrive late."""
 
@@ -79,6 +80,9 @@ def polled(world: World, pattern: str) -> PolledWorld:
     courses = world.courses
     if pattern == "missed_and_late":
         courses = [_with_late_arrivals(random, world.kind, polls, c) for c in courses]
+    if world.kind == "vorel":
+        # Only its whole list, read each time, shows who has gone.
+        courses = [_as_deleted(random, polls, course) for course in courses]
     return PolledWorld(world, pattern, polls, courses)
 
 
@@ -216,6 +220,22 @@ def _shown_late(
     if (since is not None and change.moment < since) or earliest >= latest:
         return None
     return _between(random, earliest, latest)
+
+
+def _as_deleted(random: Random, polls: Sequence[Poll], course: Course) -> Course:
+    """Few are deleted, between two polls. What happened after the first of these is nobody's to know:
+    nothing did."""
+    if random.random() > DELETED_SHARE or len(polls) < 3:
+        return course
+    place = random.randrange(1, len(polls) - 1)
+    seen_at = polls[place].at
+    kept = [c for c in course.changes if max(c.moment, c.visible_at) <= seen_at]
+    # Changes that are shown late hide those that came about later.
+    if not kept or course.served_at(seen_at) != kept[-1]:
+        return course
+    return replace(
+        course, changes=kept, deleted_at=_between(random, seen_at + HOUR / 4, polls[place + 1].at)
+    )
 
 
 def _between(random: Random, begin: datetime, end: datetime) -> datetime:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lead_pipeline_tests.truth.comparison import Key, Truths
-from lead_pipeline_tests.truth.course import CLOSED
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.survival import Length, median, surviving_quantile
 from lead_pipeline_tests.truth.truth_funnels import rate
+from lead_pipeline_tests.truth.truth_leads import is_open
 
 ONE_DAY = timedelta(days=1)
 ONE_MINUTE = timedelta(minutes=1)
@@ -77,16 +77,14 @@ def speed(known: Knowledge) -> Truths:
 def _speed_of(group: Sequence[KnownLead]) -> dict[str, object]:
     watched = [lead for lead in group if lead.is_watched]
     responded = [lead for lead in watched if responded_at(lead) is not None]
-    due = [lead for lead in watched if lead.end - lead.course.created_at >= ONE_DAY]
+    due = [lead for lead in watched if lead.account_end - lead.course.created_at >= ONE_DAY]
     in_time = [lead for lead in due if _is_within_a_day(lead)]
     lengths = response_minutes(watched)
     return {
         "leads": len(group),
         "leads_watched": len(watched),
         "leads_responded": len(responded),
-        "leads_waiting": sum(
-            responded_at(lead) is None and lead.visits[-1].stage not in CLOSED for lead in watched
-        ),
+        "leads_waiting": sum(responded_at(lead) is None and is_open(lead) for lead in watched),
         "p50_minutes": surviving_quantile(lengths, 0.5),
         "p90_minutes": surviving_quantile(lengths, 0.9),
         "leads_due": len(due),

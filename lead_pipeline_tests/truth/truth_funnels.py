@@ -67,7 +67,11 @@ def cohorts(known: Knowledge) -> Truths:
         day = lead.course.created_at.date()
         groups[day - timedelta(days=day.weekday()), lead.source].append(lead)
     return {
-        key: {"leads": len(group), "leads_missing": 0, **reached(group)}
+        key: {
+            "leads": len(group),
+            "leads_missing": sum(lead.is_missing for lead in group),
+            **reached(group),
+        }
         for key, group in groups.items()
     }
 

@@ -28,14 +28,19 @@ def of_lead(lead: KnownLead) -> dict[str, object]:
         "source": lead.source,
         "created_at": lead.course.created_at,
         "updated_at": lead.now.stamp,
-        "is_open": stage not in CLOSED,
-        "is_missing": False,
+        "is_open": is_open(lead),
+        "is_missing": lead.is_missing,
         "watched_from": lead.watched_from,
         "is_watched": lead.is_watched,
         "stage_entered": visits[-1].began_at,
         "stage_changes": len(visits) - 1,
         "days_in_stage": (lead.end - visits[-1].began_at) // DAY,
     }
+
+
+def is_open(lead: KnownLead) -> bool:
+    """It is there, and not done with."""
+    return lead.visits[-1].stage not in CLOSED and not lead.is_missing
 
 
 def days(known: Knowledge) -> dict[Key, dict[str, object]]:
@@ -63,7 +68,10 @@ def _of_day(lead: KnownLead, day: datetime) -> dict[str, object]:
 
 
 def state_at_end_of(lead: KnownLead, day: datetime) -> Change:
-    """The lead when the day ends, or the data before it. It had been created by then."""
+    """The lead when the day ends, or the data before it. It had been created by then.
+
+    One that is gone stays as it was.
+    """
     change = lead.course.at(min(day + DAY - INSTANT, lead.last_poll))
     assert change is not None
     return change
@@ -76,7 +84,7 @@ def people(known: Knowledge) -> Truths:
             "leads": 1,
             "newest_stage": lead.visits[-1].stage,
             "has_won": lead.visits[-1].stage == "won",
-            "is_open": lead.visits[-1].stage not in CLOSED,
+            "is_open": is_open(lead),
         }
         for lead in known.leads
     }

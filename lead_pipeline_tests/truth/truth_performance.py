@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from lead_pipeline_tests.truth.comparison import Key, Truths
-from lead_pipeline_tests.truth.course import CLOSED
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.survival import median, surviving_quantile
 from lead_pipeline_tests.truth.truth_durations import ONE_DAY, response_minutes
 from lead_pipeline_tests.truth.truth_funnels import rate, reached
+from lead_pipeline_tests.truth.truth_leads import is_open
 
 
 def sources(known: Knowledge) -> Truths:
@@ -50,8 +50,8 @@ def _outcomes(group: Sequence[KnownLead]) -> dict[str, object]:
     won, lost = stages.count("won"), stages.count("lost")
     return {
         "leads": len(group),
-        "leads_missing": 0,
-        "leads_open": sum(stage not in CLOSED for stage in stages),
+        "leads_missing": sum(lead.is_missing for lead in group),
+        "leads_open": sum(is_open(lead) for lead in group),
         "leads_won": won,
         "leads_lost": lost,
         "win_rate": rate(won, won + lost),
