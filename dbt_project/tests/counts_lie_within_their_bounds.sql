@@ -1,4 +1,5 @@
--- Each returned row is a day, account and stage of which a count lies outside of its bounds, or that
+-- Each returned row is a day, account and stage of which a count lies outside of its bounds, or
+-- that
 -- counts more leads for certain than there are.
 {{ config(meta={"dagster": {"ref": {"name": "stage_funnel_daily"}}}) }}
 select *

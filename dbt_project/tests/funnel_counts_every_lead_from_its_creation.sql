@@ -1,4 +1,5 @@
--- Each returned row is an account and day on which the stages together do not count every lead that was
+-- Each returned row is an account and day on which the stages together do not count every lead
+-- that was
 -- created by the day's end, or was known by then where its creation is not.
 {{ config(meta={"dagster": {"ref": {"name": "stage_funnel_daily"}}}) }}
 with
@@ -7,8 +8,7 @@ with
         select
             leads.account,
             least(
-                {{ utc_date("leads.created_at") }},
-                min({{ utc_date("history.entered_at") }})
+                {{ utc_date("leads.created_at") }}, min({{ utc_date("history.entered_at") }})
             ) as date_day
         from {{ ref("stg_leads") }} as leads
         join {{ ref("stg_lead_stage_history") }} as history using (lead_key)

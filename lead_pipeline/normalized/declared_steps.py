@@ -360,6 +360,7 @@ LEDGER: tuple[Step, ...] = (
             "began_at": "timestamptz",
             "unchanged_from": "timestamptz",
             "unchanged_until": "timestamptz",
+            "is_log": "boolean",
         },
         compute=ledger.unchanged_proofs,
     ),

@@ -88,20 +88,22 @@ def unchanged_proofs(crawls: Sequence[Any], context: StepContext) -> Columns:
     """For each crawl of `crawls`: the newest stretch that it and those before it prove together.
 
     A lead that was served in the stretch and that none of these crawls has brought since had not
-    changed when the stretch ended.
+    changed when the stretch ended. `is_log`: it is an audit log that brings changes, not leads.
     """
     del context
-    proofs: list[tuple[str, datetime, datetime, datetime]] = []
+    proofs: list[tuple[str, datetime, datetime, datetime, bool]] = []
     for account, of_account in itertools.groupby(crawls, key=lambda row: row[0]):
         stretches: list[UpdatedWindow] = []
-        for _, began_at, proven_from, unchanged_until in of_account:
+        for _, began_at, proven_from, unchanged_until, is_log in of_account:
             stretches = merge(
                 [*((s.start, s.end) for s in stretches), (proven_from, unchanged_until)]
             )
             if stretches:
                 newest = stretches[-1]
-                proofs.append((account, began_at, newest.start or BEGINNING, newest.end))
-    return _columns(("account", "began_at", "unchanged_from", "unchanged_until"), proofs)
+                start = newest.start or BEGINNING
+                proofs.append((account, began_at, start, newest.end, is_log))
+    names = ("account", "began_at", "unchanged_from", "unchanged_until", "is_log")
+    return _columns(names, proofs)
 
 
 def polled_accounts(polls: Sequence[Any], context: StepContext) -> Columns:

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,17 @@ class Facts:
             (row["account"], row["provider_status"], row["provider_stage"], row["stage"]): row
             for row in ({str(k): text(v) for k, v in row.items()} for row in self._mapped())
         }
+        self.proven = {
+            account: self._proven_through(account)
+            for account in {lead["account"] for lead in self.leads}
+        }
         self.until = self._horizons()
+        self.unseen: dict[str, list[Row]] = defaultdict(list)
+        for row in self.frames["unobserved_changes"].to_dict("records"):
+            self.unseen[row["lead_key"]].append({str(k): text(v) for k, v in row.items()})
+        self.watched = {
+            row["account"]: row["history_from"] for row in self.frames["watches"].to_dict("records")
+        }
         self.people_of = self._people()
         self.facts = [self._facts(lead) for lead in self.leads]
 
@@ -108,7 +118,7 @@ class Facts:
         until = {}
         for account in {lead["account"] for lead in self.leads}:
             ends = [self._newest_change(lead) for lead in self.leads if lead["account"] == account]
-            through = self._proven_through(account)
+            through = self.proven[account]
             until[account] = max(ends if through is None else [*ends, through])
         return until
 
@@ -141,6 +151,25 @@ class Facts:
             ends.append(reached)
         return min(ends)
 
+    def first_day(self, lead: Row) -> date:
+        """When the lead was created or, where that is not known, first known."""
+        entered = self.history[lead["lead_key"]][0]["entered_at"]
+        return min(entered, lead["created_at"] or entered).date()
+
+    def is_certain(self, lead: Row, end: pd.Timestamp) -> bool:
+        """Whether the stage shown at the moment `end` is the lead's, whatever nobody saw."""
+        proven = self.proven[lead["account"]]
+        return (
+            proven is not None
+            and end <= proven
+            and (lead["missing_since"] is None or end <= self.known_until(lead))
+            and not any(
+                (row["changed_after"] is None or row["changed_after"] < end)
+                and end < row["changed_until"]
+                for row in self.unseen[lead["lead_key"]]
+            )
+        )
+
     def known_until(self, lead: Row) -> pd.Timestamp:
         until = self.until[lead["account"]]
         return min(until, lead["last_seen_at"]) if lead["missing_since"] is not None else until
@@ -153,6 +182,7 @@ class Facts:
                 visits.append(dict(step))
         for visit, following in zip(visits, [*visits[1:], None], strict=True):
             visit["exited_at"] = following["entered_at"] if following else None
+            visit["exited_after"] = following["entered_after"] if following else None
             visit["is_current"] = following is None
             end = visit["exited_at"] or self.known_until(lead)
             earliest_end = (following["entered_after"] or visit["entered_at"]) if following else end
@@ -166,7 +196,6 @@ class Facts:
         steps = self.history[lead["lead_key"]]
         reached = max(self._place(step) for step in steps)
         responses = [step for step in steps if self._place(step) > 0]
-        wins = [visit["entered_at"] for visit in visits if visit["stage"] == "won"]
         created_at = lead["created_at"]
         source = lead["source"]
         return {
@@ -187,7 +216,19 @@ class Facts:
             if responses
             else None,
             "has_response": bool(responses),
-            "to_win": seconds(created_at, wins[0]) if wins else None,
+            "is_watched": lead["watched_from"] is not None
+            and created_at is not None
+            and lead["watched_from"] <= created_at,
+            "hides": lead["missing_since"] is not None or bool(self.unseen[lead["lead_key"]]),
+            "unseen_after": min(
+                [
+                    row["changed_after"]
+                    for row in self.unseen[lead["lead_key"]]
+                    if row["changed_after"] is not None
+                ]
+                + ([self.known_until(lead)] if lead["missing_since"] is not None else []),
+                default=None,
+            ),
             "observed": seconds(created_at, self.until[lead["account"]]),
             "week": None
             if created_at is None

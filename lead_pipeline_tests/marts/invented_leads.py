@@ -7,7 +7,7 @@ Belongs here: what is known of one lead. Does not belong here: how leads come ab
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
 ACCOUNTS = {
@@ -17,6 +17,12 @@ ACCOUNTS = {
     "vorel": "vorel",
     "vorel_eu": "vorel",
 }
+
+
+WATCHED_FROM = datetime(2026, 1, 6, 2, 30, tzinfo=UTC)
+"""When the first poll of each account began that was."""
+UNWATCHED = "vorel"
+"""No crawl of this account is complete."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,25 @@ def lead_row(lead: InventedLead) -> dict[str, object]:
         "updated_at": lead.updated_at,
         "first_seen_at": lead.versions[0].last_seen_at,
         "last_seen_at": lead.last_seen_at,
+        "watched_from": None
+        if lead.created_at is None or lead.account == UNWATCHED
+        else max(lead.created_at, WATCHED_FROM),
         "missing_since": lead.missing_since,
     }
+
+
+def unobserved_rows(lead: InventedLead) -> list[dict[str, object]]:
+    """Between two polls, the lead changed to each stage that was observed."""
+    return [
+        {
+            "lead_key": lead.key,
+            "account": lead.account,
+            "changed_after": step.entered_after,
+            "changed_until": step.entered_at,
+        }
+        for step in lead.steps
+        if step.evidence == "observed" and step.entered_after != step.entered_at
+    ]
 
 
 def history_rows(lead: InventedLead) -> list[dict[str, object]]:

@@ -7,6 +7,7 @@ world (`world`), and what is known of a single lead (`facts`).
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -21,11 +22,15 @@ from lead_pipeline_tests.marts.facts import (
     Row,
     mean,
     newest,
-    quantile,
     rate,
     seconds,
     text,
 )
+
+
+def day_end(day: date) -> pd.Timestamp:
+    """24:00 UTC."""
+    return pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)
 
 
 class Reference(Facts):
@@ -57,6 +62,7 @@ class Reference(Facts):
                     "stage_order": facts["stage_order"],
                     "is_terminal": facts["is_terminal"],
                     "is_open": facts["is_open"],
+                    "is_watched": facts["is_watched"],
                 }
             )
         return rows
@@ -127,17 +133,17 @@ class Reference(Facts):
             steps = self.history[lead["lead_key"]]
             until = self.until[lead["account"]]
             last = (until - pd.Timedelta(microseconds=1)).date()
-            day = max(steps[0]["entered_at"].date(), last - timedelta(days=DAILY_HISTORY_DAYS - 1))
+            day = max(self.first_day(lead), last - timedelta(days=DAILY_HISTORY_DAYS - 1))
             while day <= last:
                 rows.append(self._day_row(lead, steps, day))
                 day += timedelta(days=1)
         return rows
 
     def _day_row(self, lead: Row, steps: list[Row], day: date) -> Row:
-        end = pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)
+        end = day_end(day)
         begun = [step for step in steps if step["entered_at"] < end]
-        step = begun[-1]
-        stage_entered_at = step["entered_at"]
+        step = begun[-1] if begun else {"stage": "unknown"}
+        stage_entered_at = step.get("entered_at")
         for earlier in reversed(begun):
             if earlier["stage"] != step["stage"]:
                 break
@@ -147,11 +153,12 @@ class Reference(Facts):
         ]
         version = seen[-1] if seen else {}
         missing_since = lead["missing_since"]
+        length = seconds(stage_entered_at, end)
         return {
             "date_day": day,
             **{key: lead[key] for key in ("lead_key", "provider", "account", "lead_id")},
             **{
-                key: step[key]
+                key: step.get(key)
                 for key in (
                     "stage",
                     "provider_stage",
@@ -160,7 +167,8 @@ class Reference(Facts):
                     "evidence",
                 )
             },
-            "days_in_stage": (seconds(stage_entered_at, end) or 0) // int(DAY),
+            "days_in_stage": None if length is None else length // int(DAY),
+            "is_certain": bool(begun) and self.is_certain(lead, end),
             "score": version.get("score"),
             "owner_id": version.get("owner_id"),
             "owner_name": version.get("owner_name"),
@@ -168,112 +176,157 @@ class Reference(Facts):
         }
 
     def stage_funnel_daily(self) -> list[Row]:
-        visits = [(facts, visit) for facts in self.facts for visit in facts["visits"]]
-        first = min(visit["entered_at"] for _, visit in visits).date()
-        ends = [until - pd.Timedelta(microseconds=1) for until in self.until.values()]
-        last = max([visit["entered_at"] for _, visit in visits] + ends).date()
-        groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-        for facts, visit in visits:
-            groups[facts["provider"], facts["account"], visit["stage"]].append(visit)
-        rows = []
-        for offset in range((last - first).days + 1):
-            day = first + timedelta(days=offset)
-            for (provider, account, stage), mine in groups.items():
-                rows.append(
-                    {
-                        "date_day": day,
-                        "provider": provider,
-                        "account": account,
-                        "stage": stage,
-                        "leads_entered": sum(s["entered_at"].date() == day for s in mine),
-                        "leads_exited": sum(
-                            s["exited_at"] is not None and s["exited_at"].date() == day
-                            for s in mine
-                        ),
-                        "leads_in_stage": sum(
-                            s["entered_at"].date() <= day
-                            and (s["exited_at"] is None or s["exited_at"].date() > day)
-                            for s in mine
-                        ),
-                    }
-                )
-        return rows
+        """Each day goes through all leads; where each stood at its end, and what it did on it."""
+        last = max(
+            max(until - pd.Timedelta(microseconds=1) for until in self.until.values()),
+            max(visit["entered_at"] for facts in self.facts for visit in facts["visits"]),
+        ).date()
+        first = min(self.first_day(lead) for lead in self.leads)
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for facts in self.facts:
+            groups[facts["account"]].append(facts)
+        return [
+            row
+            for mine in groups.values()
+            for offset in range((last - first).days + 1)
+            for row in self._funnel_rows(mine, first + timedelta(days=offset))
+        ]
 
-    def funnel_by_cohort(self) -> list[Row]:
+    def _funnel_rows(self, mine: list[Row], day: date) -> list[Row]:
+        account, end = mine[0]["account"], day_end(day)
+        stages = {visit["stage"] for facts in mine for visit in facts["visits"]}
+        late = any(f["created_at"] is not None for f in mine) and any(
+            f["created_at"] is not None and f["created_at"] < f["visits"][0]["entered_at"]
+            for f in mine
+        )
+        shown: dict[str, list[Row]] = defaultdict(list)
+        for facts in mine:
+            begun = [v["stage"] for v in facts["visits"] if v["entered_at"].date() <= day]
+            if begun or self.first_day(facts["lead"]) <= day:
+                shown[begun[-1] if begun else "unknown"].append(facts)
+        certain = {
+            stage: sum(self.is_certain(facts["lead"], end) for facts in shown[stage])
+            for stage in stages
+        }
+        movable = sum(len(group) for group in shown.values()) - sum(certain.values())
+        proven = self.proven[account]
+        has_flows = (
+            account in self.watched
+            and proven is not None
+            and self.watched[account] <= end - pd.Timedelta(days=1)
+            and end <= proven
+        )
+        changed = [facts for facts in mine if self._can_have_changed(facts, day)]
         rows = []
-        for key, group in self._grouped("week", "source", "provider"):
-            reached = {
-                stage: sum(facts["reached"] >= rank for facts in group)
-                for rank, stage in enumerate(PATH)
+        for stage in [*stages, *["unknown"] * late]:
+            lower = certain.get(stage, len(shown[stage]))
+            flows = {
+                f"leads_{name}{suffix}": None
+                for name in ("entered", "exited")
+                for suffix in ("", "_lower", "_upper")
             }
-            reached["lost"] = sum(facts["has_lost"] for facts in group)
-            observed = [facts["observed"] for facts in group if facts["observed"] is not None]
-            names = ("engaged", "qualified", "booked", "won", "lost")
+            if has_flows and stage != "unknown":
+                flows = self._flows(mine, changed, stage, day)
             rows.append(
                 {
-                    "cohort_week": key["week"],
-                    "source": key["source"],
-                    "provider": key["provider"],
-                    "leads": len(group),
-                    "leads_missing": sum(facts["is_missing"] for facts in group),
-                    **{f"reached_{name}": reached[name] for name in names},
-                    "observed_days": min(observed) // int(DAY) if observed else None,
-                    **{f"{name}_rate": rate(reached[name], len(group)) for name in names},
-                    "engaged_to_qualified_rate": rate(reached["qualified"], reached["engaged"]),
-                    "qualified_to_booked_rate": rate(reached["booked"], reached["qualified"]),
-                    "booked_to_won_rate": rate(reached["won"], reached["booked"]),
+                    "date_day": day,
+                    "provider": mine[0]["provider"],
+                    "account": account,
+                    "stage": stage,
+                    **flows,
+                    "leads_in_stage": len(shown[stage]),
+                    "leads_in_stage_lower": lower,
+                    "leads_in_stage_upper": lower + (movable if stage in certain else 0),
                 }
             )
         return rows
 
-    def stage_velocity(self) -> list[Row]:
-        groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-        for facts in self.facts:
-            for visit in facts["visits"]:
-                groups[facts["provider"], facts["account"], visit["stage"]].append(visit)
+    def _can_have_changed(self, facts: Row, day: date) -> bool:
+        missing = facts["lead"]["missing_since"]
+        return any(
+            (row["changed_after"] is None or row["changed_after"].date() <= day)
+            and day <= row["changed_until"].date()
+            for row in self.unseen[facts["lead_key"]]
+        ) or (
+            missing is not None and self.known_until(facts["lead"]).date() <= day <= missing.date()
+        )
+
+    @staticmethod
+    def _flows(mine: list[Row], changed: list[Row], stage: str, day: date) -> Row:
+        flows: Row = {}
+        for name, at, after in (
+            ("entered", "entered_at", "entered_after"),
+            ("exited", "exited_at", "exited_after"),
+        ):
+            moved = [
+                (facts, visit)
+                for facts in mine
+                for visit in facts["visits"]
+                if visit["stage"] == stage and visit[at] is not None and visit[at].date() == day
+            ]
+            certain = [f for f, v in moved if v[after] is not None and v[after].date() == day]
+            flows[f"leads_{name}"] = len({f["lead_key"] for f, _ in moved})
+            flows[f"leads_{name}_lower"] = len({f["lead_key"] for f in certain})
+            flows[f"leads_{name}_upper"] = len(
+                {f["lead_key"] for f, _ in moved} | {f["lead_key"] for f in changed}
+            )
+        return flows
+
+    def funnel_by_cohort(self) -> list[Row]:
         rows = []
-        for (provider, account, stage), visits in groups.items():
-            ended = [visit for visit in visits if not visit["is_current"]]
-            measured = [visit for visit in ended if visit["max_seconds"] is not None]
-            row: Row = {
-                "provider": provider,
-                "account": account,
-                "stage": stage,
-                "visits_measured": len(measured),
-                "visits_of_unknown_start": len(ended) - len(measured),
-                "visits_open": len(visits) - len(ended),
-                "p50_open_days": quantile(
-                    [visit["seconds"] / DAY for visit in visits if visit["is_current"]], 0.5
-                ),
+        names = ("engaged", "qualified", "booked", "won", "lost")
+        for key, group in self._grouped("week", "source", "provider"):
+            reached = self._reached(group, names)
+            observed = [facts["observed"] for facts in group if facts["observed"] is not None]
+            row = {
+                "cohort_week": key["week"],
+                "source": key["source"],
+                "provider": key["provider"],
+                "leads": len(group),
+                "leads_missing": sum(facts["is_missing"] for facts in group),
+                **reached,
+                "observed_days": min(observed) // int(DAY) if observed else None,
             }
-            for suffix, field in (
-                ("", "seconds"),
-                ("_lower", "min_seconds"),
-                ("_upper", "max_seconds"),
-            ):
-                days = [visit[field] / DAY for visit in measured]
-                row[f"p50_days{suffix}"] = quantile(days, 0.5)
-                row[f"p90_days{suffix}"] = quantile(days, 0.9)
-                row[f"mean_days{suffix}"] = mean(days)
+            for earlier, later in itertools.pairwise(names[:4]):
+                name = f"{earlier}_to_{later}_rate"
+                low, high = reached[f"reached_{earlier}"], reached[f"reached_{earlier}_upper"]
+                row[name] = rate(reached[f"reached_{later}"], low)
+                row[f"{name}_lower"] = rate(reached[f"reached_{later}"], high)
+                most = rate(reached[f"reached_{later}_upper"], low)
+                row[f"{name}_upper"] = (
+                    None if high == 0 else min(1.0, 1.0 if most is None else most)
+                )
             rows.append(row)
         return rows
 
     @staticmethod
-    def _outcomes(group: list[Row]) -> Row:
+    def _reached(group: list[Row], names: tuple[str, ...]) -> Row:
+        """How many of the watched leads were seen in each stage or beyond, and can have been."""
+        watched = [facts for facts in group if facts["is_watched"]]
+        row: Row = {"leads_watched": len(watched)}
+        for name in names:
+            seen = [
+                facts["has_lost"] if name == "lost" else facts["reached"] >= PATH.index(name)
+                for facts in watched
+            ]
+            most = sum(s or facts["hides"] for s, facts in zip(seen, watched, strict=True))
+            row[f"reached_{name}"] = sum(seen)
+            row[f"reached_{name}_upper"] = most
+            row[f"{name}_rate"] = rate(sum(seen), len(watched))
+            row[f"{name}_rate_upper"] = rate(most, len(watched))
+        return row
+
+    @classmethod
+    def _outcomes(cls, group: list[Row]) -> Row:
         won = sum(facts["stage"] == "won" for facts in group)
         lost = sum(facts["stage"] == "lost" for facts in group)
-        reached = {
-            stage: sum(facts["reached"] >= PATH.index(stage) for facts in group)
-            for stage in ("qualified", "booked", "won")
-        }
         return {
             "leads": len(group),
             "leads_missing": sum(facts["is_missing"] for facts in group),
             "leads_open": sum(facts["is_open"] for facts in group),
             "leads_won": won,
             "leads_lost": lost,
-            **{f"reached_{stage}": count for stage, count in reached.items()},
-            **{f"{stage}_rate": rate(count, len(group)) for stage, count in reached.items()},
+            **cls._reached(group, ("qualified", "booked", "won")),
             "win_rate": rate(won, won + lost),
         }
 
@@ -286,9 +339,6 @@ class Reference(Facts):
                     **key,
                     **self._outcomes(group),
                     "leads_unmapped": sum(facts["stage"] == "unmapped" for facts in group),
-                    "p50_days_to_win": quantile(
-                        [f["to_win"] / DAY for f in group if f["to_win"] is not None], 0.5
-                    ),
                     "mean_score": mean([facts["score"] for facts in group]),
                     "first_created_at": min(created, default=None),
                     "last_created_at": max(created, default=None),
@@ -299,31 +349,35 @@ class Reference(Facts):
     def speed_to_lead(self) -> list[Row]:
         rows = []
         for key, group in self._grouped("provider", "account", "source", "owner_key"):
-            upper = [f["response"] / 60 for f in group if f["response"] is not None]
-            lower = [f["min_response"] / 60 for f in group if f["min_response"] is not None]
-            due = [f for f in group if f["observed"] is not None and f["observed"] >= DAY]
+            watched = [facts for facts in group if facts["is_watched"]]
+            due = [f for f in watched if f["observed"] is not None and f["observed"] >= DAY]
             in_time = sum(f["response"] is not None and f["response"] <= DAY for f in due)
-            responded = sum(facts["has_response"] for facts in group)
+            can_be = sum(
+                (f["min_response"] is not None and f["min_response"] <= DAY)
+                or (
+                    f["unseen_after"] is not None
+                    and (seconds(f["created_at"], f["unseen_after"]) or 0) <= DAY
+                )
+                for f in due
+            )
+            responded = sum(facts["has_response"] for facts in watched)
+            most = sum(facts["has_response"] or facts["hides"] for facts in watched)
             rows.append(
                 {
                     **key,
                     "owner_name": newest(group, "owner_name"),
                     "leads": len(group),
+                    "leads_watched": len(watched),
                     "leads_responded": responded,
-                    "leads_waiting": sum(not f["has_response"] and f["is_open"] for f in group),
-                    "responses_of_unknown_start": sum(
-                        f["has_response"] and f["created_at"] is None for f in group
-                    ),
-                    "p50_minutes": quantile(upper, 0.5),
-                    "p50_minutes_lower": quantile(lower, 0.5),
-                    "p90_minutes": quantile(upper, 0.9),
-                    "p90_minutes_lower": quantile(lower, 0.9),
-                    "mean_minutes": mean(upper),
-                    "mean_minutes_lower": mean(lower),
+                    "leads_responded_upper": most,
+                    "leads_waiting": sum(not f["has_response"] and f["is_open"] for f in watched),
                     "leads_due": len(due),
                     "due_within_24_hours": in_time,
-                    "responded_rate": rate(responded, len(group)),
+                    "due_within_24_hours_upper": can_be,
+                    "responded_rate": rate(responded, len(watched)),
+                    "responded_rate_upper": rate(most, len(watched)),
                     "within_24_hours_rate": rate(in_time, len(due)),
+                    "within_24_hours_rate_upper": rate(can_be, len(due)),
                 }
             )
         return rows
@@ -365,9 +419,6 @@ class Reference(Facts):
                     facts["is_open"]
                     and any(breach["is_current"] for breach in self._breaches(facts))
                     for facts in group
-                ),
-                "p50_response_minutes": quantile(
-                    [f["response"] / 60 for f in group if f["response"] is not None], 0.5
                 ),
             }
             for key, group in self._grouped("owner_key")
@@ -455,7 +506,6 @@ MARTS: dict[str, tuple[Callable[[Reference], list[Row]], tuple[str, ...]]] = {
         ("date_day", "provider", "account", "stage"),
     ),
     "funnel_by_cohort": (Reference.funnel_by_cohort, ("cohort_week", "source", "provider")),
-    "stage_velocity": (Reference.stage_velocity, ("provider", "account", "stage")),
     "source_performance": (Reference.source_performance, ("provider", "source")),
     "speed_to_lead": (
         Reference.speed_to_lead,
@@ -467,4 +517,6 @@ MARTS: dict[str, tuple[Callable[[Reference], list[Row]], tuple[str, ...]]] = {
     "stages": (Reference.stages, ("account", "stage")),
     "sla_breaches": (Reference.sla_breaches, ("lead_key", "visit_number")),
 }
-"""Each mart's second computation, and its key."""
+"""Each mart's second computation, and its key. Lengths of time are compared with worlds of which the
+truth is known (`lead_pipeline_tests/truth`), since a second estimate would share the first one's
+assumptions."""

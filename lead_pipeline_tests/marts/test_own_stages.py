@@ -53,6 +53,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, stage in SERVED.items()
     ]
     for account in ("vorel", "vorel_eu"):
+        # Both are watched before any lead is created.
+        landing.leads("vorel", account=account, is_full=True, at=at(1))
         landing.leads("vorel", *leads, account=account, is_full=True)
     landing.leads("vorel", *leads[:-1], account="vorel_eu", is_full=True)
     load_landing(settings)

@@ -23,11 +23,14 @@ from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.invented_crawls import coverage_rows, crawls_until
 from lead_pipeline_tests.marts.invented_leads import (
     ACCOUNTS,
+    UNWATCHED,
+    WATCHED_FROM,
     InventedLead,
     Step,
     Version,
     history_rows,
     lead_row,
+    unobserved_rows,
     version_rows,
 )
 from lead_pipeline_tests.marts.invented_stages import (
@@ -106,6 +109,21 @@ class World:
                 [row for lead in self.leads.values() for row in version_rows(lead)]
             ),
             "coverage": pd.DataFrame(coverage_rows(self.crawls)),
+            "watches": pd.DataFrame(
+                [
+                    {
+                        "account": row["account"],
+                        "watched_from": WATCHED_FROM,
+                        "history_from": WATCHED_FROM,
+                        "proven_until": row["complete_through"],
+                    }
+                    for row in coverage_rows(self.crawls)
+                    if row["account"] != UNWATCHED
+                ]
+            ),
+            "unobserved_changes": pd.DataFrame(
+                [row for lead in self.leads.values() for row in unobserved_rows(lead)]
+            ),
             "canonical_stages": canonical_rows(),
             "stages": pd.DataFrame(mapping_rows()),
             "mapped_stages": pd.DataFrame(mapped_rows(self.leads.values())),

@@ -71,10 +71,10 @@ def test_the_headline_counts_the_marts(figures: Figures, published: Path) -> Non
     assert figures.headline["win_rate"] == pytest.approx(won / decided)
 
 
-def test_the_funnel_starts_with_all_leads_and_never_widens(
+def test_the_funnel_starts_with_all_watched_leads_and_never_widens(
     figures: Figures, published: Path
 ) -> None:
-    leads = frame(published, "from marts.leads")
+    leads = frame(published, "from marts.leads where is_watched")
     reached = figures.funnel.pivot_table(index="provider", columns="stage", values="leads")
     assert reached["new"].to_dict() == leads.groupby("provider").size().to_dict()
     path = reached[["new", "engaged", "qualified", "booked", "won"]]

@@ -29,13 +29,31 @@ with
         where leads.is_missing
     ),
 
-    final as (
+    known as (
         select
             ranges.lead_key,
             greatest(ranges.first_day, first_known.first_known_day) as first_day,
             ranges.last_day
         from ranges
         join first_known using (lead_key)
+    ),
+
+    -- Each day once: bounds round to the safe side, so that stretches can overlap.
+    final as (
+        select
+            lead_key,
+            greatest(
+                first_day,
+                max(last_day) over (
+                    partition by lead_key
+                    order by first_day, last_day
+                    rows between unbounded preceding and 1 preceding
+                )
+                + 1
+            ) as first_day,
+            last_day
+        from known
+        where first_day <= last_day
     )
 
 select *

@@ -26,19 +26,22 @@ with
         where leads.created_at < visits.entered_at
     ),
 
-    -- The stage that is shown in the uncertain days: the one entered last before them.
+    -- In which stage leads are shown at the ends of their uncertain days.
     uncertain as (
         select
             visits.provider,
             visits.account,
             visits.stage,
-            uncertain_days.first_day,
-            uncertain_days.last_day
+            greatest(visits.entered_date, uncertain_days.first_day) as first_day,
+            least(visits.exited_date - 1, uncertain_days.last_day) as last_day
         from uncertain_days
-        asof join
+        join
             visits
             on visits.lead_key = uncertain_days.lead_key
-            and visits.entered_date <= uncertain_days.first_day
+            and visits.entered_date <= uncertain_days.last_day
+            and coalesce(visits.exited_date > uncertain_days.first_day, true)
+            -- A visit that ends on the day of its beginning is at no day's end.
+            and coalesce(visits.exited_date > visits.entered_date, true)
     ),
 
     changes as (

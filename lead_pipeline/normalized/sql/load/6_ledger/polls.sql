@@ -20,7 +20,7 @@ with complete as (
     join streams using (provider, stream)
     where crawls.is_complete and crawls.unchanged_until is not null
 )
-select account, began_at, proven_from, unchanged_until
+select account, began_at, proven_from, unchanged_until, kind = 'events' as is_log
 from complete
 where
     case

@@ -75,18 +75,20 @@ proven as (
         -- Of a crawl before the one that brought the state.
         case
             when proofs.unchanged_from <= shown_before then proofs.unchanged_until
-        end as proven_until
+        end as proven_until,
+        proofs.is_log
     from neighbours
     asof left join unchanged_proofs as proofs
         on proofs.account = neighbours.account
         and proofs.began_at < neighbours.crawl_began_at
 ),
 -- An update that such a crawl should have brought and did not: it was shown late, or its time is not
--- that of the change. Then neither of the two is believed.
+-- that of the change. Then neither of the two is believed. An audit log brings no leads.
 judged as (
     select
-        * exclude (proven_until),
-        updated_at > shown_before and coalesce(updated_at > proven_until, true) as is_time_believed,
+        * exclude (proven_until, is_log),
+        updated_at > shown_before
+        and coalesce(is_log or updated_at > proven_until, true) as is_time_believed,
         case when updated_at > proven_until then proven_until end as unchanged_until
     from proven
 ),

@@ -42,13 +42,15 @@ proven as (
         changes.*,
         case
             when proofs.unchanged_from <= shown_before then proofs.unchanged_until
-        end as proven_until
+        end as proven_until,
+        proofs.is_log
     from changes
     asof left join unchanged_proofs as proofs
         on proofs.account = changes.account
         and proofs.began_at < changes.crawl_began_at
 )
 -- An update that a poll should have brought and did not: neither of the two is believed.
+-- An audit log brings no leads.
 select
     lead_key,
     account,
@@ -60,7 +62,12 @@ select
         else shown_before
     end as changed_after,
     case
-        when is_first or (updated_at > shown_before and coalesce(updated_at > proven_until, true))
+        when
+            is_first
+            or (
+                updated_at > shown_before
+                and coalesce(is_log or updated_at > proven_until, true)
+            )
         then least(updated_at, served_by(served_at))
         else served_by(served_at)
     end as changed_until
