@@ -130,26 +130,34 @@ def _unassumed_between(seen: str | None, stages: Sequence[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is known of one account."""
+    """What is known of one account.
+
+    `told_end`: where the tables say that its data ends. Any moment will do from that on which is
+    proven until the last poll, which showed all changes until then.
+    """
 
     world: PolledWorld
+    told_end: datetime | None = None
 
     @cached_property
     def watched_from(self) -> datetime:
         """The first poll, by the provider's clock."""
         return self.world.first_poll.replace(microsecond=0)
 
-    @cached_property
+    @property
     def end(self) -> datetime:
-        """Where the data ends: what is proven, or the newest change that was brought after it."""
+        """Where the data is told to end."""
+        return self.told_end or self.last_poll
+
+    @property
+    def last_poll(self) -> datetime:
+        return self.world.last_poll
+
+    @property
+    def proven_until(self) -> datetime:
+        """What the polls prove: the end of the last window, or the last poll before it."""
         last = self.world.polls[-1]
-        shown = (
-            course.served_at(moment)
-            for course in self.world.courses
-            for moment in self.world.poll_moments
-        )
-        stamps = [change.stamp for change in shown if change is not None]
-        return max([min(last.end, last.at), *stamps])
+        return min(last.end, last.at)
 
     @cached_property
     def leads(self) -> list[KnownLead]:

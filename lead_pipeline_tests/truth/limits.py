@@ -26,6 +26,16 @@ SHARE_OF_POLL = 0.05
 """How far from the truth the usual time between polls may be: windows end at midnight, polls later."""
 
 
+def ends_of_data(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """By account: until when its leads are known that are still there."""
+    rows = rows_of(
+        connection,
+        "(select account, max(stage_known_until) as known_until "
+        "from marts.leads where not is_missing group by account)",
+    )
+    return {row["account"]: row["known_until"] for row in rows}
+
+
 def check_accounts(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
     """`watched_from` is the first poll, `poll_seconds` the usual time to the next."""
     rows = {row["account"]: row for row in rows_of(connection, "meta.coverage")}
@@ -36,6 +46,13 @@ def check_accounts(connection: duckdb.DuckDBPyConnection, known: Known, tally: T
             continue
         since = compare(row, "watched_from", of_account.watched_from)
         tally.note("meta", of_account.world, (account,), since)
+        bounded = {
+            "data_until": None,
+            "data_until_lower": of_account.proven_until,
+            "data_until_upper": of_account.last_poll,
+        }
+        until = compare(bounded, "data_until", of_account.end)
+        tally.note("meta", of_account.world, (account,), until)
         moments = of_account.world.poll_moments
         gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
         usual = median(gap.total_seconds() for gap in gaps) if gaps else None

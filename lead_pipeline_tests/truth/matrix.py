@@ -27,7 +27,7 @@ from lead_pipeline_tests.truth.comparison import LENGTHS, Finding, Key, Row, Tru
 from lead_pipeline_tests.truth.course import place_of
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.landing import land
-from lead_pipeline_tests.truth.limits import CHECKS
+from lead_pipeline_tests.truth.limits import CHECKS, ends_of_data
 from lead_pipeline_tests.truth.moments import check_days, check_history, check_leads
 from lead_pipeline_tests.truth.polling import PolledWorld
 from lead_pipeline_tests.truth.reading import rows_of
@@ -49,8 +49,9 @@ def build(folder: Path, worlds: Iterable[PolledWorld]) -> Path:
 def compare_all(candidate: Path, worlds: Sequence[PolledWorld]) -> Tally:
     """Every figure of which the truth is known."""
     tally = Tally()
-    known = {world.account: Knowledge(world) for world in worlds}
     with closing(connect_utc(candidate, read_only=True)) as connection:
+        ends = ends_of_data(connection)
+        known = {w.account: Knowledge(w, ends[w.account]) for w in worlds}
         check_leads(connection, known, tally)
         check_history(connection, known, tally)
         check_days(connection, known, tally)

@@ -20,7 +20,7 @@ _OF_A_DAY = ("stage", "provider_stage", "provider_status", "score", "owner_id")
 
 
 def check_leads(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
-    """Each lead as it is, the beginning of its stage within its bounds, and where its data ends."""
+    """Each lead as it is, the beginning of its stage within its bounds, and until when it is known."""
     rows = {row["lead_key"]: row for row in rows_of(connection, "marts.leads")}
     for of_account in known.values():
         for lead in of_account.leads:
@@ -49,7 +49,8 @@ def _check_lead(
         if figure not in row:
             tally.missing_figures.add(("leads", figure))
             continue
-        is_assumed = figure != "days_in_stage" or row["stage"] not in lead.unassumed
+        is_length = figure in ("stage_entered", "days_in_stage")
+        is_assumed = not is_length or row["stage"] not in lead.unassumed
         tally.note("leads", known.world, key, compare(row, figure, truth), is_assumed=is_assumed)
 
 
