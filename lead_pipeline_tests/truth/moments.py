@@ -124,7 +124,7 @@ def _check_length(
 ) -> None:
     """The interval's length lies between its bounds, for one of the true beginnings."""
     bounded = {
-        "seconds_in_stage": None,
+        "seconds_in_stage": row["seconds_in_stage"],
         "seconds_in_stage_lower": row["min_seconds_in_stage"],
         "seconds_in_stage_upper": row["max_seconds_in_stage"],
     }
