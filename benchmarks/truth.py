@@ -35,7 +35,7 @@ def main() -> None:
         say(f"{first + WORLDS_PER_BUILD - FIRST} of {WORLDS} worlds …")
     for pattern in PATTERNS:
         show_table(
-            f"Figures with bounds, {pattern}",
+            f"Figures with bounds, MEGA and Vorel, {pattern}",
             ["mart", "figure", "rows", "told", "true", "width", "of the figure"],
             [_row(mart, figure, found) for mart, figure, found in _bounded(tally, pattern)],
         )
@@ -56,7 +56,10 @@ def _of_worlds(folder: Path, first: int) -> Tally:
 
 def _bounded(tally: Tally, pattern: str) -> list[tuple[str, str, Figures]]:
     names = dict.fromkeys((place.mart, place.figure) for place in tally.places)
-    found = [(mart, figure, tally.by_pattern(mart, figure)[pattern]) for mart, figure in names]
+    found = [
+        (mart, figure, tally.by_pattern(mart, figure, truth_page.POLLED)[pattern])
+        for mart, figure in names
+    ]
     return [(mart, figure, figures) for mart, figure, figures in found if figures.widths]
 
 

@@ -6,6 +6,7 @@ Here: the page's words, tables and charts. Not here: what is true (`lead_pipelin
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +37,8 @@ CHECKS = {
     "stage_funnel_daily": "Beside the figures: that the stages of a day add up to all leads.",
     "sla_breaches": "What is certainly over its limit truly is.",
 }
+POLLED = ("mega", "vorel")
+"""Kinds without an audit log: the others' bounds have no width."""
 SHOWN = {
     "stage_velocity": ("p50_days", "p90_days", "p50_ended_days", "p50_open_days"),
     "speed_to_lead": ("p50_minutes", "p90_minutes", "leads_responded", "within_24_hours_rate"),
@@ -96,14 +99,16 @@ def _outside_share(said: Figures) -> float | None:
 def _chapter(tally: Tally, mart: str) -> str:
     names = list(dict.fromkeys(place.figure for place in tally.places if place.mart == mart))
     found = {name: tally.by_pattern(mart, name) for name in names}
+    polled = {name: tally.by_pattern(mart, name, POLLED) for name in names}
     bounded = [name for name in names if any(f.widths for f in found[name].values())]
     exact = [name for name in names if name not in bounded]
     lines = [f"### `{mart}`", ""]
     if mart in CHECKS:
         lines += [CHECKS[mart], ""]
-    lines += [*_examples(tally, mart), ""]
+    if examples := _examples(tally, mart):
+        lines += [*examples, ""]
     if bounded:
-        lines += [*_widths_table(found, bounded), ""]
+        lines += [*_widths_table(polled, bounded), ""]
     if exact:
         lines += [_exact_line(found, exact), ""]
     return "\n".join(lines)
@@ -148,7 +153,7 @@ def _example_row(figure: str, pattern: str, example: Example) -> str:
     bounds = ""
     if finding.is_bounded:
         bounds = f"{short(finding.lower)} … {short(finding.upper)}"
-    where = " ".join(_part(part) for part in example.key)
+    where = " ".join(_part(part, example.account) for part in example.key)
     told = short(finding.estimate)
     return (
         f"| `{figure}` | {PATTERN_NAMES[pattern]} | {where} | {short(finding.truth)} | "
@@ -156,13 +161,16 @@ def _example_row(figure: str, pattern: str, example: Example) -> str:
     )
 
 
-def _part(part: object) -> str:
-    """A part of a key, without the tails of uuids."""
+def _part(part: object, account: str) -> str:
+    """A part of a key, without the account where that is said already, and without most of a uuid."""
     text = str(part)
-    head, colon, tail = text.partition(":")
-    if colon and "-" in tail and not isinstance(part, datetime):
-        return f"{head}:…{tail[-4:]}"
-    return text
+    if text == account:
+        return account.partition("-")[0]
+    text = text.removeprefix(account).lstrip("-:")
+    return f"…{text[-4:]}" if _UUID.fullmatch(text) else text
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _widths_table(found: dict[str, dict[str, Figures]], names: Sequence[str]) -> list[str]:
@@ -210,7 +218,7 @@ def _exact_line(found: dict[str, dict[str, Figures]], names: Sequence[str]) -> s
 def _lengths(tally: Tally) -> Iterator[tuple[str, str, Figures]]:
     for mart, figures in SHOWN.items():
         for figure in figures:
-            for pattern, found in tally.by_pattern(mart, figure).items():
+            for pattern, found in tally.by_pattern(mart, figure, POLLED).items():
                 if found.widths:
                     yield f"{mart}.{figure}", PATTERN_NAMES[pattern], found
 
@@ -220,7 +228,7 @@ def _widths(tally: Tally) -> alt.Chart:
     rows = [
         {"figure": name, "polls": pattern, "share": found.relative_width}
         for name, pattern, found in _lengths(tally)
-        if found.relative_width is not None
+        if found.relative_width is not None and math.isfinite(found.relative_width)
     ]
     return _bars(rows, "median width of the bounds, as a share of the truth")
 
@@ -273,6 +281,8 @@ def percent(share: float | None) -> str:
     """A share with one digit after the point; 100 % only where it is all."""
     if share is None:
         return ""
+    if math.isinf(share):
+        return "no end"
     if share < 1 and round(1000 * share) == 1000:
         return "under 100 %"
     return f"{100 * share:.1f} %".replace(".0 %", " %")

@@ -19,6 +19,7 @@ Key = tuple[object, ...]
 Truths = dict[Key, dict[str, object]]
 Row = Mapping[str, Any]
 Verdict = Literal["contained", "not said", "contradiction"]
+Direction = Literal["at least", "at most"]
 
 SURVIVING = frozenset(
     {"p50_days", "p90_days", "p50_minutes", "p90_minutes", "p50_response_minutes"}
@@ -45,19 +46,38 @@ class Finding:
 
     @property
     def width(self) -> float | None:
-        """How far apart the bounds are; None where there are none, or one is open."""
-        if self.is_bounded and _is_number(self.lower) and _is_number(self.upper):
-            return float(self.upper) - float(self.lower)
-        return None
+        """How far apart the bounds are, of moments in hours: without an end where the upper one is
+        open. None where there are no bounds on both sides."""
+        lower, upper = self.lower, self.upper
+        if self.is_bounded and isinstance(lower, datetime) and isinstance(upper, datetime):
+            return (upper - lower) / timedelta(hours=1)
+        if not self.is_bounded or not isinstance(lower, int | float):
+            return None
+        if upper is None or math.isinf(upper):
+            return 0.0 if math.isinf(lower) else math.inf
+        return float(upper) - float(lower)
 
 
-def compare(row: Row, figure: str, truth: Any, *, population: int | None = None) -> Finding:
-    """`population`: how many a quantile is about, where it is one; of none nothing is said."""
+def compare(
+    row: Row,
+    figure: str,
+    truth: Any,
+    *,
+    population: int | None = None,
+    direction: Direction | None = None,
+) -> Finding:
+    """`population`: how many a quantile is about, where it is one; of none nothing is said.
+
+    `direction`: of a figure without bounds that is stated to be "at least" or "at most" the truth.
+    """
     estimate = row[figure]
     has_lower, has_upper = f"{figure}_lower" in row, f"{figure}_upper" in row
     lower = row[f"{figure}_lower"] if has_lower else estimate
     upper = row[f"{figure}_upper"] if has_upper else estimate
     is_bounded = has_lower or has_upper
+    if direction is not None:
+        is_lowest = direction == "at least"
+        lower, upper = (estimate, None) if is_lowest else (None, estimate)
 
     def found(verdict: Verdict, reason: str = "") -> Finding:
         return Finding(figure, truth, estimate, lower, upper, verdict, reason, is_bounded)
@@ -105,7 +125,3 @@ def _is_within(figure: str, lower: Any, value: Any, upper: Any) -> bool:
     if lower is not None and value < lower - tolerance:
         return False
     return upper is None or bool(value <= upper + tolerance)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

@@ -115,8 +115,8 @@ def _check_stale_row(
 ) -> None:
     key: Key = (lead_key,)
     tally.note("stale_leads", known.world, key, compare(row, "is_stale", is_stale))
-    directed = {**row, "days_quiet_upper": None}
-    tally.note("stale_leads", known.world, key, compare(directed, "days_quiet", quiet))
+    days = compare(row, "days_quiet", quiet, direction="at least")
+    tally.note("stale_leads", known.world, key, days)
 
 
 def _leads(known: Known) -> dict[Any, tuple[Knowledge, KnownLead]]:

@@ -23,7 +23,15 @@ from lead_pipeline_tests.truth import (
     truth_leads,
     truth_performance,
 )
-from lead_pipeline_tests.truth.comparison import LENGTHS, Finding, Key, Row, Truths, compare
+from lead_pipeline_tests.truth.comparison import (
+    LENGTHS,
+    Direction,
+    Finding,
+    Key,
+    Row,
+    Truths,
+    compare,
+)
 from lead_pipeline_tests.truth.course import place_of
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.landing import land
@@ -98,7 +106,7 @@ class Mart:
     name: str
     key: tuple[str, ...]
     truths: Callable[[Knowledge], Truths]
-    directions: dict[str, str] = field(default_factory=dict)
+    directions: dict[str, Direction] = field(default_factory=dict)
     population: str | None = None
     is_as_assumed: Flag = _as_assumed
     zero: dict[str, Any] | None = None
@@ -194,11 +202,8 @@ def _check_row(
         if figure not in row:
             tally.missing_figures.add((mart.name, figure))
             continue
-        directed = dict(row)
-        if figure in mart.directions:
-            side = "upper" if mart.directions[figure] == "at least" else "lower"
-            directed.setdefault(f"{figure}_{side}", None)
-        finding = compare(directed, figure, truth, population=population)
+        direction = mart.directions.get(figure)
+        finding = compare(row, figure, truth, population=population, direction=direction)
         is_assumed = mart.is_as_assumed(group, figure, key)
         tally.note(mart.name, known.world, key, finding, is_assumed=is_assumed)
 

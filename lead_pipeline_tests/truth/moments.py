@@ -10,12 +10,13 @@ from typing import Any
 import duckdb
 
 from lead_pipeline_tests.truth import truth_funnels, truth_leads
-from lead_pipeline_tests.truth.comparison import Finding, Key, Row, compare
+from lead_pipeline_tests.truth.comparison import Direction, Finding, Key, Row, compare
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.reading import rows_of
 from lead_pipeline_tests.truth.tally import Tally
 
 Known = Mapping[str, Knowledge]
+_AT_LEAST = ("stage_changes", "days_in_stage")
 _OF_A_DAY = ("stage", "provider_stage", "provider_status", "score", "owner_id")
 
 
@@ -41,17 +42,18 @@ def _check_lead(
         # The latest moment, the earliest beside it.
         "stage_entered": row["stage_entered_at"],
         "stage_entered_lower": row["stage_entered_after"],
-        "stage_changes_upper": None,
-        "days_in_stage_upper": None,
     }
     figures = {**figures, "stage_known_until": lead.end}
     for figure, truth in figures.items():
         if figure not in row:
             tally.missing_figures.add(("leads", figure))
             continue
+        # Counted and measured of what was seen, from the latest beginning.
+        direction: Direction | None = "at least" if figure in _AT_LEAST else None
+        finding = compare(row, figure, truth, direction=direction)
         is_length = figure in ("stage_entered", "days_in_stage")
         is_assumed = not is_length or row["stage"] not in lead.unassumed
-        tally.note("leads", known.world, key, compare(row, figure, truth), is_assumed=is_assumed)
+        tally.note("leads", known.world, key, finding, is_assumed=is_assumed)
 
 
 def check_history(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
@@ -221,8 +223,8 @@ def _check_day(
         tally.note("lead_daily_history", known.world, key, finding)
     if is_certain:
         # From the latest moment at which the stage can have begun.
-        directed = {**row, "days_in_stage_upper": None}
-        finding = compare(directed, "days_in_stage", figures["days_in_stage"])
+        days = figures["days_in_stage"]
+        finding = compare(row, "days_in_stage", days, direction="at least")
         is_assumed = row["stage"] not in lead.unassumed
         tally.note("lead_daily_history", known.world, key, finding, is_assumed=is_assumed)
 

@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 OVERLAP = timedelta(minutes=60)
 """The default of `LEAD_PIPELINE_OVERLAP_MINUTES`; what arrives later than that is not brought."""
 FIRST_NIGHT = 8
-FIRST_HOURLY_DAY = 17
+FIRST_HOURLY_DAY = 20
 LAST_NIGHT = 27
 DELETED_SHARE = 0.08
 LATE_SHARE = 0.5

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
 from lead_pipeline_tests.truth.comparison import Finding, Key
 from lead_pipeline_tests.truth.polling import PolledWorld
+from lead_pipeline_tests.truth.world import KINDS
 
 MAX_EXAMPLES = 400
 
@@ -124,11 +125,13 @@ class Tally:
         self.unassumed += other.unassumed
         self.missing_figures |= other.missing_figures
 
-    def by_pattern(self, mart: str, figure: str) -> dict[str, Figures]:
-        """All kinds of providers together."""
+    def by_pattern(
+        self, mart: str, figure: str, kinds: Collection[str] = KINDS
+    ) -> dict[str, Figures]:
+        """These kinds of providers together."""
         found: dict[str, Figures] = defaultdict(Figures)
         for place, figures in self.places.items():
-            if (place.mart, place.figure) == (mart, figure):
+            if (place.mart, place.figure) == (mart, figure) and place.kind in kinds:
                 found[place.pattern].add(figures)
         return found
 

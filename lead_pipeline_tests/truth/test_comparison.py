@@ -76,6 +76,6 @@ def test_moments_are_compared_to_the_second(seconds: int, found: str) -> None:
 
 def test_the_width_of_bounds_is_their_distance() -> None:
     assert compare(bounded("p50_days", 3.0, 2.0, 5.0), "p50_days", 3.0).width == 3
-    assert compare(bounded("p50_days", 3.0, 2.0, None), "p50_days", 3.0).width is None
+    assert compare(bounded("p50_days", 3.0, 2.0, None), "p50_days", 3.0).width == math.inf
     assert compare({"leads": 3}, "leads", 3).width is None
     assert math.isinf(compare(bounded("p50_days", 3.0, 2.0, None), "p50_days", None).truth)
