@@ -112,14 +112,14 @@ def check_candidate(
         if published.exists() and found["normalized.leads"] == 0:
             raise PublishError(
                 f"The build at {candidate} has no leads, and {published} cannot be read to compare "
-                f"it with. It visits. {_REMEDY}"
+                f"it with. It stays. {_REMEDY}"
             )
         return
     if losses := losses_of(before.leads, leads_by_account(connection), rules.max_shrinkage_percent):
         raise PublishError(
             f"The build at {candidate} would take leads away from readers: "
             f"{', '.join(str(loss) for loss in losses)}. LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT is "
-            f"{rules.max_shrinkage_percent:g}; {published} visits. {_REMEDY}"
+            f"{rules.max_shrinkage_percent:g}; {published} stays. {_REMEDY}"
         )
 
 

@@ -143,8 +143,8 @@ def _usual_seconds(watched_from: datetime | None, proven: Iterable[datetime]) ->
     if watched_from is None:
         return None
     moments = sorted({watched_from, *(end for end in proven if end > watched_from)})
-    lengths = [(later - earlier) for earlier, later in itertools.pairwise(moments)]
-    return round(statistics.median(lengths).total_seconds()) if lengths else None
+    lengths = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(moments)]
+    return round(statistics.median(lengths)) if lengths else None
 
 
 def audit_coverage(proven_crawls: Sequence[Any], context: StepContext) -> Columns:

@@ -61,6 +61,8 @@ def test_candidate_replaces_what_an_earlier_build_left(bi: Bi) -> None:
         ("internal.mapped_stages",),
         ("internal.provider_stale_leads",),
         ("internal.stages",),
+        ("internal.unobserved_changes",),
+        ("internal.watches",),
         ("meta.coverage",),
         ("meta.masking",),
         ("normalized.lead_stage_history",),

@@ -154,7 +154,8 @@ class Facts:
     def first_day(self, lead: Row) -> date:
         """When the lead was created or, where that is not known, first known."""
         entered = self.history[lead["lead_key"]][0]["entered_at"]
-        return min(entered, lead["created_at"] or entered).date()
+        first: date = min(entered, lead["created_at"] or entered).date()
+        return first
 
     def is_certain(self, lead: Row, end: pd.Timestamp) -> bool:
         """Whether the stage shown at the moment `end` is the lead's, whatever nobody saw."""

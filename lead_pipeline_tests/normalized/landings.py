@@ -50,6 +50,7 @@ class CrawlPlan:
     complete: bool = True
     is_full: bool = False
     full: bool = False
+    reads_to_start: bool = False
     keep_from: datetime | None = None
     tenant_id: str | None = None
 
@@ -70,6 +71,7 @@ class CrawlPlan:
             served_from=self.served_at,
             is_full=self.is_full,
             full=self.full,
+            reads_to_start=self.reads_to_start,
             tenant_id=self.tenant_id,
         )
 

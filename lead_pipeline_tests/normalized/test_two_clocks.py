@@ -227,10 +227,9 @@ def first_crawl(landing: Landing) -> None:
         at=at(5, 2),
         served_at=at(5, 2),
         window=Window(None, at(5)),
+        reads_to_start=True,
     )
-    commit = landing.land(plan)
-    commit.reads_to_start = True
-    save(landing.settings.landing_path, commit)
+    landing.land(plan)
 
 
 def quiet_crawl(landing: Landing, moment: datetime, number: int) -> None:
@@ -243,10 +242,9 @@ def quiet_crawl(landing: Landing, moment: datetime, number: int) -> None:
         at=moment,
         served_at=moment,
         window=window,
+        reads_to_start=True,
     )
-    commit = landing.land(plan)
-    commit.reads_to_start = True
-    save(landing.settings.landing_path, commit)
+    landing.land(plan)
 
 
 def test_a_lead_that_complete_crawls_did_not_bring_had_not_changed(landing: Landing) -> None:
@@ -278,6 +276,28 @@ def test_an_incomplete_crawl_proves_nothing(landing: Landing) -> None:
     poll(landing, at(7, 2), mega_lead(1, at(1), at(6, 14), current_stage=STAGES[1]), "mega")
     rows = query(landing.settings, *_bounds_of_lead_1(landing))
     assert rows[1]["entered_after"] == at(5, 2)
+
+
+def test_an_update_that_a_crawl_should_have_brought_and_did_not_is_not_believed(
+    landing: Landing,
+) -> None:
+    """Shown late, or stamped with another time than its own: from outside, the two look alike."""
+    first_crawl(landing)
+    for day in (6, 7, 8):
+        quiet_crawl(landing, at(day, 2), day)
+    poll(landing, at(9, 2), mega_lead(1, at(1), at(6, 14), current_stage=STAGES[1]), "mega")
+    rows = query(landing.settings, *_bounds_of_lead_1(landing))
+    assert (rows[1]["entered_after"], rows[1]["entered_at"]) == (at(5, 2), at(9, 2) + SECOND)
+
+
+def test_a_stage_that_changed_without_its_update_time_was_not_seen_by_crawls_by_time(
+    landing: Landing,
+) -> None:
+    first_crawl(landing)
+    quiet_crawl(landing, at(6, 2), 6)
+    poll(landing, at(7, 2), mega_lead(1, at(1), at(2), current_stage=STAGES[1]), "mega")
+    rows = query(landing.settings, *_bounds_of_lead_1(landing))
+    assert (rows[1]["entered_after"], rows[1]["entered_at"]) == (at(5, 2), at(7, 2) + SECOND)
 
 
 def _bounds_of_lead_1(landing: Landing) -> tuple[str, str]:
