@@ -54,7 +54,8 @@
             from numbered
         ),
 
-        ends as (select * from assumed where is_ended and not is_possible),
+        -- The fewest are left where also what nobody saw has ended.
+        ends as (select * from assumed where is_ended and (not is_possible or curve = 'lower')),
 
         lasting as (
             select
@@ -145,7 +146,7 @@
                 true as is_end
             from at_risk
             union all
-            -- What nobody saw was over by then, at the latest …
+            -- What nobody saw was over by then, at the latest.
             select
                 {{ group }},
                 'upper' as curve,
@@ -155,16 +156,6 @@
                 false as is_end
             from numbered
             where is_possible
-            union all
-            -- … and from the beginning, at the earliest.
-            select
-                {{ group }},
-                'lower' as curve,
-                0 as length,
-                0 as span_number,
-                1 as share_kept,
-                false as is_end
-            from counted
         ),
 
         running as (
@@ -183,8 +174,7 @@
         ),
 
         -- Beside the product, the share of all that are over by then: whoever goes on is last
-        -- among all,
-        -- or left out. Without any that goes on, the three are one.
+        -- among all, or left out. Where nobody goes on, the two are one.
         curves as (
             select
                 running.*,
@@ -195,15 +185,10 @@
                     when 'lower'
                     then
                         greatest(
-                            kaplan_meier
-                            * (spans_seen - spans_late)
-                            / nullif(cast(spans_seen - spans_late + spans_possible as double), 0),
+                            kaplan_meier,
                             case
                                 when spans_late = 0
-                                then
-                                    1
-                                    - (spans_over + spans_possible)
-                                    / nullif(cast(spans_ended + spans_possible as double), 0)
+                                then 1 - spans_over / cast(spans_ended + spans_possible as double)
                             end
                         )
                     else
