@@ -44,6 +44,20 @@ class Finding:
     reason: str = ""
     is_bounded: bool = False
 
+    @classmethod
+    def judged(
+        cls, figure: str, truth: Any, estimate: Any = None, *, is_right: bool, reason: str = ""
+    ) -> Finding:
+        """One that is not a matter of bounds; `reason` says what is wrong where it is not right."""
+        verdict: Verdict = "contained" if is_right else "contradiction"
+        told = "" if is_right else reason
+        return cls(figure, truth, estimate, estimate, estimate, verdict, told)
+
+    @classmethod
+    def silent(cls, figure: str, truth: Any) -> Finding:
+        """A figure that says nothing of the truth."""
+        return cls(figure, truth, None, None, None, "not said")
+
     @property
     def width(self) -> float | None:
         """How far apart the bounds are, of moments in hours: without an end where the upper one is

@@ -64,9 +64,8 @@ def _poll_seconds(told: int | None, usual: float | None) -> Finding:
         is_right = told is None and usual is None
     else:
         is_right = abs(told - usual) <= SHARE_OF_POLL * usual
-    reason = "" if is_right else "another time between polls"
-    verdict = "contained" if is_right else "contradiction"
-    return Finding("poll_seconds", usual, told, told, told, verdict, reason)  # type: ignore[arg-type]
+    reason = "another time between polls"
+    return Finding.judged("poll_seconds", usual, told, is_right=is_right, reason=reason)
 
 
 def check_breaches(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
@@ -80,11 +79,11 @@ def check_breaches(connection: duckdb.DuckDBPyConnection, known: Known, tally: T
             default=timedelta(),
         )
         is_over = longest > limits[row["stage"]] - timedelta(seconds=2)
-        key = (row["lead_key"], row["stay_number"] if "stay_number" in row else row["visit_number"])
+        key = (row["lead_key"], row["stage"], row["entered_at"])
         if row["is_certain"]:
             finding = compare(row, "is_certain", is_over)
         else:
-            finding = Finding("is_certain", is_over, None, None, None, "not said")
+            finding = Finding.silent("is_certain", is_over)
         is_assumed = row["stage"] not in lead.unassumed
         tally.note("sla_breaches", of_account.world, key, finding, is_assumed=is_assumed)
 
@@ -105,7 +104,7 @@ def check_stale(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tall
         if row is not None:
             _check_stale_row(row, of_account, key, is_stale, quiet, tally)
         elif is_stale and lead.now.stamp == lead.now.moment:
-            finding = Finding("row", quiet, None, None, None, "contradiction", "a row is lacking")
+            finding = Finding.judged("row", quiet, is_right=False, reason="a row is lacking")
             tally.note("stale_leads", of_account.world, (key,), finding)
     assert not rows
 
@@ -137,16 +136,12 @@ def check_flows(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tall
             continue
         key = (row["account"], row["date_day"], row["stage"])
         for figure in ("leads_entered", "leads_exited"):
-            verdict = "contained" if row[figure] is not None else "contradiction"
-            reason = "" if row[figure] is not None else "null on a day under watch"
-            finding = Finding(
+            finding = Finding.judged(
                 f"{figure} is told",
                 None,
                 row[figure],
-                None,
-                None,
-                verdict,  # type: ignore[arg-type]
-                reason,
+                is_right=row[figure] is not None,
+                reason="null on a day under watch",
             )
             tally.note("stage_funnel_daily", of_account.world, key, finding)
 

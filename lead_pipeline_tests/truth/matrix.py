@@ -33,10 +33,11 @@ from lead_pipeline_tests.truth.comparison import (
     compare,
 )
 from lead_pipeline_tests.truth.course import place_of
+from lead_pipeline_tests.truth.days import check_days
+from lead_pipeline_tests.truth.history import check_history, check_leads
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.landing import land
 from lead_pipeline_tests.truth.limits import CHECKS, ends_of_data
-from lead_pipeline_tests.truth.moments import check_days, check_history, check_leads
 from lead_pipeline_tests.truth.polling import PolledWorld
 from lead_pipeline_tests.truth.reading import rows_of
 from lead_pipeline_tests.truth.tally import Tally
@@ -60,10 +61,7 @@ def compare_all(candidate: Path, worlds: Sequence[PolledWorld]) -> Tally:
     with closing(connect_utc(candidate, read_only=True)) as connection:
         ends = ends_of_data(connection)
         known = {w.account: Knowledge(w, ends[w.account]) for w in worlds}
-        check_leads(connection, known, tally)
-        check_history(connection, known, tally)
-        check_days(connection, known, tally)
-        for check in CHECKS:
+        for check in (check_leads, check_history, check_days, *CHECKS):
             check(connection, known, tally)
         for mart in MARTS:
             _check(mart, rows_of(connection, f"marts.{mart.name}"), known, tally)
@@ -225,7 +223,7 @@ def _note_row(mart: Mart, tally: Tally, known: dict[str, Knowledge], key: Key, r
     )
     if account is None:
         raise AssertionError(f"{mart.name} has a row of no account: {key}")
-    finding = Finding("row", None, None, None, None, "contradiction", reason)
+    finding = Finding.judged("row", None, is_right=False, reason=reason)
     tally.note(mart.name, known[account].world, key, finding)
 
 
@@ -234,8 +232,9 @@ def _note_lacking(
 ) -> None:
     """A row of a stage that nobody ever saw is not there, and says nothing."""
     is_unseen = mart.zero is not None and not _was_seen(known, str(key[-1]))
-    verdict, reason = ("not said", "") if is_unseen else ("contradiction", "a row is lacking")
-    finding = Finding("row", figures, None, None, None, verdict, reason)  # type: ignore[arg-type]
+    finding = Finding.judged("row", figures, is_right=False, reason="a row is lacking")
+    if is_unseen:
+        finding = Finding.silent("row", figures)
     tally.note(mart.name, known.world, key, finding)
 
 

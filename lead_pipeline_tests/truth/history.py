@@ -1,15 +1,15 @@
-"""The tables that have a row per lead, interval or day, against the known courses."""
+"""Leads as they are, and the intervals of their stages, against their known courses."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from lead_pipeline_tests.truth import truth_funnels, truth_leads
+from lead_pipeline_tests.truth import truth_leads
 from lead_pipeline_tests.truth.comparison import Direction, Finding, Key, Row, compare
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.reading import rows_of
@@ -17,7 +17,6 @@ from lead_pipeline_tests.truth.tally import Tally
 
 Known = Mapping[str, Knowledge]
 _AT_LEAST = ("stage_changes", "days_in_stage")
-_OF_A_DAY = ("stage", "provider_stage", "provider_status", "score", "owner_id")
 
 
 def check_leads(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
@@ -27,7 +26,8 @@ def check_leads(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tall
         for lead in of_account.leads:
             row = rows.pop(lead.lead_key, None)
             if row is None:
-                _note(tally, "leads", of_account, (lead.lead_key,), "row", "a lead is lacking")
+                lacking = Finding.judged("row", None, is_right=False, reason="a lead is lacking")
+                tally.note("leads", of_account.world, (lead.lead_key,), lacking)
                 continue
             _check_lead(row, of_account, lead, truth_leads.of_lead(lead), tally)
     assert not rows, f"leads that nobody has created: {sorted(rows)[:3]}"
@@ -60,37 +60,16 @@ def check_history(connection: duckdb.DuckDBPyConnection, known: Known, tally: Ta
     """Each interval began, truly, between its bounds. Outside of the stretches that are said to be
     unobserved, a lead was in the stage that is told."""
     intervals = defaultdict(list)
-    for row in rows_of(connection, "normalized.lead_stage_history order by lead_key, stage_number"):
+    for row in rows_of(connection, "marts.lead_stage_history order by lead_key, stage_number"):
         intervals[row["lead_key"]].append(row)
-    stretches = _unobserved(connection, tally)
-    lengths = {
-        (row["lead_key"], row["stage_number"]): row
-        for row in rows_of(connection, "marts.lead_stage_history")
-    }
+    stretches = defaultdict(list)
+    for row in rows_of(connection, "internal.unobserved_changes"):
+        stretches[row["lead_key"]].append((row["changed_after"], row["changed_until"]))
     for of_account in known.values():
         for lead in of_account.leads:
-            for row in intervals[lead.lead_key]:
-                row |= lengths[lead.lead_key, row["stage_number"]]
-            _check_intervals(lead, of_account, intervals[lead.lead_key], tally)
-            if stretches is not None:
-                _check_observed(
-                    lead, of_account, intervals[lead.lead_key], stretches[lead.lead_key], tally
-                )
-
-
-def _unobserved(
-    connection: duckdb.DuckDBPyConnection, tally: Tally
-) -> dict[str, list[tuple[datetime, datetime]]] | None:
-    found = connection.execute(
-        "select schema_name from duckdb_tables() where table_name = 'unobserved_changes'"
-    ).fetchone()
-    if found is None:
-        tally.missing_figures.add(("unobserved_changes", "changed_after"))
-        return None
-    stretches = defaultdict(list)
-    for row in rows_of(connection, f"{found[0]}.unobserved_changes"):
-        stretches[row["lead_key"]].append((row["changed_after"], row["changed_until"]))
-    return stretches
+            rows = intervals[lead.lead_key]
+            _check_intervals(lead, of_account, rows, tally)
+            _check_observed(lead, of_account, rows, stretches[lead.lead_key], tally)
 
 
 def _check_intervals(
@@ -118,7 +97,9 @@ def _check_intervals(
             finding = compare(bounded, "entered", moments[-1])
             tally.note("lead_stage_history", known.world, key, finding)
         else:
-            _note(tally, "lead_stage_history", known, key, "row", f"never was in {state}")
+            reason = f"it never was in {state}"
+            never = Finding.judged("row", None, is_right=False, reason=reason)
+            tally.note("lead_stage_history", known.world, key, never)
 
 
 def _check_length(
@@ -165,81 +146,10 @@ def _check_observed(
         is_told = any((row["provider_status"], row["provider_stage"]) == state for row in told)
         is_doubted = any(after <= moment <= until for after, until in stretches)
         is_before = moment < (rows[0]["entered_at"] if rows else moment)
-        verdict = "contained" if is_told or is_doubted or is_before else "contradiction"
-        finding = Finding(
+        finding = Finding.judged(
             "stretches",
             (moment, state),
-            None,
-            None,
-            None,
-            verdict,  # type: ignore[arg-type]
-            "" if verdict == "contained" else "a change that no interval and no stretch tells",
+            is_right=is_told or is_doubted or is_before,
+            reason="a change that no interval and no stretch tells",
         )
         tally.note("unobserved_changes", known.world, (lead.lead_key, place), finding)
-
-
-def check_days(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
-    """A certain day is as it was; each day of each lead is there; stages add up to all leads."""
-    truths = {
-        key: (of_account, figures)
-        for of_account in known.values()
-        for key, figures in truth_leads.days(of_account).items()
-    }
-    leads: dict[object, KnownLead] = {
-        lead.lead_key: lead for of_account in known.values() for lead in of_account.leads
-    }
-    rows: dict[Key, Row] = {
-        (row["lead_key"], row["date_day"]): row
-        for row in rows_of(connection, "marts.lead_daily_history")
-    }
-    if rows and "is_certain" not in next(iter(rows.values())):
-        tally.missing_figures.add(("lead_daily_history", "is_certain"))
-    for key, (of_account, figures) in truths.items():
-        row = rows.pop(key, None)
-        if row is None:
-            _note(tally, "lead_daily_history", of_account, key, "row", "a day is lacking")
-            continue
-        _check_day(row, of_account, leads[key[0]], key, figures, tally)
-    for key, row in rows.items():
-        reason = "a day before the creation, or after the data"
-        _note(tally, "lead_daily_history", known[row["account"]], key, "row", reason)
-    _check_sums(connection, known, tally)
-
-
-def _check_day(
-    row: Row,
-    known: Knowledge,
-    lead: KnownLead,
-    key: Key,
-    figures: dict[str, Any],
-    tally: Tally,
-) -> None:
-    is_certain = row.get("is_certain", row["stage"] != "unknown")
-    for figure in _OF_A_DAY:
-        if is_certain and not (figure == "score" and row[figure] is None):
-            finding = compare(row, figure, figures[figure])
-        else:
-            finding = Finding(figure, figures[figure], None, None, None, "not said")
-        tally.note("lead_daily_history", known.world, key, finding)
-    if is_certain:
-        # From the latest moment at which the stage can have begun.
-        days = figures["days_in_stage"]
-        finding = compare(row, "days_in_stage", days, direction="at least")
-        is_assumed = row["stage"] not in lead.unassumed
-        tally.note("lead_daily_history", known.world, key, finding, is_assumed=is_assumed)
-
-
-def _check_sums(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
-    """`leads_in_stage`, summed over all stages and `unknown`, is how many leads there were."""
-    told: Counter[Key] = Counter()
-    for row in rows_of(connection, "marts.stage_funnel_daily"):
-        told[row["account"], row["date_day"]] += row["leads_in_stage"]
-    for of_account in known.values():
-        for key, leads in truth_funnels.leads_by_day(of_account).items():
-            finding = compare({"leads_of_all_stages": told[key]}, "leads_of_all_stages", leads)
-            tally.note("stage_funnel_daily", of_account.world, key, finding)
-
-
-def _note(tally: Tally, mart: str, known: Knowledge, key: Key, figure: str, reason: str) -> None:
-    finding = Finding(figure, None, None, None, None, "contradiction", reason)
-    tally.note(mart, known.world, key, finding)
