@@ -28,6 +28,8 @@ class Build:
     published_at: datetime
     leads: Mapping[tuple[str, str], int]
     """Leads by table of `LEAD_TABLES` and account."""
+    missing: Mapping[str, int]
+    """Leads that their provider no longer shows, by account."""
     masking_key_id: str | None
     """Which key the personal data is masked with; None: it is as served."""
     follows_present_rules: bool
@@ -66,6 +68,7 @@ def read_build(path: Path) -> Build | None:
                 run_id=facts["run_id"],
                 published_at=facts["published_at"],
                 leads=leads_by_account(connection),
+                missing=missing_by_account(connection),
                 masking_key_id=masking_key_id,
                 follows_present_rules=masking_key_id is None or follows_present_rules(connection),
             )
@@ -77,6 +80,11 @@ def leads_by_account(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, s
     """Leads by table of `LEAD_TABLES` and account."""
     rows = connection.execute(read_sql("bi", "leads_by_account")).fetchall()
     return {(table, account): leads for table, account, leads in rows}
+
+
+def missing_by_account(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Leads that their provider no longer shows, by account; 0 where it shows all."""
+    return dict(connection.execute(read_sql("bi", "missing_by_account")).fetchall())
 
 
 def _first_row(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any] | None:

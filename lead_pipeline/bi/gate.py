@@ -11,10 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from lead_pipeline.bi.builds import LEAD_TABLES, Build, leads_by_account
+from lead_pipeline.bi.builds import LEAD_TABLES, Build, leads_by_account, missing_by_account
 from lead_pipeline.bi.candidate import row_counts
 from lead_pipeline.bi.masking import follows_present_rules, mask_of, masking_key_id_in
 from lead_pipeline.errors import PublishError
+from lead_pipeline.landing.doubt import FEW
 from lead_pipeline.settings import Settings
 
 REQUIRED_TABLES = (
@@ -26,6 +27,7 @@ REQUIRED_TABLES = (
     "marts.leads",
     "marts.owner_performance",
     "marts.people",
+    "marts.person_links",
     "marts.sla_breaches",
     "marts.source_performance",
     "marts.speed_to_lead",
@@ -48,18 +50,23 @@ class PublishRules:
     """How many percent of an account's leads it may take away from readers."""
     allow_shrinkage: bool = False
     """Whether a greater loss is meant, this once."""
+    allow_missing: bool = False
+    """Whether it is meant, this once, that more leads than that are no longer shown."""
     kept_builds: int = 3
     """How many earlier published files stay for a rollback."""
     masking_key_id: str | None = None
     """The key that the build must be masked with; None: it must not be masked."""
 
 
-def rules_of(settings: Settings, *, allow_shrinkage: bool = False) -> PublishRules:
+def rules_of(
+    settings: Settings, *, allow_shrinkage: bool = False, allow_missing: bool = False
+) -> PublishRules:
     """The rules as the settings have them."""
     mask = mask_of(settings)
     return PublishRules(
         max_shrinkage_percent=settings.max_shrinkage_percent,
         allow_shrinkage=allow_shrinkage,
+        allow_missing=allow_missing,
         kept_builds=settings.kept_builds,
         masking_key_id=mask.key_id if mask else None,
     )
@@ -82,6 +89,23 @@ class Loss:
     def __str__(self) -> str:
         lost = self.before - self.after
         return f"{self.account} {lost:,} of {self.before:,} in {self.table} ({self.percent:.0f} %)"
+
+
+@dataclass(frozen=True)
+class Vanishing:
+    """Leads of an account that the build marks as missing and that readers have as present."""
+
+    account: str
+    present: int
+    missing: int
+
+    @property
+    def percent(self) -> float:
+        """How much of what is there would be missing."""
+        return 100 * self.missing / self.present
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.missing:,} of {self.present:,} ({self.percent:.0f} %)"
 
 
 def check_candidate(
@@ -121,6 +145,16 @@ def check_candidate(
             f"{', '.join(str(loss) for loss in losses)}. LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT is "
             f"{rules.max_shrinkage_percent:g}; {published} stays. {_REMEDY}"
         )
+    if rules.allow_missing:
+        return
+    if vanished := vanishings_of(before, missing_by_account(connection), rules):
+        raise PublishError(
+            f"The build at {candidate} marks leads as missing that readers have as present: "
+            f"{', '.join(str(account) for account in vanished)}. "
+            f"LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT is {rules.max_shrinkage_percent:g}; {published} "
+            "stays. Ask the provider whether they were deleted; if it is meant: lead-pipeline "
+            "publish --allow-shrinkage."
+        )
 
 
 _REMEDY = (
@@ -137,6 +171,22 @@ def losses_of(
     No account over the limit means that the sum is not over it either.
     """
     return [loss for loss in _losses(before, after) if not loss.after or loss.percent > max_percent]
+
+
+def vanishings_of(
+    before: Build, missing: Mapping[str, int], rules: PublishRules
+) -> list[Vanishing]:
+    """The accounts of which more leads are newly missing than the limit, and than a handful."""
+    found = [
+        Vanishing(account, leads - before.missing[account], now - before.missing[account])
+        for (table, account), leads in before.leads.items()
+        if table == LEAD_TABLES[0] and (now := missing.get(account, 0)) > before.missing[account]
+    ]
+    return [
+        account
+        for account in found
+        if account.missing > FEW and account.percent > rules.max_shrinkage_percent
+    ]
 
 
 def _losses(

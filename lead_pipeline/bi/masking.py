@@ -96,6 +96,8 @@ def prepare_masking(connection: duckdb.DuckDBPyConnection, mask: Mask | None) ->
         "inner_pad": mask.inner_pad,
         "outer_pad": mask.outer_pad,
         "shared_mailboxes": project_variable("person_shared_mailboxes") or [],
+        "placeholder_mailboxes": project_variable("person_placeholder_mailboxes") or [],
+        "placeholder_domains": project_variable("person_placeholder_domains") or [],
     }
     for name, value in variables.items():
         connection.execute(f"set variable {name} = $value", {"value": value})

@@ -27,7 +27,8 @@ def explain(
     """Show why a lead shows what it shows: each observation of it, and what each changed.
 
     Where every current value comes from, the stage intervals with their evidence, and in which
-    landed file each record lies. Asks no API; reads landing, and the warehouse for a moment.
+    landed file each record lies; and what joined it with other leads of the same person. Asks no
+    API; reads landing, and warehouse and published file for a moment.
     What it prints is personal data.
 
     Example: lead-pipeline explain sales_us:0b9c…
@@ -68,6 +69,9 @@ def _show(found: Answer, *, every: bool) -> None:
         show_table("Current values", tables.VALUE_COLUMNS, tables.value_rows(lead))
     if lead.stage_intervals:
         show_table("Stage intervals", tables.INTERVAL_COLUMNS, tables.interval_rows(lead))
+    if lead.person_links:
+        title = f"The same person: {len(lead.person_links):,} other leads"
+        show_table(title, tables.PERSON_COLUMNS, tables.person_rows(lead, every=every))
     shown = tables.folded(lead.timeline, every=every)
     show_table("Timeline, as it came", tables.ENTRY_COLUMNS, tables.entry_rows(shown))
     show_table(

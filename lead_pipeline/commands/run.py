@@ -137,7 +137,8 @@ def _run_days(settings: Settings, accounts: Sequence[Account], job: LandingJob) 
                         )
                     ]
         say("Loading, building the marts, publishing …")
-        outcomes.append(runner.load_and_publish())
+        # Who believes that leads are gone means it for readers too.
+        outcomes.append(runner.load_and_publish(allow_missing=job.accept_doubtful))
     return outcomes
 
 

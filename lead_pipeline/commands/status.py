@@ -16,15 +16,18 @@ def status() -> None:
     """Show how far each account's data reaches, and what is open: crawls, details, rejected."""
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.landing.status import account_statuses
+    from lead_pipeline.providers import PROVIDERS
     from lead_pipeline.settings import load_settings
 
     settings = load_settings()
-    statuses = account_statuses(settings)
+    accounts = load_accounts(settings)
+    options = {item.name: PROVIDERS[item.provider].options_of(item) for item in accounts.usable}
+    statuses = account_statuses(settings, options)
     if statuses:
         _show_statuses(statuses)
     else:
         say(f"Nothing has landed in {settings.landing_path} yet. Try `lead-pipeline run`.")
-    for unusable in load_accounts(settings).incomplete:
+    for unusable in accounts.incomplete:
         say(f"{unusable.name}: cannot be pulled; {unusable.reason}")
 
 
@@ -44,6 +47,19 @@ def _show_statuses(statuses: list[AccountStatus]) -> None:
                 _moment(item.complete_through) if item.complete_through else "nothing yet",
                 item.pending_details,
                 sum(group.records for group in item.rejected),
+            ]
+            for item in statuses
+        ],
+    )
+    show_table(
+        "Deletions",
+        ["account", "a deleted lead shows with the next", "known are those before", "remark"],
+        [
+            [
+                item.account,
+                item.deletions.noticed_by,
+                _moment(item.deletions.looked_at) if item.deletions.looked_at else "nothing yet",
+                item.deletions.remark,
             ]
             for item in statuses
         ],

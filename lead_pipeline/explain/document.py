@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-Kind = Literal["record", "event", "seen", "rejected", "not_found", "not_met"]
+Kind = Literal["record", "event", "seen", "rejected", "not_found", "not_met", "not_listed"]
 """`seen`: met, but not landed. `not_found`: its single record answered 404. `not_met`: a complete
-walk over the whole list did not show it."""
+walk over the whole list did not show it. `not_listed`: a search by counts did not find it."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,20 @@ class StageInterval:
 
 
 @dataclass(frozen=True)
+class PersonLink:
+    """What joined another lead of the same person: a row of `marts.person_links`."""
+
+    lead_key: str
+    """The other lead."""
+    linked_to: str
+    """The lead that it shares something with: the one explained, or one between the two."""
+    identifier_kind: str
+    """What the two share; never the address or number itself."""
+    is_same_name: bool
+    strength: int
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Everything that was observed of one lead, and what the tables make of it."""
 
@@ -92,6 +106,8 @@ class Explanation:
     lead_id: str
     current_values: tuple[CurrentValue, ...]
     stage_intervals: tuple[StageInterval, ...]
+    person_links: tuple[PersonLink, ...]
+    """What joined each other lead of the person, nearest first, as last published."""
     timeline: tuple[Entry, ...]
     not_loaded: int | None
     """Entries whose files the tables do not hold yet; null where the warehouse was not asked."""

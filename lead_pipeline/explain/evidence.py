@@ -29,6 +29,7 @@ def other_evidence(
             *_events(connection, files, lead_id),
             *_rejected(connection, files, lead_id),
             *_not_found(files, lead_id),
+            *_not_listed(files, lead_id),
         ]
     met = [*met, *((entry.observed_at, entry.crawl_id) for entry in seen)]
     return [*seen, *others, *_not_met(files, met)]
@@ -87,6 +88,14 @@ def _not_found(files: AccountFiles, lead_id: str) -> Iterator[Entry]:
     for crawl in files.crawls:
         if lead_id in crawl.missing_ids:
             yield _of_crawl("not_found", crawl, crawl.started_at)
+
+
+def _not_listed(files: AccountFiles, lead_id: str) -> Iterator[Entry]:
+    """Searches by counts of which a page did not show the lead that had to."""
+    for crawl in files.crawls:
+        for lead in crawl.absences.vanished if crawl.absences else []:
+            if lead.lead_id == lead_id:
+                yield _of_crawl("not_listed", crawl, lead.at)
 
 
 def _not_met(files: AccountFiles, met: Sequence[tuple[datetime, str]]) -> Iterator[Entry]:

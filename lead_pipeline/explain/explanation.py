@@ -20,11 +20,17 @@ from lead_pipeline.explain.evidence import other_evidence
 from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.explain.loaded import ChosenRecord, LoadedLead, read_loaded
 from lead_pipeline.explain.mapped import JSON_COLUMNS, MappedRecord
+from lead_pipeline.explain.person import Person, read_person
 from lead_pipeline.providers.payload import leaf_text, leaves
 from lead_pipeline.settings import Settings
 
 _KEYS = frozenset({"lead_key", "provider", "account", "lead_id"})
-_FOLLOWS_FROM = {"email_normalized": "email", "phone_e164": "phone"}
+_FOLLOWS_FROM = {
+    "email_normalized": "email",
+    "phone_e164": "phone",
+    "phone_extension": "phone",
+    "phone_type": "phone",
+}
 _LOADABLE = frozenset({"record", "event", "seen"})
 
 Records = Mapping[int, MappedRecord]
@@ -46,7 +52,8 @@ def explain_lead(
     met = [(record.fetched_at, record.crawl_id) for record in records]
     others = other_evidence(files, ref.lead_id, met)
     loaded = read_loaded(settings, ref.account, ref.lead_key, tell)
-    return _explanation(files, ref, _numbered(files, records, others, loaded), loaded)
+    person = read_person(settings, ref.lead_key)
+    return _explanation(files, ref, _numbered(files, records, others, loaded), loaded, person)
 
 
 def _numbered(
@@ -93,6 +100,7 @@ def _explanation(
     ref: LeadRef,
     numbered: Sequence[tuple[Entry, MappedRecord | None]],
     loaded: LoadedLead,
+    person: Person,
 ) -> Explanation:
     records = {entry.number: record for entry, record in numbered if record is not None}
     comparison = compare(files.provider, records.items())
@@ -113,9 +121,10 @@ def _explanation(
             _current_values(files.provider, loaded, timeline, records, comparison)
         ),
         stage_intervals=tuple(_intervals(loaded, timeline, records)),
+        person_links=tuple(person.links),
         timeline=tuple(timeline),
         not_loaded=None if loaded.unreadable else len(waiting),
-        notes=tuple(_notes(loaded, records, len(waiting))),
+        notes=tuple(_notes(loaded, person, records, len(waiting))),
     )
 
 
@@ -177,7 +186,7 @@ def _number_of(chosen: ChosenRecord | None, records: Records) -> int | None:
 
 
 def _met_at(column: str, moment: Any, timeline: Sequence[Entry]) -> int | None:
-    kinds = {"not_met"} if column == "missing_since" else {"record", "seen"}
+    kinds = {"not_met", "not_listed"} if column == "missing_since" else {"record", "seen"}
     return next((e.number for e in timeline if e.kind in kinds and e.observed_at == moment), None)
 
 
@@ -204,7 +213,7 @@ def _shows(record: MappedRecord | None, interval: Mapping[str, Any]) -> bool:
     return record is not None and all(record.columns[word] == interval[word] for word in words)
 
 
-def _notes(loaded: LoadedLead, records: Records, waiting: int) -> Iterator[str]:
+def _notes(loaded: LoadedLead, person: Person, records: Records, waiting: int) -> Iterator[str]:
     if loaded.unreadable:
         yield loaded.unreadable
     if not records:
@@ -214,3 +223,5 @@ def _notes(loaded: LoadedLead, records: Records, waiting: int) -> Iterator[str]:
             f"Not loaded yet: {waiting:,} of these observations, so the tables do not show them. The "
             "next run loads them; `lead-pipeline rebuild` does it without pulling."
         )
+    if loaded.row and person.unreadable:
+        yield person.unreadable

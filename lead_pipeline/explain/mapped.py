@@ -16,6 +16,7 @@ import duckdb
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.normalized.declared_steps import COLLECTED, MAP_LEADS, REPAIR, STREAMS
+from lead_pipeline.normalized.emails import normalized_email
 from lead_pipeline.normalized.schema import fill_stages
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stages import StageMapping
@@ -73,15 +74,16 @@ def mapped_records(
 
 
 def leads_with_email(provider: str, files: Sequence[str], email: str) -> list[tuple[str, str]]:
-    """(account, lead id) of the provider's leads that have or had the email."""
-    if not files:
+    """(account, lead id) of the provider's leads that have or had the email, however written."""
+    mailbox = normalized_email(email)
+    if not files or mailbox is None:
         return []
-    pattern = f"%{re.sub('[^a-z0-9]+', '%', email.lower())}%"
+    pattern = f"%{re.sub('[^a-z0-9]+', '%', mailbox.partition('@')[0])}%"
     with _observed(
         provider, (), "records_naming_email", files=list(files), pattern=pattern
     ) as connection:
         return connection.execute(
-            read_sql("explain", "leads_with_email"), {"email": email}
+            read_sql("explain", "leads_with_email"), {"email": mailbox}
         ).fetchall()
 
 

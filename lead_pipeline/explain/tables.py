@@ -18,9 +18,13 @@ LONGEST_VALUE = 60
 FOLDED_FROM = 3
 """Repetitions in a row from which on they share a row."""
 
+SHOWN_OF_PERSON = 20
+"""Other leads of the person; the rest are in `--all`."""
+
 MATCH_COLUMNS = ("lead_key", "name", "email", "newest updated_at", "records")
 VALUE_COLUMNS = ("column", "value", "from", "since")
 INTERVAL_COLUMNS = ("stage", "provider's words", "entered_after", "entered_at", "evidence", "by")
+PERSON_COLUMNS = ("lead", "joined by", "with", "strength")
 ENTRY_COLUMNS = ("#", "observed, provider's time", "what", "changes")
 PLACE_COLUMNS = ("#", "page", "file")
 
@@ -31,6 +35,7 @@ _WHAT = {
     "rejected": "{stream}: rejected",
     "not_found": "single record: 404",
     "not_met": "full walk: not met",
+    "not_listed": "counts: not listed",
 }
 
 _COUNTED = (
@@ -40,6 +45,7 @@ _COUNTED = (
     ("rejected", "rejected records"),
     ("not_found", "answers 404"),
     ("not_met", "full walks that did not meet it"),
+    ("not_listed", "searches by counts that did not find it"),
 )
 
 
@@ -109,6 +115,19 @@ def interval_rows(lead: Explanation) -> list[list[object]]:
     ]
 
 
+def person_rows(lead: Explanation, *, every: bool) -> list[list[object]]:
+    """What joined each other lead of the person; the nearest ones, unless `every` one is wanted."""
+    return [
+        [
+            printable(link.lead_key),
+            "same " + printable(link.identifier_kind) + (" and name" if link.is_same_name else ""),
+            printable(link.linked_to),
+            link.strength,
+        ]
+        for link in lead.person_links[: None if every else SHOWN_OF_PERSON]
+    ]
+
+
 def folded(timeline: Sequence[Entry], *, every: bool) -> list[Shown]:
     """The rows of the timeline; repetitions in a row share one, unless `every` one is wanted."""
     rows: list[Shown] = []
@@ -123,7 +142,7 @@ def folded(timeline: Sequence[Entry], *, every: bool) -> list[Shown]:
 
 def _repetition(entry: Entry) -> tuple[str, str] | None:
     """What entries in a row must share to be folded; None for an entry that tells something."""
-    if entry.changes or entry.note or entry.kind not in ("record", "seen", "not_met"):
+    if entry.changes or entry.note or entry.kind not in ("record", "seen", "not_met", "not_listed"):
         return None
     return entry.kind, entry.stream
 

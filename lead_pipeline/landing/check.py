@@ -141,7 +141,9 @@ def _estimate(
     earlier = {
         record.stream: record.requests
         for record in commit_records(settings.landing_path, account.name)
-        if record.complete and (record.stream != records or record.is_full == walk.is_full)
+        if record.complete
+        and record.absences is None
+        and (record.stream != records or record.is_full == walk.is_full)
     }
     if page.total is not None:
         earlier[records] = max(1, ceil(page.total / walk.page_size))

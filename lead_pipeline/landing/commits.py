@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +46,56 @@ class Window(msgspec.Struct, frozen=True):
 
     start: datetime | None
     end: datetime
+
+
+ABSENCES = "_absences"
+"""Stands for the stream in the record of a search for vanished leads: it is no stream."""
+
+SearchOutcome = Literal["agreed", "found", "too_many", "unfinished", "doubtful", "not_evaluated"]
+"""How a search for vanished leads ended:
+
+- `agreed`: the API counts as many leads as are held.
+- `found`: and it does without those that were found to have vanished.
+- `too_many`: more differs than the requests allowed can find.
+- `unfinished`: they were used up, or refused, before all was found.
+- `doubtful`: so much is gone that the counts are not believed.
+- `not_evaluated`: the API does not count as its documents say, or could not be asked.
+"""
+
+
+class Vanished(msgspec.Struct, frozen=True):
+    """A lead that a page did not show which had to show it, and when that page came."""
+
+    lead_id: str
+    at: datetime
+
+
+class Unheld(msgspec.Struct, frozen=True):
+    """A lead that the API lists and that has not landed, known by a digest of its id alone.
+
+    It was rejected, or came too late: what the next search has to expect in its counts.
+    """
+
+    digest: str
+    created_at: datetime
+
+
+class AbsenceSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """A search for leads that have vanished, by counts of those created since some moments."""
+
+    outcome: SearchOutcome
+    reason: str
+    """What it came to, with the figures, for people."""
+    crawl_id: str
+    """The crawl that it followed."""
+    held: int
+    """Leads that were held as existing, and looked for."""
+    created_until: datetime
+    """Younger leads were not looked for."""
+    vanished: list[Vanished] = []
+    unheld: list[Unheld] = []
+    full_crawl_follows: bool = False
+    """Whether a full crawl is begun at once, to find what the search could not."""
 
 
 class CommitRecord(msgspec.Struct, kw_only=True):
@@ -116,6 +166,9 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     """Digests of rejected records that this crawl (a replay) filed after all."""
     cursor_digests: str = ""
     """Eight bytes per cursor followed so far, base64."""
+    absences: AbsenceSearch | None = None
+    """Of a search for vanished leads. Its record has the window of the crawl that it followed, and
+    `_absences` in place of a stream: it proves no window."""
 
     @property
     def updated_window(self) -> UpdatedWindow:
@@ -207,6 +260,11 @@ def commit_records(
             record = load(path)
             if record.crawl_id == path.stem:
                 yield record
+
+
+def searches_of(records: Iterable[CommitRecord]) -> list[AbsenceSearch]:
+    """The searches for vanished leads among `records`, in their order."""
+    return [record.absences for record in records if record.absences is not None]
 
 
 def accounts_with_landing(landing: Path) -> list[str]:

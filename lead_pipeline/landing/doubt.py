@@ -32,12 +32,17 @@ def doubt_of(
     if commit.is_full:
         lists = [record for record in earlier if record.complete and record.is_full]
         before = lists[-1].seen if lists else 0
-        if before - came > FEW and before - came > before * share:
+        if is_too_much(before - came, before, max_vanished_percent):
             return (
                 f"{came:,} records came, and the list of {lists[-1].started_at:%Y-%m-%d} had "
                 f"{before:,}"
             )
     return _cut_off(commit, came)
+
+
+def is_too_much(gone: int, before: int, max_vanished_percent: float) -> bool:
+    """Whether so many of the leads that there were cannot be gone, as far as is believed."""
+    return gone > FEW and gone > before * max_vanished_percent / 100
 
 
 def _cut_off(commit: CommitRecord, came: int) -> str | None:

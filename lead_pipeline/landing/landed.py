@@ -13,7 +13,8 @@ from typing import Any
 
 import duckdb
 
-from lead_pipeline.landing.commits import CommitRecord, commit_records
+from lead_pipeline.landing.commits import CommitRecord, commit_records, searches_of
+from lead_pipeline.landing.held import HeldLeads
 from lead_pipeline.providers.base import LeadState, Provider
 from lead_pipeline.storage.sql import read_sql
 from lead_pipeline.windows import UpdatedWindow
@@ -77,6 +78,33 @@ class LandedRecords:
             gone_at=[gone_at for _, gone_at in gone],
         )
         return [row[0] for row in rows]
+
+    def held_leads(self, crawl: CommitRecord) -> tuple[HeldLeads, int]:
+        """The leads that are held as existing, and how many of them `crawl` has not met.
+
+        Where a complete walk over the whole list has landed, only what came since is read: whoever
+        it did not meet is gone.
+        """
+        records = list(commit_records(self._landing, self._account))
+        lists = [record for record in records if record.stream in self._lists]
+        walks = [record.started_at for record in lists if record.shows_absence]
+        met_from = max(walks, default=datetime.min.replace(tzinfo=UTC))
+        gone = [lead for search in searches_of(records) for lead in search.vanished]
+        rows = self._query(
+            "held_leads",
+            [
+                str(self._landing / file.path)
+                for record in lists
+                if record.finished_at is None or record.finished_at >= met_from
+                for file in record.files
+            ],
+            met_from=met_from,
+            gone_ids=[lead.lead_id for lead in gone],
+            gone_at=[lead.at for lead in gone],
+            crawl_began_at=crawl.started_at,
+        )
+        held = HeldLeads([row[0] for row in rows], [row[1] for row in rows])
+        return held, sum(row[2] for row in rows)
 
     def is_complete(self, stream: str, window: UpdatedWindow) -> bool:
         """Whether the newest crawl of `stream` that covers the window is complete."""

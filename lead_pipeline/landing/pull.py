@@ -2,6 +2,7 @@
 
     window ──▶ unfinished crawl? ──▶ resume it ───────┐
                     └─ no ─▶ plan a walk ──▶ crawl ──┴──▶ commit record, or an error
+                                                              └──▶ vanished leads? ──▶ full crawl?
 
 Belongs here: what is decided around a crawl. Does not belong here: the crawl's own loop
 (`crawl.py`), Dagster (`assets.py`).
@@ -10,6 +11,8 @@ Belongs here: what is decided around a crawl. Does not belong here: the crawl's 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from lead_pipeline.errors import (
@@ -19,6 +22,7 @@ from lead_pipeline.errors import (
     RequestRefused,
     WrongTenant,
 )
+from lead_pipeline.landing.absences import plan_search, record_of, said, search_for_vanished
 from lead_pipeline.landing.commits import (
     CommitRecord,
     Window,
@@ -134,6 +138,17 @@ class _Pull:
         if isinstance(walk, RecordWalk) and not walk.record_ids:
             return self._nothing_to_ask(commit)
         reporter = ProgressReporter(self._account.name, self._stream, self._listener)
+        with self._client(reporter) as client:
+            others = [r for r in records if r.state == "running" and r is not commit]
+            self._take_up_others(client, reporter, others)
+            commit = self._crawl(client, reporter, walk, commit, _expected_pages(records, walk))
+        commit = self._concluded(commit)
+        self._look_for_vanished(commit, reporter)
+        return commit
+
+    @contextmanager
+    def _client(self, reporter: ProgressReporter) -> Iterator[ApiClient]:
+        """A client that takes up the account's quota where the last one left it."""
         with ApiClient(
             self._provider,
             self._account,
@@ -145,12 +160,40 @@ class _Pull:
             timeouts=self._options.timeouts,
         ) as client:
             try:
-                others = [r for r in records if r.state == "running" and r is not commit]
-                self._take_up_others(client, reporter, others)
-                commit = self._crawl(client, reporter, walk, commit, _expected_pages(records, walk))
+                yield client
             finally:
                 save_quota(self._landing, self._account.name, client.quota)
-        return self._concluded(commit)
+
+    def _look_for_vanished(self, commit: CommitRecord, reporter: ProgressReporter) -> None:
+        """Search by counts for leads that have vanished; a full crawl finds what that cannot."""
+        records = list(commit_records(self._landing, self._account.name))
+        options = self._provider.options_of(self._account)
+        plan = plan_search(self._provider, options, self._landed, records, commit)
+        if plan is None:
+            return
+        where, started_at = f"{self._account.name}/{self._stream}", datetime.now(UTC)
+        self.tell(f"{where}: looks for vanished leads by counts")
+        with self._client(reporter) as client:
+            search = search_for_vanished(
+                plan, self._provider, client, records, self._settings.max_vanished_percent
+            )
+            save(self._landing, record_of(search, commit, client.counters, started_at))
+        self.tell(f"{where}: {said(search)} ({client.counters.requests:,} requests)")
+        if search.full_crawl_follows:
+            self._in_full().run()
+
+    def _in_full(self) -> _Pull:
+        return _Pull(
+            self._settings,
+            self._account,
+            self._stream,
+            self._window,
+            True,
+            self._accept_doubtful,
+            self._dagster_run_id,
+            self._listener,
+            self._options,
+        )
 
     def _resumable(self, records: list[CommitRecord]) -> tuple[CommitRecord, Walk] | None:
         """The newest unfinished crawl of the same window, with the walk that it was on."""

@@ -5,16 +5,22 @@ Belongs here: reading landing. Does not belong here: asking an API (`check.py`),
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from lead_pipeline.landing.absences import said
 from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
 from lead_pipeline.landing.coverage import coverage_of, merged_windows, proven_windows
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.rejected import RejectedGroup, rejected_groups
 from lead_pipeline.providers import PROVIDERS
+from lead_pipeline.providers.base import Provider
 from lead_pipeline.settings import Settings
 from lead_pipeline.windows import UpdatedWindow
+
+ProviderOptions = Mapping[str, int | None]
+"""All options of a provider by name, as an account has them."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,18 @@ class StreamStatus:
 
 
 @dataclass(frozen=True)
+class DeletionStatus:
+    """How late it is noticed that the provider has deleted a lead."""
+
+    noticed_by: str
+    """The next what."""
+    looked_at: datetime | None
+    """What was deleted before is known; None: nothing has shown yet."""
+    remark: str | None
+    """Why the last search did not settle it."""
+
+
+@dataclass(frozen=True)
 class AccountStatus:
     """One account."""
 
@@ -40,19 +58,27 @@ class AccountStatus:
     streams: tuple[StreamStatus, ...]
     pending_details: int
     rejected: tuple[RejectedGroup, ...]
+    deletions: DeletionStatus
 
 
-def account_statuses(settings: Settings) -> list[AccountStatus]:
-    """The status of every account that has landed anything, by name."""
+def account_statuses(
+    settings: Settings, options: Mapping[str, ProviderOptions] | None = None
+) -> list[AccountStatus]:
+    """The status of every account that has landed anything, by name.
+
+    `options` are those of the accounts by name; where there is none, the defaults count.
+    """
     statuses = []
     for account in accounts_with_landing(settings.landing_path):
         records = list(commit_records(settings.landing_path, account))
         if records:
-            statuses.append(_status(settings, records))
+            statuses.append(_status(settings, records, (options or {}).get(account)))
     return statuses
 
 
-def _status(settings: Settings, records: list[CommitRecord]) -> AccountStatus:
+def _status(
+    settings: Settings, records: list[CommitRecord], options: ProviderOptions | None
+) -> AccountStatus:
     landing, first = settings.landing_path, records[0]
     coverage = coverage_of(first.account, first.provider, proven_windows(records))
     provider = PROVIDERS[first.provider]
@@ -65,7 +91,31 @@ def _status(settings: Settings, records: list[CommitRecord]) -> AccountStatus:
         streams=tuple(_stream_status(records, stream.name) for stream in provider.streams),
         pending_details=len(landed.leads_without_details()),
         rejected=tuple(rejected_groups(landing, first.account)),
+        deletions=_deletions(provider, records, options),
     )
+
+
+def _deletions(
+    provider: Provider, records: list[CommitRecord], options: ProviderOptions | None
+) -> DeletionStatus:
+    """Told by what the account's last crawl was, and by the last search for vanished leads."""
+    lists = [record for record in records if record.stream == provider.records_stream.name]
+    nightly = [record for record in lists if record.complete and not record.full]
+    searches = [record for record in records if record.absences is not None]
+    if options is None:
+        options = {option.name: option.default for option in provider.options}
+    counts = provider.counted_list(options) is not None
+    if nightly and nightly[-1].is_full:
+        noticed_by = "crawl, each of which reads the whole list"
+    elif counts:
+        noticed_by = "nightly crawl, by counts"
+    else:
+        noticed_by = "full crawl (lead-pipeline run --full)"
+    looked = [record.started_at for record in lists if record.shows_absence]
+    looked += [record.started_at for record in searches if record.complete]
+    last = searches[-1].absences if searches and counts and not searches[-1].complete else None
+    remark = None if last is None else said(last)
+    return DeletionStatus(noticed_by, max(looked, default=None), remark)
 
 
 def _stream_status(records: list[CommitRecord], stream: str) -> StreamStatus:

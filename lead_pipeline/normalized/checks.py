@@ -78,6 +78,13 @@ CHECKS = (
         "They are kept in the payload; map them, or add them to the provider's contract.csv.",
     ),
     Check(
+        "lead_versions",
+        "times_are_usable",
+        "Every time that has landed is one that a lead can have.",
+        "fields show times that no lead can have (normalized.contract_drift). They are null in the "
+        "tables, or bounded by when they were served; the payload keeps them. Tell the provider.",
+    ),
+    Check(
         "leads",
         "lead_key_is_unique",
         "Each lead that has a version is one row.",

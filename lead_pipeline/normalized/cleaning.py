@@ -1,4 +1,4 @@
-"""Values that SQL alone cannot clean: phone numbers, and JSON that only lenient parsers take."""
+"""JSON that SQL alone cannot clean: what only lenient parsers take, and values written in several ways."""
 
 from __future__ import annotations
 
@@ -8,20 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import phonenumbers
 
 from lead_pipeline.normalized.steps import Columns, StepContext
-
-
-def to_e164(phone: str, region: str) -> str | None:
-    """The number in E.164 form, or None when it cannot be a phone number of any region."""
-    try:
-        number = phonenumbers.parse(phone, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def repair_json(payload: str) -> str:
@@ -59,15 +47,6 @@ def json_values(rows: Sequence[Any], context: StepContext) -> Columns:
     del context
     contents = [content for (content,) in rows]
     return {"content": contents, "value": [json_value(content) for content in contents]}
-
-
-def e164_phones(rows: Sequence[Any], context: StepContext) -> Columns:
-    """Phone numbers, one a row, beside their E.164 forms."""
-    phones = [phone for (phone,) in rows]
-    return {
-        "phone": phones,
-        "phone_e164": [to_e164(phone, context.phone_region) for phone in phones],
-    }
 
 
 def repaired_payloads(rows: Sequence[Any], context: StepContext) -> Columns:

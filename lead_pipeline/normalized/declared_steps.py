@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lead_pipeline.normalized import cleaning, drift, given, ledger, stage_names
+from lead_pipeline.normalized import cleaning, drift, emails, given, ledger, phones, stage_names
 from lead_pipeline.normalized.batches import Contents
 from lead_pipeline.normalized.steps import (
     ComputedStep,
@@ -27,7 +27,12 @@ COVERED = {"account": "varchar", "covered_from": "timestamptz", "covered_until":
 STREAMS = GivenStep(
     "load/1_start/streams",
     writes=("streams",),
-    columns={"provider": "varchar", "stream": "varchar", "kind": "varchar"},
+    columns={
+        "provider": "varchar",
+        "stream": "varchar",
+        "kind": "varchar",
+        "tells_history": "boolean",
+    },
     values=given.streams,
 )
 """The streams of all providers, by kind."""
@@ -47,6 +52,7 @@ START: tuple[Step, ...] = (
             "type": "varchar",
             "known_values": "varchar[]",
             "stage_field": "varchar",
+            "lead_column": "varchar",
         },
         values=given.known_fields,
     ),
@@ -71,6 +77,17 @@ START: tuple[Step, ...] = (
             "note": "varchar",
         },
         values=given.crawls,
+    ),
+    GivenStep(
+        "load/1_start/absences_of_load",
+        writes=("absences_of_load",),
+        columns={
+            "crawl_id": "varchar",
+            "account": "varchar",
+            "lead_key": "varchar",
+            "not_shown_at": "timestamptz",
+        },
+        values=given.absences,
     ),
     GivenStep(
         "load/1_start/files_of_load",
@@ -177,8 +194,17 @@ MAP_LEADS: tuple[Step, ...] = (
         columns={"content": "varchar", "value": "varchar"},
         compute=cleaning.json_values,
     ),
+    ComputedStep(
+        "load/4_map/emails",
+        reads=("mapped",),
+        writes=("emails",),
+        columns={"email": "varchar", "email_normalized": "varchar"},
+        compute=emails.normalized_emails,
+    ),
     SqlStep(
-        "load/4_map/keyed", reads=("mapped", "streams", "custom_field_values"), writes=("keyed",)
+        "load/4_map/keyed",
+        reads=("mapped", "streams", "custom_field_values", "emails"),
+        writes=("keyed",),
     ),
     SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
     *LOOK_UP_STAGES,
@@ -188,13 +214,32 @@ MAP_LEADS: tuple[Step, ...] = (
 )
 """Records to states of leads."""
 
+COUNT_TIMES: tuple[Step, ...] = (
+    SqlStep(
+        "load/4_map/unusable_times",
+        reads=("keyed", "known_fields"),
+        writes=("unusable_times",),
+    ),
+    SqlStep(
+        "load/4_map/contract_drift",
+        reads=("unusable_times", "normalized.contract_drift"),
+        writes=("counted_times", "normalized.contract_drift"),
+    ),
+)
+"""Times in the records that no lead can have."""
+
 MERGE_LEADS: tuple[Step, ...] = (
     ComputedStep(
         "load/4_map/phones",
         reads=("keyed",),
         writes=("phones",),
-        columns={"phone": "varchar", "phone_e164": "varchar"},
-        compute=cleaning.e164_phones,
+        columns={
+            "phone": "varchar",
+            "phone_e164": "varchar",
+            "phone_extension": "varchar",
+            "phone_type": "varchar",
+        },
+        compute=phones.read_phones,
     ),
     SqlStep(
         "load/5_merge/known_versions",
@@ -273,6 +318,11 @@ LEDGER: tuple[Step, ...] = (
     ),
     SqlStep("load/6_ledger/crawls", reads=("crawls_of_load",), writes=("normalized.crawls",)),
     SqlStep(
+        "load/6_ledger/lead_absences",
+        reads=("absences_of_load",),
+        writes=("normalized.lead_absences",),
+    ),
+    SqlStep(
         "load/6_ledger/loaded_files", reads=("files_of_load",), writes=("normalized.loaded_files",)
     ),
     SqlStep(
@@ -342,7 +392,7 @@ LEDGER: tuple[Step, ...] = (
     ),
     SqlStep(
         "load/6_ledger/account_watches",
-        reads=("polled_accounts", "normalized.audit_coverage"),
+        reads=("polled_accounts", "streams", "normalized.audit_coverage", "normalized.crawls"),
         writes=("account_watches",),
     ),
     SqlStep(
@@ -493,6 +543,7 @@ ABSENCE: tuple[Step, ...] = (
             "seen_leads",
             "changed_leads",
             "crawls_of_load",
+            "absences_of_load",
             "normalized.leads",
             "normalized.lead_sightings",
             "normalized.crawls",
@@ -505,6 +556,7 @@ ABSENCE: tuple[Step, ...] = (
             "maybe_missing",
             "normalized.leads",
             "normalized.lead_sightings",
+            "normalized.lead_absences",
             "normalized.crawls",
         ),
         writes=("lead_presence",),
@@ -555,7 +607,7 @@ PHASES: Mapping[str, tuple[Step, ...]] = {
     "read seen ids": READ_SEEN,
     "read records": (*READ, *REPAIR),
     "count drift": COUNT_DRIFT,
-    "map and merge leads": (*MAP_LEADS, *MERGE_LEADS),
+    "map and merge leads": (*MAP_LEADS, *COUNT_TIMES, *MERGE_LEADS),
     "map and merge stage changes": MERGE_STAGE_CHANGES,
     "ledger": LEDGER,
     "leads": LEADS,
@@ -572,6 +624,6 @@ def steps_after_reading(contents: Contents) -> tuple[Step, ...]:
     return (
         *REPAIR,
         *COUNT_DRIFT,
-        *(*MAP_LEADS, *MERGE_LEADS) * contents.has_leads,
+        *(*MAP_LEADS, *COUNT_TIMES, *MERGE_LEADS) * contents.has_leads,
         *MERGE_STAGE_CHANGES * contents.has_stage_changes,
     )

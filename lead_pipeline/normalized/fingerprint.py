@@ -21,6 +21,7 @@ from itertools import chain
 from typing import Any
 
 import duckdb
+import idna
 import msgspec
 import phonenumbers
 
@@ -59,11 +60,15 @@ def fingerprint_of(inputs: LoadInputs) -> Fingerprint:
 def library_versions() -> dict[str, str]:
     """The libraries whose releases change values.
 
-    phonenumbers changes the plans of numbers with each release. A release of DuckDB, also a minor
+    phonenumbers changes the plans of numbers with each release, idna the letters of domains. A release of DuckDB, also a minor
     one, corrects casts, JSON and text functions, and the text of a state as JSON is the identity
     of a version. PyArrow only carries values, and msgspec reads what we have written ourselves.
     """
-    return {"DuckDB": duckdb.__version__, "phonenumbers": phonenumbers.__version__}
+    return {
+        "DuckDB": duckdb.__version__,
+        "phonenumbers": phonenumbers.__version__,
+        "idna": idna.__version__,
+    }
 
 
 def changed_inputs(before: Fingerprint, now: Fingerprint) -> list[str]:
@@ -144,7 +149,7 @@ def code_of_steps() -> list[str]:
 
 def _imports_of(name: str) -> Iterator[str]:
     """The modules of ours that a loaded module imports anywhere in its source."""
-    for node in ast.walk(ast.parse(inspect.getsource(sys.modules[name]))):
+    for node in _nodes_of(ast.parse(inspect.getsource(sys.modules[name]))):
         if isinstance(node, ast.Import):
             imported = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -153,6 +158,14 @@ def _imports_of(name: str) -> Iterator[str]:
         else:
             continue
         yield from (module for module in imported if module.startswith("lead_pipeline."))
+
+
+def _nodes_of(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes below `tree`, without what only type checkers read."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from _nodes_of(node)
 
 
 # Read at import, as the code itself is: a process that outlives an upgrade notes what it runs.

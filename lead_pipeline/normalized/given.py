@@ -27,12 +27,17 @@ _CRAWL_COLUMNS = (
 
 
 def streams(context: StepContext) -> Columns:
-    """Every provider's streams and their kinds."""
+    """Every provider's streams, their kinds, and whether their records tell a lead's whole history."""
     del context
     return _transposed(
-        ("provider", "stream", "kind"),
+        ("provider", "stream", "kind", "tells_history"),
         (
-            (provider.slug, stream.name, stream.kind)
+            (
+                provider.slug,
+                stream.name,
+                stream.kind,
+                stream.kind == "records" and stream.tells_stage_changes,
+            )
             for provider in PROVIDERS.values()
             for stream in provider.streams
         ),
@@ -42,9 +47,17 @@ def streams(context: StepContext) -> Columns:
 def known_fields(context: StepContext) -> Columns:
     """What the `contract.csv` of all providers say."""
     return _transposed(
-        ("provider", "stream", "field", "type", "known_values", "stage_field"),
+        ("provider", "stream", "field", "type", "known_values", "stage_field", "lead_column"),
         (
-            (row.provider, row.stream, row.field, row.type, list(row.values), row.stage_field)
+            (
+                row.provider,
+                row.stream,
+                row.field,
+                row.type,
+                list(row.values),
+                row.stage_field,
+                row.column,
+            )
             for row in context.known_fields
         ),
     )
@@ -58,6 +71,19 @@ def crawls(context: StepContext) -> Columns:
         "is_full": [record.is_full and _is_list(record) for record in context.records],
         "shows_absence": [record.shows_absence and _is_list(record) for record in context.records],
     }
+
+
+def absences(context: StepContext) -> Columns:
+    """Leads that searches by counts did not find, and when."""
+    return _transposed(
+        ("crawl_id", "account", "lead_key", "not_shown_at"),
+        (
+            (record.crawl_id, record.account, f"{record.account}:{lead.lead_id}", lead.at)
+            for record in context.records
+            if record.absences is not None
+            for lead in record.absences.vanished
+        ),
+    )
 
 
 def files(context: StepContext) -> Columns:

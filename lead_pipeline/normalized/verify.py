@@ -32,6 +32,7 @@ KEYS = {
     "lead_observations": ("lead_key", "version_id", "served_at", "fetched_at"),
     "lead_sightings": ("lead_key",),
     "unobserved_changes": ("lead_key", "changed_until"),
+    "lead_absences": ("lead_key", "crawl_id"),
     "lead_stage_events": ("lead_key", "event_id", "field"),
     "provider_stale_leads": ("lead_key",),
     "contract_drift": ("account", "stream", "kind", "field", "value"),

@@ -31,11 +31,18 @@ class PublishConfig(Config):
         default=False,
         description="Publish although readers lose more leads than LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT.",
     )
+    allow_missing: bool = Field(
+        default=False,
+        description="Publish although more leads than that are no longer shown by their provider.",
+    )
 
 
-def allow_shrinkage_config() -> dict[str, object]:
-    """Run configuration that lets one publication take leads away from readers."""
-    return {"ops": {"__".join(KEY.path): {"config": {"allow_shrinkage": True}}}}
+def publish_config(
+    *, allow_shrinkage: bool = False, allow_missing: bool = False
+) -> dict[str, object]:
+    """Run configuration of one publication: what readers may lose by it."""
+    config = {"allow_shrinkage": allow_shrinkage, "allow_missing": allow_missing}
+    return {"ops": {"__".join(KEY.path): {"config": config}}}
 
 
 def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
@@ -57,7 +64,11 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
                 settings.candidate_path,
                 settings.published_path,
                 run_id=context.run.run_id,
-                rules=rules_of(settings, allow_shrinkage=config.allow_shrinkage),
+                rules=rules_of(
+                    settings,
+                    allow_shrinkage=config.allow_shrinkage,
+                    allow_missing=config.allow_missing,
+                ),
                 tell=context.log.info,
             )
             # Altair takes a second to import, which other commands need not wait for.

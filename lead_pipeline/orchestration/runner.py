@@ -25,7 +25,7 @@ from dagster_shared.error import SerializableErrorInfo
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.orchestration.landing_assets import landing_keys
 from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
-from lead_pipeline.orchestration.published_asset import allow_shrinkage_config
+from lead_pipeline.orchestration.published_asset import publish_config
 from lead_pipeline.orchestration.schedules import ACCOUNT_TAG, JOB, pull_run_config
 from lead_pipeline.providers.base import Account
 from lead_pipeline.storage.locks import waits_heard
@@ -89,15 +89,22 @@ class PipelineRunner:
             run_config=pull_run_config(keys, full=full, accept_doubtful=accept_doubtful),
         )
 
-    def load_and_publish(self, *, allow_shrinkage: bool = False) -> RunOutcome:
-        """Load, build and test the marts, publish; `allow_shrinkage` lets readers lose leads."""
+    def load_and_publish(
+        self, *, allow_shrinkage: bool = False, allow_missing: bool = False
+    ) -> RunOutcome:
+        """Load, build and test the marts, publish.
+
+        `allow_shrinkage` lets readers lose leads, `allow_missing` lets many be marked as missing.
+        """
         keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
         downstream = [key for key in keys if key.path[0] != "landing"]
         with waits_heard(self._tell):
             return self._execute(
                 "load and publish",
                 sorted(downstream),
-                run_config=allow_shrinkage_config() if allow_shrinkage else {},
+                run_config=publish_config(
+                    allow_shrinkage=allow_shrinkage, allow_missing=allow_missing
+                ),
             )
 
     def _execute(

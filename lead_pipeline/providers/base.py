@@ -25,8 +25,10 @@ from lead_pipeline.errors import MalformedPage
 from lead_pipeline.windows import UpdatedWindow
 
 if TYPE_CHECKING:
-    # Only a name here: `--help` reads this module, and httpx takes long to import.
+    # Only names here: `--help` reads this module, and httpx takes long to import.
     import httpx
+
+    from lead_pipeline.providers.counted import CountedList
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine: the only ones taken with plain http."""
@@ -150,12 +152,16 @@ class Identity:
 class UnusableRecord(Exception):
     """A record that cannot be filed; the message is the reason, without any of its values.
 
-    `record_id` is set where the id at least could be read: the record exists, it is not missing.
+    `record_id` is set where the id at least could be read: the record exists, it is not missing. So
+    is `created_at`.
     """
 
-    def __init__(self, reason: str, record_id: str | None = None) -> None:
+    def __init__(
+        self, reason: str, record_id: str | None = None, created_at: datetime | None = None
+    ) -> None:
         super().__init__(reason)
         self.record_id = record_id
+        self.created_at = created_at
 
 
 @dataclass(frozen=True)
@@ -412,6 +418,14 @@ class Provider(ABC):
         """Whether nightly crawls leave leads out, so that a full one is needed now and then."""
         del options
         return False
+
+    def counted_list(self, options: Mapping[str, int | None]) -> CountedList | None:
+        """How vanished leads are found by counting, where the API counts by time of creation.
+
+        None also where `options` switch it off.
+        """
+        del options
+        return None
 
     # How to read what came -------------------------------------------------------------------
 

@@ -116,16 +116,17 @@ def read_identity(
         raise UnusableRecord("the record is not a JSON object") from None
     found_id = _id(_value(fields, record_id), record_id, integer_ids)
     updated = read_time(_value(fields, updated_at))
+    created = read_time(_value(fields, created_at))
     if updated is None:
         kind = "an ISO-8601 time" if read_time is parse_time else "a time"
-        raise UnusableRecord(f"no usable time: `{updated_at}` must be {kind}", found_id)
+        raise UnusableRecord(f"no usable time: `{updated_at}` must be {kind}", found_id, created)
     if not _is_readable(record):
-        raise UnusableRecord("the record is not valid JSON throughout", found_id)
+        raise UnusableRecord("the record is not valid JSON throughout", found_id, created)
     tenant = _value(fields, tenant_id) if tenant_id else None
     return Identity(
         record_id=found_id,
         updated_at=updated,
-        created_at=read_time(_value(fields, created_at)),
+        created_at=created,
         tenant_id=tenant if isinstance(tenant, str) else None,
     )
 

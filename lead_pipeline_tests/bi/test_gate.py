@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from lead_pipeline_tests.sample_builds import (
     read,
     run_of,
 )
+from lead_pipeline_tests.sample_warehouse import SEEN, SampleLead
 
 TEN_EACH = (*leads_of("mega", 10), *leads_of("vorel", 10))
 
@@ -123,3 +125,71 @@ def test_losses_name_the_marts_only_where_they_differ() -> None:
     assert losses_of(before, {}, 20) == [Loss("normalized.leads", "a", 10, 0)]
     after = {("normalized.leads", "a"): 10, ("marts.leads", "a"): 1}
     assert losses_of(before, after, 20) == [Loss("marts.leads", "a", 10, 1)]
+
+
+# Leads that are no longer shown ---------------------------------------------------------------
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Bi:
+    """A home whose readers have a hundred leads, ten of them missing, and another account."""
+    bi = Bi(tmp_path / "large")
+    bi.build_and_publish((*hundred(10), *leads_of("vorel", 10)), run_id="good")
+    return bi
+
+
+def hundred(missing: int) -> list[SampleLead]:
+    """A hundred leads, of which so many are missing."""
+    return [
+        replace(lead, missing_since=SEEN if number < missing else None)
+        for number, lead in enumerate(leads_of("mega", 100))
+    ]
+
+
+def test_build_that_marks_too_many_as_missing_is_refused_by_account(large: Bi) -> None:
+    before = large.published.read_bytes()
+    large.build((*hundred(29), *leads_of("vorel", 10)))
+    with pytest.raises(
+        PublishError,
+        match=r"marks leads as missing that readers have as present: mega 19 of 90 \(21 %\)\. "
+        r"LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT is 20; .* stays\. .*publish --allow-shrinkage",
+    ):
+        large.publish("vanished")
+    assert large.published.read_bytes() == before
+
+
+@pytest.mark.parametrize("missing", [0, 10, 28])
+def test_as_many_may_vanish_as_may_be_lost(large: Bi, missing: int) -> None:
+    large.build_and_publish((*hundred(missing), *leads_of("vorel", 10)), run_id="fewer")
+    assert run_of(large.published) == "fewer"
+
+
+def test_new_leads_do_not_make_up_for_those_that_vanished(large: Bi) -> None:
+    new = leads_of("mega", 300)[100:]
+    large.build((*hundred(29), *new, *leads_of("vorel", 10)))
+    with pytest.raises(PublishError, match="mega 19 of 90"):
+        large.publish()
+
+
+def test_a_handful_may_vanish_from_a_small_account(bi: Bi) -> None:
+    gone = [replace(lead, missing_since=SEEN) for lead in leads_of("mega", 10)]
+    bi.build_and_publish((*gone, *leads_of("vorel", 10)), run_id="quiet")
+    assert run_of(bi.published) == "quiet"
+
+
+@pytest.mark.parametrize(
+    "rules", [PublishRules(allow_missing=True), PublishRules(allow_shrinkage=True)]
+)
+def test_missing_leads_that_are_meant_are_published_once(large: Bi, rules: PublishRules) -> None:
+    build = (*hundred(60), *leads_of("vorel", 10))
+    large.build_and_publish(build, run_id="meant", rules=rules)
+    assert run_of(large.published) == "meant"
+    large.build((*hundred(90), *leads_of("vorel", 10)))
+    with pytest.raises(PublishError, match=r"mega 30 of 40 \(75 %\)"):
+        large.publish("not meant")
+
+
+def test_that_leads_are_missing_does_not_excuse_that_rows_are_lost(large: Bi) -> None:
+    large.build((*hundred(10)[:50], *leads_of("vorel", 10)))
+    with pytest.raises(PublishError, match=r"mega 50 of 100 in normalized\.leads"):
+        large.publish(rules=PublishRules(allow_missing=True))

@@ -118,7 +118,8 @@ def test_names_that_differ_in_case_and_spaces_stay_one_name(
 ) -> None:
     masked = masking.execute(
         "select count(distinct masked_name(name))"
-        " from (values ('Ada Lovelace'), (' ada   lovelace '), ('ADA LOVELACE')) as names(name)"
+        " from (values ('Ada Lovelace'), (' ada   lovelace '), ('ADA LOVELACE'),"
+        " ('Áda Lovelace')) as names(name)"
     )
     assert masked.fetchall() == [(1,)]
 
@@ -304,6 +305,16 @@ def test_mailbox_of_several_people_stays_one_and_does_not_say_which(
         [(f"{first}@{hashed('Info+x@ada.example')}.invalid",)],
         [(f"lead@{hashed('ada@ada.example')}.invalid",)],
     ]
+
+
+def test_address_that_fills_a_field_stays_one_and_does_not_say_which(
+    masking: duckdb.DuckDBPyConnection,
+) -> None:
+    domain = project_variable("person_placeholder_domains")[0]
+    addresses = ["NoEmail@ada.example", f"ada@{domain}"]
+    masked = [masking.execute("select masked_email(?)", [one]).fetchall() for one in addresses]
+    first = project_variable("person_placeholder_mailboxes")[0]
+    assert masked == [[(f"{first}@{hashed(one)}.invalid",)] for one in addresses]
 
 
 def test_no_byte_below_the_folder_of_readers_tells_who_the_leads_are(bi: Bi) -> None:

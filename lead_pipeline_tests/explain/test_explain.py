@@ -251,6 +251,20 @@ def test_a_lead_that_vanished_shows_the_walk_that_did_not_meet_it(
     assert datetime.fromisoformat(missing["value"]) == walk.finished_at
 
 
+def test_a_lead_that_counts_did_not_find_shows_the_search(
+    landing: Landing, explained: Explained
+) -> None:
+    landing.leads("mega", mega_lead(1), mega_lead(2))
+    search = landing.search(landing.leads("mega", mega_lead(2)), ONE)
+    load_landing(landing.settings)
+    lead = explained(ONE)
+    assert kinds(lead) == ["record", "not_listed"]
+    assert lead["timeline"][1]["file"] == f"mega/_crawls/{search.crawl_id}.json"
+    missing = value_of(lead, "missing_since")
+    assert missing["entry"] == 2
+    assert datetime.fromisoformat(missing["value"]) == search.started_at
+
+
 def test_a_lead_that_was_met_again_is_only_seen(landing: Landing, explained: Explained) -> None:
     landing.leads("vorel", vorel_lead(1, at(1)), is_full=True)
     for _ in range(2):

@@ -61,6 +61,23 @@ def test_an_email_is_found_however_json_wrote_it(landing: Landing, explained: Ex
     assert explained("a+b@example.com")["lead_key"] == f"vorel:{ONE}"
 
 
+@pytest.mark.parametrize(
+    ("served", "asked"),
+    [
+        ("mira\u200b.lund@nordbo.example", "mira.lund@nordbo.example"),
+        ("\uff4d\uff49\uff52\uff41.lund@nordbo.example", "Mira.Lund@nordbo.example."),
+        ("mailto:mira%2Elund%40nordbo.example", "<mira.lund@nordbo.example>"),
+        ("kim@xn--bcher-kva.example", "kim@bücher.example"),
+        ("kim@BÜCHER.example", "kim@xn--bcher-kva.example"),
+    ],
+)
+def test_a_mailbox_is_found_in_all_ways_of_writing_it(
+    landing: Landing, explained: Explained, served: str, asked: str
+) -> None:
+    landing.leads("mega", mega_lead(1, contact_email=served), mega_lead(2))
+    assert explained(asked)["lead_key"] == f"mega:{ONE}"
+
+
 def test_an_email_is_no_part_of_a_longer_one(landing: Landing, explain: Explain) -> None:
     landing.leads("mega", mega_lead(1, contact_email="jane@example.com"))
     assert explain("ane@example.com").status == 1

@@ -6,7 +6,6 @@ SQL's. Does not belong here: the marts themselves (`reference`).
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline_tests.marts.persons import Persons
 
 PATH = ("new", "engaged", "qualified", "booked", "won")
 DAY = 86400.0
@@ -24,7 +24,6 @@ LIMITS = {"new": 48.0, "engaged": 336.0, "qualified": 504.0, "booked": 720.0}
 """seeds/stage_limits.csv."""
 STALE_AFTER_DAYS = 14
 DAILY_HISTORY_DAYS = 400
-MAX_IDENTITIES = 3
 REQUIRED_STREAMS = {"expert_ai_labs": ("leads", "lead_details")}
 """Streams of an account that must all be complete, where they are more than its leads."""
 FIRST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -95,7 +94,8 @@ class Facts:
         self.watched = {
             row["account"]: row["history_from"] for row in self.frames["watches"].to_dict("records")
         }
-        self.people_of = self._people()
+        persons = Persons(self.leads)
+        self.people_of, self.own = persons.of_leads(), persons.own
         self.facts = [self._facts(lead) for lead in self.leads]
 
     def _mapped(self) -> list[dict[Hashable, Any]]:
@@ -262,40 +262,6 @@ class Facts:
             "is_open": is_open,
             "is_stale": is_open and days >= STALE_AFTER_DAYS,
         }
-
-    def _people(self) -> dict[str, str]:  # noqa: C901 - one story, told once
-        """Person by lead: leads that share an identifier are merged until nothing changes."""
-        name = {
-            lead["lead_key"]: re.sub(r"\s+", " ", lead["full_name"]).strip().lower()
-            for lead in self.leads
-            if lead["full_name"]
-        }
-        self.own: dict[str, dict[str, str]] = defaultdict(dict)
-        for kind, other in (("email_normalized", "phone_e164"), ("phone_e164", "email_normalized")):
-            groups: dict[str, list[Row]] = defaultdict(list)
-            for lead in self.leads:
-                if lead[kind]:
-                    groups[lead[kind]].append(lead)
-            for value, group in groups.items():
-                names = {name[lead["lead_key"]] for lead in group if lead["lead_key"] in name}
-                others = {lead[other] for lead in group if lead[other]}
-                if max(len(names), len(others)) > MAX_IDENTITIES or value.startswith("info@"):
-                    continue
-                for lead in group:
-                    self.own[lead["lead_key"]][kind] = value
-        person = {lead["lead_key"]: lead["lead_key"] for lead in self.leads}
-        changed = True
-        while changed:
-            changed = False
-            smallest: dict[str, str] = {}
-            for key, own in self.own.items():
-                for value in own.values():
-                    smallest[value] = min(smallest.get(value, person[key]), person[key])
-            for key, own in self.own.items():
-                best = min([person[key], *(smallest[value] for value in own.values())])
-                if best != person[key]:
-                    person[key], changed = best, True
-        return person
 
     def _grouped(self, *keys: str) -> Iterable[tuple[Row, list[Row]]]:
         groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)

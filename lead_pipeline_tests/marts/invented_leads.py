@@ -60,6 +60,8 @@ class InventedLead:
     full_name: str | None = None
     email: str | None = None
     phone: str | None = None
+    """In E.164 form."""
+    extension: str | None = None
     last_interaction_at: datetime | None = None
     missing_since: datetime | None = None
     is_listed: bool | None = None
@@ -78,6 +80,11 @@ class InventedLead:
         return max(version.last_seen_at for version in self.versions)
 
 
+def phone_type(phone: str) -> str:
+    """One of several types, always the same of a number."""
+    return ("mobile", "fixed_line", "mobile", "toll_free")[int(phone[1:]) % 37 % 4]
+
+
 def lead_row(lead: InventedLead) -> dict[str, object]:
     current, newest = lead.steps[-1], lead.versions[-1]
     return {
@@ -90,6 +97,8 @@ def lead_row(lead: InventedLead) -> dict[str, object]:
         "email_normalized": lead.email,
         "phone": lead.phone,
         "phone_e164": lead.phone,
+        "phone_extension": lead.extension if lead.phone else None,
+        "phone_type": phone_type(lead.phone) if lead.phone else None,
         "source": lead.source,
         "provider_status": current.provider_status,
         "provider_stage": current.provider_stage,

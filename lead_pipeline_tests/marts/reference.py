@@ -433,6 +433,7 @@ class Reference(Facts):
                     **facts,
                     "own_email": own.get("email_normalized"),
                     "own_phone": own.get("phone_e164"),
+                    "own_line": own.get("phone_e164 in full"),
                 }
             )
         rows = []
@@ -458,7 +459,7 @@ class Reference(Facts):
                         )
                     },
                     "emails": len({f["own_email"] for f in group} - {None}),
-                    "phones": len({f["own_phone"] for f in group} - {None}),
+                    "phones": len({f["own_line"] for f in group} - {None}),
                     "leads": len(group),
                     "leads_missing": sum(f["is_missing"] for f in group),
                     "providers": len({f["provider"] for f in group}),

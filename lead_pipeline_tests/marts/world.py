@@ -44,6 +44,7 @@ from lead_pipeline_tests.sample_warehouse import SCHEMA
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SOURCES = ("facebook", "website", "referral", None, "  ")
 SWITCHBOARD = "+15550000000"
+CHAINED_LEADS = 40
 QUIET_ACCOUNT = "mega_quiet"
 QUIET_SINCE = BEGIN + timedelta(days=20)
 """Nothing happens in the quiet account from here on, and no crawl meets a lead of it again."""
@@ -66,6 +67,7 @@ class World:
         world = cls(Random(seed), BEGIN + timedelta(days=days))  # noqa: S311 - not a secret
         for _ in range(leads):
             world._add_lead(BEGIN, world.night)
+        world._chain(sorted(world.leads)[:CHAINED_LEADS])
         return world
 
     @property
@@ -182,12 +184,8 @@ class World:
             steps=tuple(steps),
             versions=(self._version(created_at, None, account),),
             source=random.choice(SOURCES),
-            full_name=random.choice([f"Ada  {person}", f"ADA {person}", None]),
-            email=random.choice(
-                [f"ada{person}@example.com", "info@example.com", f"ada{person}+x@example.org", None]
-            ),
-            phone=random.choice([f"+1555{person:07}", SWITCHBOARD, None, None]),
         )
+        lead = self._with_contact(lead, person)
         for _ in range(random.randrange(6)):
             lead = self._move_on(lead, before, exact=exact)
         if random.random() < 0.08:
@@ -197,6 +195,37 @@ class World:
         if lead.account == "mega" and random.random() < 0.4:
             lead = replace(lead, last_interaction_at=self._moment(created_at, before))
         self.leads[lead.key] = lead
+
+    def _chain(self, keys: list[str]) -> None:
+        """Each shares an address with one neighbour and a number with the other; few have names."""
+        for place, key in enumerate(keys):
+            self.leads[key] = replace(
+                self.leads[key],
+                full_name=f"Bo {place}" if place % 5 == 0 else None,
+                email=f"desk{(place + 1) // 2}@chain.example",
+                phone=f"+1666{place // 2:07}",
+                extension=None,
+            )
+
+    def _with_contact(self, lead: InventedLead, person: int) -> InventedLead:
+        """What a form says of a person; some give the address or number of the one beside them."""
+        random = self.random
+        beside = person + 1 if random.random() < 0.15 else person
+        return replace(
+            lead,
+            full_name=random.choice([f"Ada  {person}", f"ÁDA {person}", None]),
+            email=random.choice(
+                [
+                    f"ada{beside}@example.com",
+                    f"ada{person}+x@example.org",
+                    *("info@example.com", "test@example.com", "ada@none.com", None),
+                ]
+            ),
+            phone=random.choice(
+                [f"+1555{person:07}", f"+1555{beside:07}", SWITCHBOARD, None, None]
+            ),
+            extension=random.choice([None, None, None, None, "7"]),
+        )
 
     def _move_on(
         self, lead: InventedLead, before: datetime, *, exact: bool | None = None

@@ -15,12 +15,21 @@ from typing import Any
 import duckdb
 import msgspec
 
-from lead_pipeline.landing.commits import CommitRecord, Window, load, save
+from lead_pipeline.landing.absences import record_of
+from lead_pipeline.landing.commits import (
+    AbsenceSearch,
+    CommitRecord,
+    Vanished,
+    Window,
+    load,
+    save,
+)
 from lead_pipeline.landing.files import write_flush
 from lead_pipeline.landing.records import file_records
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Page, Walk
 from lead_pipeline.providers.fields import parse_epoch_milliseconds, parse_time
+from lead_pipeline.providers.http import Counters
 from lead_pipeline.sandbox.messages import Record
 from lead_pipeline.settings import Settings
 
@@ -123,6 +132,21 @@ class Landing:
             fields.setdefault("served_at", last_change(records))
         name = f"crawl-{self._crawls:03d}"
         return self.land(CrawlPlan(name, provider, [records], at=moment, **fields))
+
+    def search(self, crawl: CommitRecord, *vanished: str) -> CommitRecord:
+        """A search by counts after `crawl`, a minute later, that found these leads to have gone."""
+        at = crawl.started_at + timedelta(minutes=1)
+        found = AbsenceSearch(
+            outcome="found",
+            reason=f"{len(vanished)} leads have vanished",
+            crawl_id=crawl.crawl_id,
+            held=len(vanished),
+            created_until=crawl.started_at,
+            vanished=[Vanished(lead, at) for lead in vanished],
+        )
+        record = record_of(found, crawl, Counters(), at)
+        save(self.settings.landing_path, record)
+        return record
 
     def flush(self, plan: CrawlPlan, number: int) -> CommitRecord:
         """Page `number` (from 0) of the crawl, durable and in its commit record."""

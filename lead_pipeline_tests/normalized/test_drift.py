@@ -145,3 +145,69 @@ def test_every_stream_of_every_provider_has_its_documented_fields() -> None:
 def test_a_field_is_documented_once() -> None:
     keys = [(field.provider, field.stream, field.field) for field in all_known_fields()]
     assert len(keys) == len(set(keys))
+
+
+# Times ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("created_at", "0001-01-01T00:00:00Z", "unusable"),
+        ("created_at", "1970-01-01T00:00:00.000Z", "unusable"),
+        ("created_at", "9999-12-31T00:00:00Z", "unusable"),
+        ("created_at", "yesterday", "unusable"),
+        ("created_at", "2031-05-05T00:00:00Z", "future"),
+        ("updated_at", "2099-01-01T00:00:00Z", "future"),
+        ("last_interaction_at", "0001-01-01T00:00:00Z", "unusable"),
+        ("last_interaction_at", "soon", "unusable"),
+        ("last_interaction_at", "2088-01-01T00:00:00Z", "future"),
+        ("last_interaction_at", "2026-03-01T10:00:00Z", "planned"),
+    ],
+)
+def test_a_time_that_no_lead_can_have_is_counted(
+    landing: Landing, field: str, value: str, said: str
+) -> None:
+    landing.leads(
+        "mega",
+        {**mega_lead(1), field: value},
+        {**mega_lead(2), field: value},
+        mega_lead(3, last_interaction_at="2026-01-01T10:00:00Z"),
+        served_at=POLL,
+    )
+    assert drift(landing) == [("mega", "leads", "time", field, said, 2)]
+
+
+def test_times_are_counted_over_loads_and_by_field(landing: Landing) -> None:
+    never = mega_lead(1, created_at="1970-01-01T00:00:00.000Z", last_interaction_at="never")
+    landing.leads("mega", never)
+    load_landing(landing.settings)
+    landing.leads("mega", {**never, "score": 1}, mega_lead(2))
+    assert drift(landing) == [
+        ("mega", "leads", "time", "created_at", "unusable", 2),
+        ("mega", "leads", "time", "last_interaction_at", "unusable", 2),
+    ]
+
+
+def test_a_time_that_is_null_or_absent_is_none(landing: Landing) -> None:
+    lead = mega_lead(1, created_at=None)
+    del lead["last_interaction_at"]
+    landing.leads("mega", lead)
+    assert drift(landing) == []
+
+
+def test_a_check_names_the_fields_and_leaves_planned_meetings_out(landing: Landing) -> None:
+    landing.leads(
+        "mega",
+        mega_lead(1, created_at="1970-01-01T00:00:00.000Z"),
+        mega_lead(2, last_interaction_at="2026-03-01T10:00:00Z"),
+        served_at=POLL,
+    )
+    result = load_landing(landing.settings)
+    outcome = result.check("times_are_usable")
+    assert (outcome.failures, outcome.examples) == (
+        1,
+        ("mega/leads created_at unusable (1 records)",),
+    )
+    assert not outcome.check.is_blocking
+    assert result.check("contract_is_known").failures == 0

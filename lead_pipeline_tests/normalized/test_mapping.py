@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lead_pipeline.normalized.cleaning import repair_json, to_e164
+from lead_pipeline.normalized.cleaning import repair_json
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.normalized.stages import read_stages
 from lead_pipeline.providers.base import Account
@@ -32,7 +32,7 @@ from lead_pipeline_tests.pulling import (
     settings_in,
 )
 
-FILLED_BY_THE_PIPELINE = {"first_seen_at", "last_seen_at", "missing_since"}
+FILLED_BY_THE_PIPELINE = {"first_seen_at", "last_seen_at", "missing_since", "watched_from"}
 NOTHING = dict.fromkeys(
     [
         "tenant_id",
@@ -41,6 +41,8 @@ NOTHING = dict.fromkeys(
         "email_normalized",
         "phone",
         "phone_e164",
+        "phone_extension",
+        "phone_type",
         "company",
         "source",
         "source_type",
@@ -120,6 +122,7 @@ def test_mega_fills_its_columns(landing: Landing) -> None:
         "email_normalized": "ana@example.com",
         "phone": "(206) 555-0123",
         "phone_e164": "+12065550123",
+        "phone_type": "fixed_line_or_mobile",
         "source": "zillow",
         "source_type": "portal",
         "provider_status": "active",
@@ -218,6 +221,7 @@ def test_vorel_fills_its_columns(landing: Landing) -> None:
         "email_normalized": "theo@salon.example",
         "phone": "+33 1 70 18 99 00",
         "phone_e164": "+33170189900",
+        "phone_type": "fixed_line",
         "source": "instagram",
         "provider_stage": "converted",
         "stage": "won",
@@ -359,6 +363,8 @@ EMAILS = {
     "\tjane@example.com\r\n": "jane@example.com",
     "\u00a0jane@example.com\u2003": "jane@example.com",
     "ÅSA@Example.com": "åsa@example.com",
+    "Jane <mailto:Jane@Example.com?subject=offer>": "jane@example.com",
+    "jane@example.com and others": None,
     "   ": None,
     "": None,
 }
@@ -375,28 +381,11 @@ def emails(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.mark.parametrize("served", EMAILS)
-def test_emails_are_trimmed_and_lower_case_beside_the_served_form(
+def test_emails_have_their_normalized_form_beside_the_served_one(
     emails: Settings, served: str
 ) -> None:
     rows = query(emails, "from normalized.leads where email = ?", served)
     assert [row["email_normalized"] for row in rows] == [EMAILS[served]]
-
-
-@pytest.mark.parametrize(
-    ("phone", "region", "e164"),
-    [
-        ("(206) 555-0123", "US", "+12065550123"),
-        ("+1 206 555 0123", "GB", "+12065550123"),
-        ("020 7946 0018", "GB", "+442079460018"),
-        ("0044 20 7946 0018", "GB", "+442079460018"),
-        ("206-555-0123 ext. 7", "US", "+12065550123"),
-        ("123", "US", None),
-        ("unknown", "US", None),
-        ("", "US", None),
-    ],
-)
-def test_phones_take_their_e164_form(phone: str, region: str, e164: str | None) -> None:
-    assert to_e164(phone, region) == e164
 
 
 # The payload ---------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ from lead_pipeline.bi import dbt_project
 from lead_pipeline.errors import ConfigurationError, PublishError
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
 from lead_pipeline.orchestration.published_asset import (
-    allow_shrinkage_config,
     build_published_asset,
+    publish_config,
 )
 from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.bi.readers import CLIENTS_BY_NAME
@@ -125,6 +125,7 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/leads",
         "marts/owner_performance",
         "marts/people",
+        "marts/person_links",
         "marts/sla_breaches",
         "marts/source_performance",
         "marts/speed_to_lead",
@@ -132,6 +133,7 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/stage_velocity",
         "marts/stages",
         "marts/stale_leads",
+        "seeds/identifier_strengths",
         "seeds/stage_limits",
     }
     assert {key for key in keys if key.startswith("staging/")} >= {"staging/stg_leads"}
@@ -267,7 +269,8 @@ def test_shrunken_build_is_refused_until_the_run_says_that_it_is_meant(home: Hom
     assert "vorel 2 of 4 in normalized.leads (50 %)" in error_of(home.run())
     assert run_of(home.published) == good
     meant = home.run(
-        AssetSelection.assets(AssetKey(["bi", "published"])), config=allow_shrinkage_config()
+        AssetSelection.assets(AssetKey(["bi", "published"])),
+        config=publish_config(allow_shrinkage=True),
     )
     assert meant.success
     assert run_of(home.published) == meant.run_id

@@ -22,6 +22,8 @@ with
             leads.email_normalized,
             leads.phone,
             leads.phone_e164,
+            leads.phone_extension,
+            leads.phone_type,
             leads.company,
             leads.company_size,
             leads.industry,

@@ -5,9 +5,10 @@ with
     identifiers as (
         select
             lead_key,
-            max(identifier) filter (where kind = 'email') as email,
-            max(identifier) filter (where kind = 'phone') as phone
+            max(identifier) filter (where identifier_type = 'email') as email,
+            max(identifier) filter (where identifier_type = 'phone') as phone
         from {{ ref("int_person_identifiers") }}
+        where strength > 0
         group by lead_key
     ),
 
@@ -28,7 +29,7 @@ with
             person_key,
             arg_max(full_name, recency) as full_name,
             arg_max(own_email, recency) as email_normalized,
-            arg_max(own_phone, recency) as phone_e164,
+            split_part(arg_max(own_phone, recency), ';ext=', 1) as phone_e164,
             count(distinct own_email) as emails,
             count(distinct own_phone) as phones,
             count(*) as leads,

@@ -13,16 +13,27 @@ case
         )
 end;
 
--- Names that differ in case and spaces only are one name, for the models too.
+-- Names that differ in case, accents and spaces only are one name, for the models too
+-- (dbt_project/macros/folded_name.sql).
 create temporary macro masked_name(value) as
-masked(lower(trim(regexp_replace(value, '\s+', ' ', 'g'))));
+masked(trim(regexp_replace(lower(strip_accents(value)), '\s+', ' ', 'g')));
 
 -- An address stays an address, so that models which tell real ones from others still do.
--- The mailboxes that several people read (a variable of the dbt project) stay recognizable as such:
--- the first one stands for all, since which one it was is a part of the address.
+-- Addresses that are nobody's own (variables of the dbt project) stay recognizable as such: the first
+-- mailbox that several people read stands for all of these, the first placeholder for all others,
+-- since which one it was is a part of the address.
 create temporary macro masked_email(value) as
 case
     when not regexp_full_match(value, '[^@\s]+@[^@\s]+\.[^@\s]+') then masked(value)
+    when
+        list_contains(
+            getvariable('placeholder_mailboxes')::varchar[],
+            lower(split_part(split_part(value, '@', 1), '+', 1))
+        )
+        or list_contains(
+            getvariable('placeholder_domains')::varchar[], lower(split_part(value, '@', 2))
+        )
+    then (getvariable('placeholder_mailboxes')::varchar[])[1] || '@' || masked(value) || '.invalid'
     when
         list_contains(
             getvariable('shared_mailboxes')::varchar[],

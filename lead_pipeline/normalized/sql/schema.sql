@@ -105,6 +105,8 @@ create table normalized.lead_versions (
     email_normalized varchar,
     phone varchar,
     phone_e164 varchar,
+    phone_extension varchar,
+    phone_type varchar,
     company varchar,
     source varchar,
     source_type varchar,
@@ -221,6 +223,15 @@ create table normalized.mapped_stages (
 comment on table normalized.mapped_stages is
     'One row per pair of status and stage that leads of an account show or have shown: what the row of the stage mapping that counts says of it.';
 
+create table normalized.lead_absences (
+    crawl_id varchar not null,
+    account varchar not null,
+    lead_key varchar not null,
+    not_shown_at timestamptz not null
+);
+comment on table normalized.lead_absences is
+    'One row per lead and search by counts that found it to have vanished: when a page came that had to show it and did not.';
+
 -- What follows from it ------------------------------------------------------------------------
 
 create table normalized.leads (
@@ -234,6 +245,8 @@ create table normalized.leads (
     email_normalized varchar,
     phone varchar,
     phone_e164 varchar,
+    phone_extension varchar,
+    phone_type varchar,
     company varchar,
     source varchar,
     source_type varchar,

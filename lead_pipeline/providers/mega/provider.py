@@ -2,11 +2,14 @@
 
 Rules from `GET /api/agents/crm/leads` (guide and OpenAPI document): `updated_since` is
 inclusive and has no upper counterpart, so the end of a window is applied here; the order
-`updated_at asc` is the one in which no lead is skipped while leads change.
+`updated_at asc` is the one in which no lead is skipped while leads change. `created_since` is
+inclusive too, and `total` counts what matches the filters whatever the page: so counts show where
+leads have vanished.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import httpx
@@ -19,14 +22,17 @@ from lead_pipeline.providers.base import (
     Identity,
     Landed,
     Limit,
+    Option,
     Page,
     Provider,
     PullRequest,
     Stream,
     Walk,
 )
+from lead_pipeline.providers.counted import CountedList
 from lead_pipeline.providers.fields import decode_envelope, format_time, read_identity
 
+LEADS_PATH = "/api/agents/crm/leads"
 PAGE_SIZE = 100
 READ_ON = timedelta(days=2)
 """How long ago a window may have ended for its crawl to read on: a night, or one that was late."""
@@ -53,6 +59,13 @@ class Mega(Provider):
     )
     streams = (Stream("leads", "records", "Leads by time of last update, with custom fields."),)
     documented_limits = (Limit(60, 60.0), Limit(1_000, 3_600.0))
+    options = (
+        Option(
+            "deletion_requests",
+            "Requests that a night may take to find vanished leads by counts; 0: none.",
+            default=200,
+        ),
+    )
 
     def authentication(self, account: Account) -> httpx.Auth:
         """Bearer token and customer, both on every request."""
@@ -81,7 +94,7 @@ class Mega(Provider):
         if pull.since is not None:
             parameters["updated_since"] = format_time(pull.since)
         return Walk(
-            path="/api/agents/crm/leads",
+            path=LEADS_PATH,
             parameters=parameters,
             read=_read,
             stop_at=None if reads_on else pull.window.end,
@@ -89,6 +102,21 @@ class Mega(Provider):
             proves_everything=pull.full,
             reads_to_start=reads_on,
             has_overlap=pull.since is not None,
+        )
+
+    def counted_list(self, options: Mapping[str, int | None]) -> CountedList | None:
+        """Leads since `created_since` with their `total`, unless the option is 0."""
+        max_requests = options["deletion_requests"]
+        if not max_requests:
+            return None
+        return CountedList(
+            path=LEADS_PATH,
+            read=_read,
+            max_requests=max_requests,
+            page_size=PAGE_SIZE,
+            since_parameter="created_since",
+            newest_first={"sort_by": "created_at", "sort_dir": "desc"},
+            oldest_first={"sort_by": "created_at", "sort_dir": "asc"},
         )
 
     def identity(self, stream: str, record: msgspec.Raw) -> Identity:

@@ -10,3 +10,4 @@ select
         )
     )[:20] as examples
 from normalized.contract_drift
+where kind <> 'time'

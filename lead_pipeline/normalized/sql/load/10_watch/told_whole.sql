@@ -11,8 +11,4 @@ where
         union all
         select lead_key from leads_with_changed_watch
     )
-    and not exists (
-        select 1
-        from streams as logs
-        where logs.provider = leads.provider and logs.kind = 'events'
-    )
+    and leads.provider in (select provider from streams where tells_history)

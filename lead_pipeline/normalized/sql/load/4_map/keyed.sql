@@ -27,9 +27,9 @@ with named as (
         usable_time(last_interaction_at) as last_interaction_at,
         usable_time(created_at) as created_at,
         usable_time(qualification_completed_at) as qualification_completed_at,
-        -- trim() takes blanks only, not tabs and line ends.
-        nullif(lower(regexp_replace(email, '^[\s\pZ]+|[\s\pZ]+$', '', 'g')), '') as email_normalized
+        emails.email_normalized
     from mapped
+    left join emails on emails.email = mapped.email
     left join custom_field_values as compared on compared.content = mapped.custom_fields::varchar
 )
 select

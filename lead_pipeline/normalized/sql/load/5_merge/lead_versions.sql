@@ -42,6 +42,6 @@ versions as (
     union all by name
     select * from merged
 )
-select versions.* exclude (served_at), phones.phone_e164
+select versions.* exclude (served_at), phones.* exclude (phone)
 from versions
 left join phones using (phone)

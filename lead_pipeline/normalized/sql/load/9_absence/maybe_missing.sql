@@ -1,9 +1,12 @@
 -- Leads of which this load can have changed whether they are missing: those seen, those written
--- again, and those that a walk over the whole list, loaded just now, did not meet.
+-- again, those that a search found to have vanished, and those that a walk over the whole list,
+-- loaded just now, did not meet.
 create temp table maybe_missing as
 select lead_key from seen_leads
 union
 select lead_key from changed_leads
+union
+select lead_key from absences_of_load
 union
 select sightings.lead_key
 from normalized.leads

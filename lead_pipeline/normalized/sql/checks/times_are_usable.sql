@@ -1,0 +1,12 @@
+-- Times that no lead can have. One that is planned within a year is no fault.
+select
+    count(*) as failures,
+    (
+        array_agg(
+            account || '/' || stream || ' ' || field || ' ' || value
+            || format(' ({:,} records)', records)
+            order by account, stream, field, value
+        )
+    )[:20] as examples
+from normalized.contract_drift
+where kind = 'time' and value <> 'planned'
