@@ -28,7 +28,10 @@ PATTERN_NAMES = {
     "missed_and_late": "missed nights, late arrivals",
 }
 CHECKS = {
-    "lead_daily_history": "Days that are not certain say nothing, and are left out.",
+    "lead_daily_history": (
+        "Days that are not certain say nothing, and are left out. So are score and owner, which are "
+        "of the last record seen with an update time of by then."
+    ),
     "lead_stage_history": "`entered` lies between `entered_after` and `entered_at`.",
     "unobserved_changes": (
         "Each true change lies in an interval's bounds, or in a stretch that is said to be unseen."

@@ -15,7 +15,9 @@ from lead_pipeline_tests.truth.reading import rows_of
 from lead_pipeline_tests.truth.tally import Tally
 
 Known = Mapping[str, Knowledge]
-_OF_A_DAY = ("stage", "provider_stage", "provider_status", "score", "owner_id")
+_OF_A_DAY = ("stage", "provider_stage", "provider_status")
+"""What `is_certain` is about. `score` and `owner_id` are, by their texts, of the last record seen with an
+update time of by then: of that record, not of the moment."""
 
 
 def check_days(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
@@ -56,7 +58,7 @@ def _check_day(
 ) -> None:
     is_certain = row["is_certain"]
     for figure in _OF_A_DAY:
-        if is_certain and not (figure == "score" and row[figure] is None):
+        if is_certain:
             finding = compare(row, figure, figures[figure])
         else:
             finding = Finding.silent(figure, figures[figure])

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from lead_pipeline_tests.truth.comparison import Key, Truths
 from lead_pipeline_tests.truth.course import CLOSED, Change
-from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead, midnight, owner_id_of
+from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead, midnight
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
@@ -61,8 +61,6 @@ def _of_day(lead: KnownLead, day: datetime) -> dict[str, object]:
         "stage": change.state.stage,
         "provider_stage": change.state.provider_stage,
         "provider_status": change.state.status,
-        "score": float(change.state.score),
-        "owner_id": owner_id_of(change),
         "days_in_stage": (day.date() - (begun - INSTANT).date()).days,
     }
 
