@@ -1,4 +1,4 @@
-"""`sla_breaches` and `stale_leads`, and since when accounts are watched, against the truth."""
+"""What is not about lengths or counts: when accounts are watched, limits, stale leads, links."""
 
 from __future__ import annotations
 
@@ -146,4 +146,13 @@ def check_flows(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tall
             tally.note("stage_funnel_daily", of_account.world, key, finding)
 
 
-CHECKS: Sequence[Any] = (check_accounts, check_breaches, check_stale, check_flows)
+def check_links(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
+    """No two leads share an address or number here, so none is linked to another."""
+    for row in rows_of(connection, "marts.person_links"):
+        key = (row["lead_key"], row["other_lead_key"])
+        world = known[str(row["lead_key"]).partition(":")[0]].world
+        linked = Finding.judged("row", None, is_right=False, reason="leads that share nothing")
+        tally.note("person_links", world, key, linked)
+
+
+CHECKS: Sequence[Any] = (check_accounts, check_breaches, check_stale, check_flows, check_links)
