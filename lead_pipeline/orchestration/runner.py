@@ -98,14 +98,11 @@ class PipelineRunner:
         """
         keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
         downstream = [key for key in keys if key.path[0] != "landing"]
+        allowed = None
+        if allow_shrinkage or allow_missing:
+            allowed = publish_config(allow_shrinkage=allow_shrinkage, allow_missing=allow_missing)
         with waits_heard(self._tell):
-            return self._execute(
-                "load and publish",
-                sorted(downstream),
-                run_config=publish_config(
-                    allow_shrinkage=allow_shrinkage, allow_missing=allow_missing
-                ),
-            )
+            return self._execute("load and publish", sorted(downstream), run_config=allowed)
 
     def _execute(
         self,
