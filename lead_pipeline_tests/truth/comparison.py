@@ -98,7 +98,8 @@ def compare(
 
     if figure in SURVIVING:
         if population == 0:
-            is_silent = lower is None and upper is None and estimate is None
+            # From nothing to without an end: of visits that nobody saw, if there were any.
+            is_silent = estimate is None and upper is None and not lower
             return found("not said") if is_silent else found("contradiction", "a figure of nobody")
         truth = math.inf if truth is None else truth
         lower = math.inf if lower is None else lower

@@ -59,6 +59,7 @@ def test_a_quantile_without_an_upper_bound_may_have_no_end() -> None:
 def test_of_nobody_a_quantile_says_nothing() -> None:
     nothing = bounded("p50_days", None, None, None)
     assert verdict(nothing, "p50_days", 3.0, population=0) == "not said"
+    assert verdict(bounded("p50_days", None, 0.0, None), "p50_days", 3.0, 0) == "not said"
     assert verdict(nothing, "p50_days", 3.0, population=2) == "contradiction"
     told = bounded("p50_days", 1.0, 1.0, 1.0)
     assert verdict(told, "p50_days", 1.0, population=0) == "contradiction"
