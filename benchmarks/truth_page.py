@@ -16,6 +16,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.report.charts import LIGHT, VEGA_LITE
 from lead_pipeline_tests.truth.polling import PATTERNS
 from lead_pipeline_tests.truth.tally import Example, Figures, Tally
@@ -100,7 +101,10 @@ def _outside_share(said: Figures) -> float | None:
 
 
 def _chapter(tally: Tally, mart: str) -> str:
-    names = list(dict.fromkeys(place.figure for place in tally.places if place.mart == mart))
+    # A `row` is noted where it is lacking, or one too many.
+    names = list(
+        dict.fromkeys(p.figure for p in tally.places if p.mart == mart and p.figure != "row")
+    )
     found = {name: tally.by_pattern(mart, name) for name in names}
     polled = {name: tally.by_pattern(mart, name, POLLED) for name in names}
     bounded = [name for name in names if any(f.widths for f in found[name].values())]
@@ -156,7 +160,8 @@ def _example_row(figure: str, pattern: str, example: Example) -> str:
     bounds = ""
     if finding.is_bounded:
         bounds = f"{short(finding.lower)} … {short(finding.upper)}"
-    where = " ".join(_part(part, example.account) for part in example.key)
+    parts = " ".join(_part(part, example.account) for part in example.key)
+    where = f"{PROVIDERS[example.place.kind].title}, {parts}"
     told = short(finding.estimate)
     return (
         f"| `{figure}` | {PATTERN_NAMES[pattern]} | {where} | {short(finding.truth)} | "
