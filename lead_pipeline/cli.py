@@ -84,11 +84,25 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("LEAD_PIPELINE_DEBUG"):
             traceback.print_exc()
+        if cause := _disk_error(error):
+            fail(
+                f"lead-pipeline: a file cannot be written ({cause}). Make room on that disk, or fix "
+                "it, and run the same command again. What has landed is kept, and readers keep the "
+                "last file."
+            )
+            sys.exit(1)
         fail(
             f"lead-pipeline: unexpected {type(error).__name__}. This is a defect; nothing landed "
             "is lost. Run again with LEAD_PIPELINE_DEBUG=1 for the stack trace, and report it."
         )
         sys.exit(1)
+
+
+def _disk_error(error: Exception) -> str | None:
+    # Only where something failed: it imports DuckDB.
+    from lead_pipeline.storage.disks import disk_error
+
+    return disk_error(error)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 from lead_pipeline.errors import (
     AccessRefused,
+    CrawlError,
     CursorRefused,
     DoubtfulCrawl,
     RequestRefused,
@@ -41,6 +42,7 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
 from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy, Timeouts
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.disks import naming_the_disk
 from lead_pipeline.storage.files import remove_temporaries
 from lead_pipeline.storage.locks import held
 from lead_pipeline.windows import UpdatedWindow
@@ -86,7 +88,10 @@ def pull_stream(
         options,
     )
     purpose = f"pulling {account.name}/{stream} {window}"
-    with held(settings.account_lock(account.name), purpose, tell=pull.tell):
+    with (
+        held(settings.account_lock(account.name), purpose, tell=pull.tell),
+        naming_the_disk(f"{settings.landing_path / account.name}", CrawlError),
+    ):
         return pull.run()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,9 @@ class Session:
             yield
             self.execute("commit")
         except BaseException:
-            self.execute("rollback")
+            # A commit that failed has ended the transaction, and is the error to see.
+            with suppress(duckdb.TransactionException):
+                self.execute("rollback")
             raise
 
     def run(self, name: str, parameters: Any = None) -> None:

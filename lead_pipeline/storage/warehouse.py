@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from lead_pipeline.errors import LoadError
+from lead_pipeline.storage.disks import naming_the_disk
 from lead_pipeline.storage.duckdb_files import wal_of
 from lead_pipeline.storage.files import replace_atomically
 
@@ -18,12 +19,14 @@ def open_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyCon
     """The warehouse at `path`, made if missing, for the block; times of the session are UTC.
 
     The caller holds the warehouse's lock. What needs more than `memory_limit` is put into files
-    beside `path`.
+    beside `path`. Raises `LoadError` when the disk does not take what is written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(duckdb.connect(str(path), config={"memory_limit": memory_limit})) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        yield connection
+    with naming_the_disk(f"The warehouse {path}", LoadError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        options: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit}
+        with closing(duckdb.connect(str(path), config=options)) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            yield connection
 
 
 @contextmanager

@@ -88,13 +88,13 @@ def content(settings: Settings, account: str) -> list[dict[str, Any]]:
 
 
 def tables(settings: Settings) -> list[list[dict[str, Any]]]:
-    """The normalized tables, without when leads were seen and by which crawl."""
+    """The normalized tables, without when leads were seen, or watched, and by which crawl."""
     load_landing(settings)
     seen = "first_seen_at, last_seen_at"
     return [
         query(settings, f"select * exclude ({left_out}) from normalized.{name} order by all")  # noqa: S608
         for name, left_out in (
-            ("leads", seen),
+            ("leads", f"{seen}, watched_from"),
             ("lead_versions", f"{seen}, fetched_at, crawl_id"),
             ("lead_stage_history", "stage_number"),
         )

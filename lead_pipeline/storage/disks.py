@@ -1,0 +1,66 @@
+"""Disks that are full, read-only or failing: which error says so, and how it is told.
+
+Belongs here: recognising such an error of Python, Arrow or DuckDB. Does not belong here: what is
+lost by it, which whoever writes knows.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from lead_pipeline.errors import LeadPipelineError
+
+_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+_WORDS = (
+    "no space left",
+    "disk quota exceeded",
+    "file too large",
+    "read-only file system",
+    "input/output error",
+    "could not write",
+    "could not fsync",
+    "could not truncate",
+    "max_temp_directory_size",
+)
+"""What DuckDB and Arrow say, who give no number."""
+
+
+def disk_error(error: BaseException) -> str | None:
+    """What an error says of the disk, in one line without values of leads; None: nothing.
+
+    The first of a chain counts: what follows a failed write is not the cause.
+    """
+    while error.__context__ is not None and _says_disk(error.__context__):
+        error = error.__context__
+    if not _says_disk(error):
+        return None
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    # Only the first line of DuckDB's message: the next can hold values.
+    return str(error).partition("\n")[0].strip()
+
+
+@contextmanager
+def naming_the_disk(what: str, kind: type[LeadPipelineError]) -> Iterator[None]:
+    """Raise `kind` where the block fails because of the disk: `what` cannot be written, and why."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        cause = disk_error(error)
+        if cause is None:
+            raise
+        raise kind(
+            f"{what} cannot be written ({cause}). Make room on that disk, or fix it, and run the same "
+            "command again. What has landed is kept, and readers keep the last file."
+        ) from error
+
+
+def _says_disk(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in _ERRNOS:
+        return True
+    text = str(error).lower()
+    return isinstance(error, OSError | duckdb.Error) and any(word in text for word in _WORDS)
