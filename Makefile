@@ -75,7 +75,7 @@ screenshot: setup  ## Take the pictures in docs/ again (needs Debian's chromium)
 	$(BIN)/python docs/take_screenshot.py
 	$(BIN)/python docs/take_report_screenshots.py
 
-bench: setup  ## Print measured ratios
+bench: setup  ## Print measured ratios, and write docs/truth.md
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove what was installed and built, not your data

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import crawling, loading
+from benchmarks import crawling, loading, truth
 
 BENCHMARKS = {
     "crawling": crawling.main,
     "loading": loading.main,
+    "truth": truth.main,
 }
 
 

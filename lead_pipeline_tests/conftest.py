@@ -50,6 +50,7 @@ LONGEST = (
     "test_wheel.py",
     "test_waits.py",
     "orchestration/test_dbt_assets.py",
+    "truth/test_matrix.py",
     "marts/test_dev_target.py",
     "bi/test_reidentification.py",
 )
