@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +252,7 @@ def test_crawls_loaded_in_any_order_give_the_same_watch(tmp_path: Path) -> None:
         (9, [mega_lead(3, at(7, 9), at(8, 9))], -1),
     ]
     found = set()
-    for order in permutations(range(4)):
+    for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1), (1, 3, 0, 2)):
         landing = Landing(settings_in(tmp_path / "".join(map(str, order))))
         for place in order:
             day, records, since = nights[place]

@@ -1,0 +1,68 @@
+"""Which day `run` begins with: the first that the account's crawls do not prove."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lead_pipeline.landing.coverage import AccountCoverage
+from lead_pipeline.landing.gaps import first_open_day
+from lead_pipeline.sandbox import Sandbox
+from lead_pipeline.sandbox.examples import mega_lead
+from lead_pipeline_tests.commands import environment, lead_pipeline
+from lead_pipeline_tests.pulling import at
+
+START = date(2026, 1, 1)
+YESTERDAY = date(2026, 1, 20)
+
+
+@pytest.mark.parametrize(
+    ("complete_from", "complete_through", "expected"),
+    [
+        pytest.param(None, None, START, id="a new account"),
+        pytest.param(None, at(21), None, id="nothing is open"),
+        pytest.param(None, at(20), YESTERDAY, id="one night"),
+        pytest.param(None, at(17), date(2026, 1, 17), id="three nights were missed"),
+        pytest.param(None, at(21, 12), None, id="today is known in part"),
+        pytest.param(None, at(17, 12), date(2026, 1, 17), id="a day is known in part"),
+        pytest.param(at(15), at(21), START, id="older days were never asked for"),
+        pytest.param(at(1), at(21), None, id="asked for since the first partition"),
+        pytest.param(None, datetime(2025, 6, 1, tzinfo=UTC), START, id="before all partitions"),
+    ],
+)
+def test_the_first_open_day(
+    complete_from: datetime | None, complete_through: datetime | None, expected: date | None
+) -> None:
+    coverage = AccountCoverage("mega", "mega", complete_from, complete_through)
+    assert first_open_day(coverage, START, YESTERDAY) == expected
+
+
+def test_missed_nights_come_with_the_next_run_and_status_names_them(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    today = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+
+    def ago(days: int) -> datetime:
+        return today - timedelta(days=days)
+
+    store = sandbox.mega.store
+    for number in range(3):
+        store.put(mega_lead(number, ago(9), ago(9)))
+    variables = {k: v for k, v in sandbox.environment().items() if k.startswith("MEGA")}
+    home = environment(
+        tmp_path / "home", {**variables, "LEAD_PIPELINE_START_DATE": f"{ago(9):%Y-%m-%d}"}
+    )
+    lead_pipeline(tmp_path, home, "run", "--to", f"{ago(6):%Y-%m-%d}")
+    for number, days in enumerate((5, 3, 1)):
+        store.put(mega_lead(number, ago(9), ago(days), score=99))
+    status = lead_pipeline(tmp_path, home, "status")
+    assert f"lead-pipeline run --account mega --from {ago(5):%Y-%m-%d}" in status.output
+    ran = lead_pipeline(tmp_path, home, "run")
+    assert (ran.status, f"asks for all days from {ago(5):%Y-%m-%d}" in ran.output) == (0, True)
+    with duckdb.connect(str(tmp_path / "home/bi/leads.duckdb"), read_only=True) as file:
+        query = "select count(*) from normalized.leads where score = 99"
+        assert file.execute(query).fetchone() == (3,)
+    assert "are not complete" not in lead_pipeline(tmp_path, home, "status").output

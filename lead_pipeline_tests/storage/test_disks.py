@@ -1,0 +1,90 @@
+"""A disk that does not take what is written is named, whichever library noticed it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from lead_pipeline.errors import LoadError
+from lead_pipeline.sandbox.examples import vorel_lead
+from lead_pipeline.storage.disks import disk_error, naming_the_disk
+from lead_pipeline_tests.commands import COMMAND, environment
+from lead_pipeline_tests.normalized.landings import Landing
+from lead_pipeline_tests.pulling import at, settings_in
+
+
+def os_error(number: int) -> OSError:
+    return OSError(number, os.strerror(number), "some.parquet")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (os_error(errno.ENOSPC), "No space left on device: some.parquet"),
+        (os_error(errno.EROFS), "Read-only file system: some.parquet"),
+        (os_error(errno.EFBIG), "File too large: some.parquet"),
+        (OSError("[Errno 5] Error writing bytes. Detail: Input/output error"), "Input/output"),
+        (duckdb.IOException("IO Error: Could not write file: No space left"), "No space left"),
+        (os_error(errno.EACCES), None),
+        (duckdb.IOException("IO Error: Cannot open file"), None),
+        (ValueError("no space left"), None),
+    ],
+)
+def test_what_an_error_says_of_the_disk(error: Exception, said: str | None) -> None:
+    found = disk_error(error)
+    assert found is None if said is None else said in (found or "")
+
+
+def test_the_first_error_of_a_chain_is_the_one_to_see() -> None:
+    with (
+        pytest.raises(LoadError, match="No space left") as raised,
+        naming_the_disk("It", LoadError),
+    ):
+        try:
+            raise os_error(errno.ENOSPC)
+        except OSError:
+            raise duckdb.IOException("IO Error: Could not write file after that") from None
+    assert "after that" not in str(raised.value)
+
+
+def test_values_of_leads_are_not_repeated() -> None:
+    error = duckdb.IOException("IO Error: Could not write file\nLINE 1: insert 'Ada Quist'")
+    assert "Ada" not in (disk_error(error) or "")
+
+
+@pytest.mark.parametrize("kilobytes", [200, 900])
+def test_a_load_for_which_there_is_no_room_says_so_and_completes_when_there_is(
+    tmp_path: Path, kilobytes: int
+) -> None:
+    settings = settings_in(tmp_path / "home")
+    leads = [vorel_lead(n, at(1), at(2), name=os.urandom(120).hex()) for n in range(4_000)]
+    Landing(settings).leads("vorel", *leads)
+    limit = kilobytes * 1024
+
+    def verify_or_rebuild(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603
+            [COMMAND, *arguments],
+            cwd=tmp_path,
+            env=environment(settings.home),
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
+        )
+
+    # A limit on the size of files gives the same failed writes as a full disk.
+    full = verify_or_rebuild(
+        "rebuild",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    last = full.stderr.strip().splitlines()[-1]
+    assert (full.returncode, "cannot be written" in last, "Make room" in last) == (1, True, True)
+    assert not any(word in full.stderr for word in ("rollback", "defect", "Traceback"))
+    assert verify_or_rebuild("rebuild").returncode == 0
