@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +25,10 @@ def run(
     first: Annotated[
         datetime | None,
         typer.Option(
-            "--from", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First day. [the last]"
+            "--from",
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="First day. [the first that is not complete, of each account]",
         ),
     ] = None,
     last: Annotated[
@@ -52,7 +55,8 @@ def run(
 ) -> None:
     """Pull a range of days, load, build and test the marts, publish the BI file.
 
-    One crawl serves the whole range. An interrupted run resumes where it stopped when it is
+    Without dates, each account is asked for all that is not complete yet, through yesterday: also
+    for nights that were missed. One crawl serves the whole range. An interrupted run resumes where it stopped when it is
     run again with the same range. Days are UTC. Exit status 1 when an account fails or lacks
     credentials; the others are published all the same.
 
@@ -64,27 +68,51 @@ def run(
     from lead_pipeline.settings import load_settings
 
     settings = load_settings()
-    days = _days(first, last, settings)
+    first_day, last_day = _days(first, last, settings)
     accounts = load_accounts(settings)
     chosen = accounts.chosen(account)
     incomplete = accounts.incomplete if account is None else ()
     refuse_demo_home(settings)
-    job = LandingJob(*days, full, accept_doubtful)
-    outcomes = _run_days(settings, chosen, job)
+    jobs = {
+        item.name: LandingJob(
+            first_day or _first_open_day(settings, item, last_day), last_day, full, accept_doubtful
+        )
+        for item in chosen
+    }
+    outcomes = _run_days(settings, chosen, jobs)
     _show_crawls(settings, {outcome.run_id for outcome in outcomes})
     conclude(settings, [*_not_landed(incomplete), *outcomes])
 
 
-def _days(first: datetime | None, last: datetime | None, settings: Settings) -> tuple[date, date]:
+def _first_open_day(settings: Settings, account: Account, last: date) -> date:
+    """The first day that is not complete, else the last one again; says where it is older."""
+    from lead_pipeline.landing.commits import commit_records
+    from lead_pipeline.landing.coverage import coverage_of, proven_windows
+    from lead_pipeline.landing.gaps import first_open_day
+
+    records = commit_records(settings.landing_path, account.name)
+    coverage = coverage_of(account.name, account.provider, proven_windows(records))
+    first = first_open_day(coverage, settings.start_date, last) or last
+    if first < last:
+        say(f"{account.name}: asks for all days from {first}, which are not complete yet.")
+    return first
+
+
+def _days(
+    first: datetime | None, last: datetime | None, settings: Settings
+) -> tuple[date | None, date]:
+    """The days as given; None: each account's own first day."""
     from lead_pipeline.windows import ONE_DAY
 
     today = datetime.now(UTC).date()
     last_day = last.date() if last else today - ONE_DAY
-    first_day = first.date() if first else last_day
+    first_day = first.date() if first else None
     if last_day > today:
         raise ConfigurationError(
             f"--to {last_day} lies in the future. The last day can be today, {today} (UTC)."
         )
+    if first_day is None:
+        return None, last_day
     if first_day > last_day:
         remedy = (
             "Swap them."
@@ -108,7 +136,9 @@ def _not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
     return [RunOutcome(f"landing of {item.name}", "", item.failure) for item in accounts]
 
 
-def _run_days(settings: Settings, accounts: Sequence[Account], job: LandingJob) -> list[RunOutcome]:
+def _run_days(
+    settings: Settings, accounts: Sequence[Account], jobs: Mapping[str, LandingJob]
+) -> list[RunOutcome]:
     from lead_pipeline.definitions import load_definitions
     from lead_pipeline.landing.progress import subscribed
     from lead_pipeline.orchestration.instance import open_instance
@@ -122,10 +152,11 @@ def _run_days(settings: Settings, accounts: Sequence[Account], job: LandingJob) 
             say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
         with shown_progress() as listener:
             if len(accounts) > 1:
-                outcomes = land_in_parallel(accounts, job, listener, load_definitions)
+                outcomes = land_in_parallel(jobs, listener, load_definitions)
                 runner = PipelineRunner(load_definitions(), instance, note)
             else:
                 runner = PipelineRunner(load_definitions(), instance, note)
+                job = jobs[accounts[0].name]
                 with subscribed(listener):
                     outcomes = [
                         runner.land(
@@ -138,7 +169,8 @@ def _run_days(settings: Settings, accounts: Sequence[Account], job: LandingJob) 
                     ]
         say("Loading, building the marts, publishing …")
         # Who believes that leads are gone means it for readers too.
-        outcomes.append(runner.load_and_publish(allow_missing=job.accept_doubtful))
+        believed = any(job.accept_doubtful for job in jobs.values())
+        outcomes.append(runner.load_and_publish(allow_missing=believed))
     return outcomes
 
 

@@ -66,6 +66,13 @@ def _show_statuses(statuses: list[AccountStatus]) -> None:
     )
     _show_rejected(statuses)
     for item in statuses:
+        if item.open_from is not None:
+            say(
+                f"{item.account}: days from {item.open_from} are not complete. They come with the "
+                f"next lead-pipeline run, or with: lead-pipeline run --account {item.account} "
+                f"--from {item.open_from}"
+            )
+    for item in statuses:
         for stream in item.streams:
             if stream.note:
                 say(f"Note ({item.account}/{stream.stream}): {stream.note}")

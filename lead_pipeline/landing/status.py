@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from lead_pipeline.landing.absences import said
 from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
 from lead_pipeline.landing.coverage import coverage_of, merged_windows, proven_windows
+from lead_pipeline.landing.gaps import first_open_day
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.rejected import RejectedGroup, rejected_groups
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Provider
 from lead_pipeline.settings import Settings
-from lead_pipeline.windows import UpdatedWindow
+from lead_pipeline.windows import ONE_DAY, UpdatedWindow
 
 ProviderOptions = Mapping[str, int | None]
 """All options of a provider by name, as an account has them."""
@@ -59,6 +60,8 @@ class AccountStatus:
     pending_details: int
     rejected: tuple[RejectedGroup, ...]
     deletions: DeletionStatus
+    open_from: date | None
+    """The first day through yesterday (UTC) that is not complete; None: there is none."""
 
 
 def account_statuses(
@@ -92,6 +95,7 @@ def _status(
         pending_details=len(landed.leads_without_details()),
         rejected=tuple(rejected_groups(landing, first.account)),
         deletions=_deletions(provider, records, options),
+        open_from=first_open_day(coverage, settings.start_date, datetime.now(UTC).date() - ONE_DAY),
     )
 
 

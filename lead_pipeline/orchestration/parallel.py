@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +28,6 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.orchestration.instance import open_instance
 from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
-from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import load_settings
 
 POLL_SECONDS = 0.2
@@ -40,7 +39,7 @@ nothing but that note."""
 
 @dataclass(frozen=True)
 class LandingJob:
-    """What every account is asked for. Secrets are read by each process itself."""
+    """What an account is asked for. Secrets are read by each process itself."""
 
     first: date
     last: date
@@ -49,12 +48,11 @@ class LandingJob:
 
 
 def land_in_parallel(
-    accounts: Sequence[Account],
-    job: LandingJob,
+    jobs: Mapping[str, LandingJob],
     listener: Callable[[Progress], None],
     load_definitions: Callable[[], dg.Definitions],
 ) -> list[RunOutcome]:
-    """Land every account; returns their outcomes in the order given.
+    """Land every account, by name; returns their outcomes in the order given.
 
     `load_definitions` is a function of a module, which each child calls for itself.
 
@@ -64,12 +62,12 @@ def land_in_parallel(
     context = _context()
     messages: Any = context.Queue()
     processes = {
-        account.name: context.Process(
+        name: context.Process(
             target=_land,
-            args=(account.name, job, messages, load_definitions),
-            name=f"landing-{account.name}",
+            args=(name, job, messages, load_definitions),
+            name=f"landing-{name}",
         )
-        for account in accounts
+        for name, job in jobs.items()
     }
     for process in processes.values():
         process.start()
@@ -86,7 +84,7 @@ def land_in_parallel(
     finally:
         _end(processes.values())
         messages.close()
-    return [outcomes[account.name] for account in accounts]
+    return [outcomes[name] for name in jobs]
 
 
 def _end(processes: Collection[BaseProcess]) -> None:
