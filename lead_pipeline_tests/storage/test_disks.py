@@ -42,15 +42,17 @@ def test_what_an_error_says_of_the_disk(error: Exception, said: str | None) -> N
     assert found is None if said is None else said in (found or "")
 
 
-def test_the_first_error_of_a_chain_is_the_one_to_see() -> None:
-    with (
-        pytest.raises(LoadError, match="No space left") as raised,
-        naming_the_disk("It", LoadError),
-    ):
+def fail_twice() -> None:
+    with naming_the_disk("The warehouse", LoadError):
         try:
             raise os_error(errno.ENOSPC)
         except OSError:
             raise duckdb.IOException("IO Error: Could not write file after that") from None
+
+
+def test_the_first_error_of_a_chain_is_the_one_to_see() -> None:
+    with pytest.raises(LoadError, match="No space left") as raised:
+        fail_twice()
     assert "after that" not in str(raised.value)
 
 
