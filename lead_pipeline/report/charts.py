@@ -97,7 +97,9 @@ def leads_per_day(figures: pd.DataFrame, theme: Theme) -> str:
 
 def velocity(figures: pd.DataFrame, theme: Theme) -> str:
     """Median days per stage with its bounds, and the length that nine of ten do not exceed."""
-    base = alt.Chart(figures).encode(y=alt.Y("stage:N", sort=OWN_ORDER, title=None))
+    # Of stages that nobody watched, there is nothing to draw.
+    told = figures.dropna(subset=["p50_days_lower"])
+    base = alt.Chart(told).encode(y=alt.Y("stage:N", sort=OWN_ORDER, title=None))
     days = "days in the stage"
     colour = alt.Color(f"{theme.stage_column}:N", scale=None)
     bounds = (
@@ -129,14 +131,14 @@ def stale(figures: pd.DataFrame, theme: Theme) -> str:
 
 
 def coverage(figures: pd.DataFrame, theme: Theme) -> str:
-    """The stretch of time of which each account's every update is in the file."""
+    """The stretch of time of which the last update of each account's every lead is in the file."""
     shown = figures.dropna(subset=["complete_through"])
     begins = shown["complete_from"].fillna(shown["first_created_at"])
     chart = (
         alt.Chart(shown.assign(begins=begins.fillna(shown["complete_through"])))
         .mark_bar(height=14, color=theme.series[2], cornerRadius=2)
         .encode(
-            x=alt.X("begins:T", title="every update is in the file (UTC)"),
+            x=alt.X("begins:T", title="the last update of every lead is in the file (UTC)"),
             x2="complete_through:T",
             y=alt.Y("account:N", title=None),
         )

@@ -33,7 +33,7 @@ create table normalized.crawls (
     note varchar
 );
 comment on table normalized.crawls is
-    'One row per crawl of which files are loaded, as its commit record says. If complete, it proves all updates in [proven_from, proven_until). is_full: it walked the whole list. shows_absence: it did, to its end, and could tell whom it met, so a lead that it did not show is missing. total: how many leads there were when it began, where the provider says so.';
+    'One row per crawl of which files are loaded, as its commit record says. If complete, it proves the last state of every lead that was updated in [proven_from, proven_until). is_full: it walked the whole list. shows_absence: it did, to its end, and could tell whom it met, so a lead that it did not show is missing. total: how many leads there were when it began, where the provider says so.';
 
 create table normalized.coverage (
     account varchar not null,
