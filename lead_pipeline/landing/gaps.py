@@ -1,6 +1,6 @@
 """Days that an account's crawls do not prove yet: where `run` and the schedules begin.
 
-complete crawls ──▶ coverage ──▶ the first open day
+    complete crawls ──▶ coverage ──▶ the first open day
 
 Belongs here: from coverage to days. Does not belong here: what a crawl proves (`coverage.py`).
 """
