@@ -25,8 +25,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup  ## Live through 14 nights with invented leads and publish them (no credentials needed)
 	@$(BIN)/lead-pipeline demo
 
-test: setup $(OLDEST_READER)/.installed $(READERS)/.installed  ## Lint, types, definitions, dbt and all tests
-	$(MAKE) --no-print-directory lint types definitions
+test:  ## Lint, types, definitions, dbt and all tests
+	# What does not need each other is done at the same time.
+	$(MAKE) --no-print-directory --jobs=3 \
+		setup $(OLDEST_READER)/.installed $(READERS)/.installed
+	$(MAKE) --no-print-directory --jobs=3 lint types definitions
 	# A third process fills the time in which the others wait for servers, locks and disks.
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"
 	# Only the files that have such tests are imported.
