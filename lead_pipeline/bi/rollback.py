@@ -1,6 +1,6 @@
 """Giving readers an earlier build again.
 
-    bi/.builds/<build>.duckdb ──second name, rename──▶ bi/leads.duckdb
+bi/.builds/<build>.duckdb ──second name, rename──▶ bi/leads.duckdb
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Landed records with the columns that loading makes of them, in a database of their own.
 
-    landed files ──select──▶ landed_records ──steps of the load──▶ observed ──▶ MappedRecord
+landed files ──select──▶ landed_records ──steps of the load──▶ observed ──▶ MappedRecord
 """
 
 from __future__ import annotations

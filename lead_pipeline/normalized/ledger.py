@@ -1,8 +1,8 @@
 """What has been loaded, and what the loaded crawls prove.
 
-    commit records ──▶ crawls and files not loaded yet
-    complete crawls ──▶ coverage, audit_coverage ──▶ stretches that changed
-                   └──▶ polls ──▶ since when accounts are watched, what did not change
+commit records ──▶ crawls and files not loaded yet
+complete crawls ──▶ coverage, audit_coverage ──▶ stretches that changed
+               └──▶ polls ──▶ since when accounts are watched, what did not change
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Running steps in order, each only when what it reads has been written.
 
-    with runner.scope():          temporary tables that are written here end here
-        runner.run(steps, context)
+with runner.scope():          temporary tables that are written here end here
+    runner.run(steps, context)
 """
 
 from __future__ import annotations
