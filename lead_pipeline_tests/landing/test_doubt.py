@@ -20,6 +20,7 @@ from lead_pipeline.settings import Settings
 from lead_pipeline_tests.commands import COMMAND, environment
 from lead_pipeline_tests.normalized.landings import table
 from lead_pipeline_tests.pulling import (
+    account_of,
     at,
     commits,
     days,
@@ -28,6 +29,7 @@ from lead_pipeline_tests.pulling import (
     pull,
     put_leads,
     rejected,
+    settings_in,
 )
 
 
@@ -184,7 +186,8 @@ def test_the_command_fails_with_the_figures_and_the_way_to_accept_them(
             check=False,
         )
 
-    assert run("--from", "2026-01-01").returncode == 0
+    settings, account = settings_in(tmp_path / "home"), account_of(sandbox, "vorel")
+    pull(settings, account, days(1, 20))
     for lead in list(sandbox.vorel.store):
         sandbox.vorel.store.delete(lead["id"])
     refused = run()

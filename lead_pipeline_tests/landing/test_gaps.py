@@ -10,10 +10,12 @@ import pytest
 
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.landing.gaps import first_open_day
+from lead_pipeline.landing.status import account_statuses
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.sandbox.examples import mega_lead
+from lead_pipeline.windows import UpdatedWindow, day_start
 from lead_pipeline_tests.commands import environment, lead_pipeline
-from lead_pipeline_tests.pulling import at
+from lead_pipeline_tests.pulling import account_of, at, pull, settings_in
 
 START = date(2026, 1, 1)
 YESTERDAY = date(2026, 1, 20)
@@ -55,7 +57,9 @@ def test_missed_nights_come_with_the_next_run_and_status_names_them(
     home = environment(
         tmp_path / "home", {**variables, "LEAD_PIPELINE_START_DATE": f"{ago(9):%Y-%m-%d}"}
     )
-    lead_pipeline(tmp_path, home, "run", "--to", f"{ago(6):%Y-%m-%d}")
+    settings = settings_in(tmp_path / "home", start_date=ago(9).date())
+    window = UpdatedWindow(None, day_start(ago(5).date()))
+    pull(settings, account_of(sandbox, "mega"), window)
     for number, days in enumerate((5, 3, 1)):
         store.put(mega_lead(number, ago(9), ago(days), score=99))
     status = lead_pipeline(tmp_path, home, "status")
@@ -65,4 +69,4 @@ def test_missed_nights_come_with_the_next_run_and_status_names_them(
     with duckdb.connect(str(tmp_path / "home/bi/leads.duckdb"), read_only=True) as file:
         query = "select count(*) from normalized.leads where score = 99"
         assert file.execute(query).fetchone() == (3,)
-    assert "are not complete" not in lead_pipeline(tmp_path, home, "status").output
+    assert [item.open_from for item in account_statuses(settings)] == [None]
