@@ -33,6 +33,9 @@ from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.warehouse import open_warehouse, remove_warehouse, replace_warehouse
 
+SMALL_ROWS = 20_000
+"""Up to so many rows, in the files and in the tables, handing work from thread to thread takes longer
+than the work."""
 CHUNK_LEADS = 200_000
 """Leads whose rows are written at a time, so that memory does not grow with their number."""
 TABLES = ("lead_versions", "leads", "lead_stage_history")
@@ -123,6 +126,8 @@ def load_into(
     runner = StepRunner(session)
     with session.transaction(), runner.scope():
         session.run("load/session")
+        if _is_small(session, context):
+            session.execute("set threads = 1")
         runner.run(steps.START, context)
         _load_batches(runner, context, tell)
         runner.run(steps.LEDGER, context)
@@ -138,6 +143,14 @@ def load_into(
             leads_by_stage=tuple(session.query("leads_by_stage")),
             checks=run_checks(runner, context),
         )
+
+
+def _is_small(session: Session, context: StepContext) -> bool:
+    [(held,)] = session.fetch(
+        "select coalesce(max(estimated_size), 0) from duckdb_tables() "
+        "where schema_name = 'normalized'"
+    )
+    return bool(held + sum(file.rows for file in context.files) <= SMALL_ROWS)
 
 
 def _load_batches(runner: StepRunner, context: StepContext, tell: Tell) -> None:
