@@ -30,8 +30,8 @@ test:  ## Lint, types, definitions, dbt and all tests
 	$(MAKE) --no-print-directory --jobs=3 \
 		setup $(OLDEST_READER)/.installed $(READERS)/.installed
 	$(MAKE) --no-print-directory --jobs=3 lint types definitions
-	# Twice as many processes as cores: they wait for servers, locks and disks half of the time.
-	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not alone"
+	# A third process fills the time in which the others wait for servers, locks and disks.
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"
 	# Only the files that have such tests are imported.
 	$(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
 
@@ -59,7 +59,6 @@ types: setup  ## Types, strictly
 	$(BIN)/mypy
 
 definitions: setup  ## Whether Dagster's own tools accept the code location
-	$(BIN)/dagster definitions validate
 	VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/dg check defs
 
 dev: setup  ## Open the asset graph at http://localhost:3000, with the schedules running

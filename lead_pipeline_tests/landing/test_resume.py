@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lead_pipeline.errors import RetryableError
+from lead_pipeline.errors import CrawlError, RetryableError
 from lead_pipeline.landing.commits import CommitRecord, Window, save
 from lead_pipeline.landing.crawl import FlushPolicy
 from lead_pipeline.landing.journal import Journal, JournalPage
@@ -457,7 +457,7 @@ def test_a_disk_that_is_full_while_the_place_is_saved_lists_no_file_twice(
         save(landing, commit)
 
     monkeypatch.setattr("lead_pipeline.landing.crawl.save", save_or_fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(CrawlError, match="No space left"):
         pull(settings, accounts["mega"], EVERYTHING, options=EACH_PAGE)
     [commit] = commits(settings, "mega")
     assert len({file.path for file in commit.files}) == len(commit.files)

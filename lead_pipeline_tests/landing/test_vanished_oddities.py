@@ -56,7 +56,7 @@ _happenings = st.lists(
 )
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sets(st.integers(0, LEADS - 1), max_size=9), _happenings)
 def test_all_that_vanished_before_a_night_and_only_what_vanished_is_found(
     before: set[int], happenings: list[Happening]

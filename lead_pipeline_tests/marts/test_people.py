@@ -286,7 +286,7 @@ CONTACTS = st.lists(
 LONG_CHAINS = st.lists(st.sampled_from([None, "Mira Lund", "Pia Moe"]), max_size=30).map(chain)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(contacts=st.builds(lambda some, chained: some + chained, CONTACTS, LONG_CHAINS))
 def test_persons_and_links_are_what_a_second_computation_says(
     people: People, contacts: list[Contact]
@@ -300,7 +300,7 @@ def test_persons_and_links_are_what_a_second_computation_says(
         assert link["is_joined"] == (expected.of_leads()[pair[0]] == expected.of_leads()[pair[1]])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(contacts=CONTACTS, data=st.data())
 def test_the_order_of_rows_changes_nothing(
     people: People, contacts: list[Contact], data: st.DataObject
@@ -310,7 +310,7 @@ def test_the_order_of_rows_changes_nothing(
     assert people.of_rows(data.draw(st.permutations(rows))) == before
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(contacts=CONTACTS)
 def test_nobody_has_more_names_or_identifiers_than_the_limits(
     people: People, contacts: list[Contact]

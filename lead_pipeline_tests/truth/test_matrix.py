@@ -22,7 +22,7 @@ from lead_pipeline_tests.truth.tally import Place, Tally, described
 from lead_pipeline_tests.truth.world import KINDS, SECOND, World
 
 MINUTE = timedelta(minutes=1)
-WORLDS = 15
+WORLDS = 10
 HOURLY_WORLDS = 3
 """One per kind of provider: most crawls are theirs."""
 
