@@ -8,7 +8,7 @@ CLIENTS := lead_pipeline_tests/bi/clients
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types definitions dev format docs screenshot bench clean
+.PHONY: help setup demo test test-long lint types definitions dev format docs screenshot bench clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,9 +31,12 @@ test:  ## Lint, types, definitions, dbt and all tests
 		setup $(OLDEST_READER)/.installed $(READERS)/.installed
 	$(MAKE) --no-print-directory --jobs=3 lint types definitions
 	# A third process fills the time in which the others wait for servers, locks and disks.
-	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
 	# Only the files that have such tests are imported.
 	$(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
+
+test-long: setup  ## The tests that take longest: a stack that is killed, a wheel, 200,000 leads, many at once
+	$(BIN)/pytest -q -n 2 --dist loadfile -m long
 
 # The tools that people open the BI file with; its tests read it with each of them.
 $(OLDEST_READER)/.installed:

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from lead_pipeline_tests.commands import environment
 
@@ -17,6 +18,7 @@ REPOSITORY = Path(__file__).parents[1]
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "target", "logs")
 
 
+@pytest.mark.long
 def test_demo_runs_from_an_unpacked_wheel_in_an_empty_folder(tmp_path: Path) -> None:
     built, package, empty = tmp_path / "built", tmp_path / "package", tmp_path / "empty"
     # Building writes beside the sources, so it gets its own.

@@ -47,6 +47,7 @@ def missing(shop: Business) -> list[str]:
 # What is promised ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_ten_of_200_000_are_found_in_200_requests_while_leads_are_created_and_changed(
     tmp_path: Path,
 ) -> None:

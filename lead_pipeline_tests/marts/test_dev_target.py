@@ -47,6 +47,7 @@ def start_dbt(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.long
 def test_two_people_a_reader_and_a_publication_at_once_do_not_disturb_each_other(
     home: Home, tmp_path: Path
 ) -> None:

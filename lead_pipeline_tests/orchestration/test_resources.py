@@ -270,6 +270,7 @@ def load_in(job: dg.JobDefinition) -> dg.ExecuteInProcessResult:
         return job.execute_in_process(instance=instance, asset_selection=list(KEYS))
 
 
+@pytest.mark.long
 def test_definitions_can_be_loaded_with_other_settings(
     landing: Landing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -148,6 +148,9 @@ def status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
     return run.status
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def killed_in_each_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A run killed in each stage of the same night, and one that was left to end."""
