@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup  ## Live through 14 nights with invented leads and publish them (no credentials needed)
 	@$(BIN)/lead-pipeline demo
 
-test:  ## Lint, types, definitions, dbt and all tests
+test:  ## Lint, types, definitions, dbt and all tests but the longest (test-long)
 	# What does not need each other is done at the same time.
 	$(MAKE) --no-print-directory --jobs=3 \
 		setup $(OLDEST_READER)/.installed $(READERS)/.installed
