@@ -86,13 +86,9 @@ def run(
 
 def _first_open_day(settings: Settings, account: Account, last: date) -> date:
     """The first day that is not complete, else the last one again; says where it is older."""
-    from lead_pipeline.landing.commits import commit_records
-    from lead_pipeline.landing.coverage import coverage_of, proven_windows
-    from lead_pipeline.landing.gaps import first_open_day
+    from lead_pipeline.landing.gaps import open_from
 
-    records = commit_records(settings.landing_path, account.name)
-    coverage = coverage_of(account.name, account.provider, proven_windows(records))
-    first = first_open_day(coverage, settings.start_date, last) or last
+    first = open_from(settings, account, last) or last
     if first < last:
         say(f"{account.name}: asks for all days from {first}, which are not complete yet.")
     return first
@@ -156,17 +152,8 @@ def _run_days(
                 runner = PipelineRunner(load_definitions(), instance, note)
             else:
                 runner = PipelineRunner(load_definitions(), instance, note)
-                job = jobs[accounts[0].name]
                 with subscribed(listener):
-                    outcomes = [
-                        runner.land(
-                            accounts[0],
-                            job.first,
-                            job.last,
-                            full=job.full,
-                            accept_doubtful=job.accept_doubtful,
-                        )
-                    ]
+                    outcomes = [jobs[accounts[0].name].land(runner, accounts[0])]
         say("Loading, building the marts, publishing …")
         # Who believes that leads are gone means it for readers too.
         believed = any(job.accept_doubtful for job in jobs.values())

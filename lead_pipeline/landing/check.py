@@ -13,7 +13,7 @@ from math import ceil
 
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.commits import commit_records
-from lead_pipeline.landing.coverage import coverage_of, proven_windows
+from lead_pipeline.landing.gaps import open_from
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
 from lead_pipeline.providers import PROVIDERS
@@ -100,12 +100,10 @@ def check_account(
 
 
 def _next_days(settings: Settings, account: Account) -> tuple[date, date] | None:
-    """The days that a run would have to pull to be complete through yesterday, if any."""
+    """The days that a run without dates would ask for to be complete through yesterday, if any."""
     yesterday = datetime.now(UTC).date() - ONE_DAY
-    proven = proven_windows(commit_records(settings.landing_path, account.name))
-    through = coverage_of(account.name, account.provider, proven).complete_through
-    first = settings.start_date if through is None else through.date()
-    return (first, yesterday) if first <= yesterday else None
+    first = open_from(settings, account, yesterday)
+    return None if first is None else (first, yesterday)
 
 
 def _first_page(

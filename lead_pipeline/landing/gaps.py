@@ -9,8 +9,18 @@ from __future__ import annotations
 
 from datetime import date
 
-from lead_pipeline.landing.coverage import AccountCoverage
+from lead_pipeline.landing.commits import commit_records
+from lead_pipeline.landing.coverage import AccountCoverage, coverage_of, proven_windows
+from lead_pipeline.providers.base import Account
+from lead_pipeline.settings import Settings
 from lead_pipeline.windows import day_start
+
+
+def open_from(settings: Settings, account: Account, last: date) -> date | None:
+    """The first day through `last` that the account's landed crawls do not prove; None: none."""
+    proven = proven_windows(commit_records(settings.landing_path, account.name))
+    coverage = coverage_of(account.name, account.provider, proven)
+    return first_open_day(coverage, settings.start_date, last)
 
 
 def first_open_day(coverage: AccountCoverage, start_date: date, last: date) -> date | None:

@@ -28,6 +28,7 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.orchestration.instance import open_instance
 from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
+from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import load_settings
 
 POLL_SECONDS = 0.2
@@ -45,6 +46,16 @@ class LandingJob:
     last: date
     full: bool = False
     accept_doubtful: bool = False
+
+    def land(self, runner: PipelineRunner, account: Account) -> RunOutcome:
+        """Land the account in this process."""
+        return runner.land(
+            account,
+            self.first,
+            self.last,
+            full=self.full,
+            accept_doubtful=self.accept_doubtful,
+        )
 
 
 def land_in_parallel(
@@ -152,10 +163,7 @@ def _landed(
         open_instance(settings) as instance,
         subscribed(lambda progress: messages.put((name, progress))),
     ):
-        runner = PipelineRunner(load_definitions(), instance)
-        return runner.land(
-            account, job.first, job.last, full=job.full, accept_doubtful=job.accept_doubtful
-        )
+        return job.land(PipelineRunner(load_definitions(), instance), account)
 
 
 def _end_with_parent() -> None:

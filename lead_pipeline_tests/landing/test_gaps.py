@@ -8,14 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from lead_pipeline.landing.check import check_account
 from lead_pipeline.landing.coverage import AccountCoverage
-from lead_pipeline.landing.gaps import first_open_day
+from lead_pipeline.landing.gaps import first_open_day, open_from
 from lead_pipeline.landing.status import account_statuses
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.sandbox.examples import mega_lead
 from lead_pipeline.windows import UpdatedWindow, day_start
 from lead_pipeline_tests.commands import environment, lead_pipeline
-from lead_pipeline_tests.pulling import account_of, at, pull, settings_in
+from lead_pipeline_tests.pulling import account_of, at, days, pull, settings_in
 
 START = date(2026, 1, 1)
 YESTERDAY = date(2026, 1, 20)
@@ -47,8 +48,8 @@ def test_missed_nights_come_with_the_next_run_and_status_names_them(
 ) -> None:
     today = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 
-    def ago(days: int) -> datetime:
-        return today - timedelta(days=days)
+    def ago(number: int) -> datetime:
+        return today - timedelta(days=number)
 
     store = sandbox.mega.store
     for number in range(3):
@@ -60,8 +61,8 @@ def test_missed_nights_come_with_the_next_run_and_status_names_them(
     settings = settings_in(tmp_path / "home", start_date=ago(9).date())
     window = UpdatedWindow(None, day_start(ago(5).date()))
     pull(settings, account_of(sandbox, "mega"), window)
-    for number, days in enumerate((5, 3, 1)):
-        store.put(mega_lead(number, ago(9), ago(days), score=99))
+    for number, moment in enumerate((ago(5), ago(3), ago(1))):
+        store.put(mega_lead(number, ago(9), moment, score=99))
     status = lead_pipeline(tmp_path, home, "status")
     assert f"lead-pipeline run --account mega --from {ago(5):%Y-%m-%d}" in status.output
     ran = lead_pipeline(tmp_path, home, "run")
@@ -70,3 +71,15 @@ def test_missed_nights_come_with_the_next_run_and_status_names_them(
         query = "select count(*) from normalized.leads where score = 99"
         assert file.execute(query).fetchone() == (3,)
     assert [item.open_from for item in account_statuses(settings)] == [None]
+
+
+def test_check_tells_the_cost_of_the_days_that_run_would_ask_for(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Of this account, only days were asked for that are not the first."""
+    settings, account = settings_in(tmp_path / "home"), account_of(sandbox, "mega")
+    pull(settings, account, days(15, 20))
+    next_run = check_account(settings, account, print).next_backfill
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    assert next_run is not None
+    assert (next_run.first, next_run.first) == (START, open_from(settings, account, yesterday))
