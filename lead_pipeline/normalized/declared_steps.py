@@ -1,6 +1,6 @@
 """The steps of a load, in order: what each reads and what it writes.
 
-    START ─▶ per batch: READ, COUNT_DRIFT, MAP, MERGE ─▶ LEDGER ─▶ per chunk: LEADS, HISTORY ─▶ ABSENCE, WATCH
+    START ─▶ per batch: READ, FIND_DRIFT, MAP, MERGE ─▶ LEDGER ─▶ per chunk: LEADS, HISTORY ─▶ ABSENCE, WATCH
 
 Names are those of the files below `sql/`. Everything that decides a row of the tables is here or
 imported from here, which is how the fingerprint knows it (`fingerprint.py`).
@@ -132,7 +132,7 @@ REPAIR: tuple[Step, ...] = (
 )
 """The records with JSON that DuckDB reads."""
 
-COUNT_DRIFT: tuple[Step, ...] = (
+FIND_DRIFT: tuple[Step, ...] = (
     SqlStep(
         "load/3_drift/record_shapes",
         reads=("landed",),
@@ -150,11 +150,6 @@ COUNT_DRIFT: tuple[Step, ...] = (
         "load/3_drift/found_drift",
         reads=("record_shapes", "known_fields", "folded_values", "normalized.stages"),
         writes=("found_drift",),
-    ),
-    SqlStep(
-        "load/3_drift/contract_drift",
-        reads=("found_drift", "normalized.contract_drift"),
-        writes=("counted_drift", "normalized.contract_drift"),
     ),
 )
 """What the records hold that no mapping knows."""
@@ -214,19 +209,23 @@ MAP_LEADS: tuple[Step, ...] = (
 )
 """Records to states of leads."""
 
-COUNT_TIMES: tuple[Step, ...] = (
+FIND_TIMES: tuple[Step, ...] = (
     SqlStep(
         "load/4_map/unusable_times",
-        reads=("keyed", "known_fields"),
-        writes=("unusable_times",),
-    ),
-    SqlStep(
-        "load/4_map/contract_drift",
-        reads=("unusable_times", "normalized.contract_drift"),
-        writes=("counted_times", "normalized.contract_drift"),
+        reads=("keyed", "known_fields", "found_drift"),
+        writes=("found_drift",),
     ),
 )
 """Times in the records that no lead can have."""
+
+MERGE_DRIFT: tuple[Step, ...] = (
+    SqlStep(
+        "load/5_merge/contract_drift",
+        reads=("found_drift", "normalized.contract_drift"),
+        writes=("counted_drift", "normalized.contract_drift"),
+    ),
+)
+"""What was found, to what was found before."""
 
 MERGE_LEADS: tuple[Step, ...] = (
     ComputedStep(
@@ -606,9 +605,10 @@ PHASES: Mapping[str, tuple[Step, ...]] = {
     "start": START,
     "read seen ids": READ_SEEN,
     "read records": (*READ, *REPAIR),
-    "count drift": COUNT_DRIFT,
-    "map and merge leads": (*MAP_LEADS, *COUNT_TIMES, *MERGE_LEADS),
+    "find drift": FIND_DRIFT,
+    "map and merge leads": (*MAP_LEADS, *FIND_TIMES, *MERGE_LEADS),
     "map and merge stage changes": MERGE_STAGE_CHANGES,
+    "merge drift": MERGE_DRIFT,
     "ledger": LEDGER,
     "leads": LEADS,
     "stage history": HISTORY,
@@ -623,7 +623,8 @@ def steps_after_reading(contents: Contents) -> tuple[Step, ...]:
     """What follows for a batch of records that have been read."""
     return (
         *REPAIR,
-        *COUNT_DRIFT,
-        *(*MAP_LEADS, *COUNT_TIMES, *MERGE_LEADS) * contents.has_leads,
+        *FIND_DRIFT,
+        *(*MAP_LEADS, *FIND_TIMES, *MERGE_LEADS) * contents.has_leads,
         *MERGE_STAGE_CHANGES * contents.has_stage_changes,
+        *MERGE_DRIFT,
     )

@@ -14,6 +14,11 @@ create or replace temp macro served_by(moment) as
         when moment = date_trunc('second', moment) then moment + interval 1 second
         else moment
     end;
+-- Whether a change was at its `updated_at`: after the state before was served, and not in a stretch of
+-- which a poll has proven that nothing changed; then neither of the two is believed. An audit log
+-- (`is_log`) brings changes and no leads, so that it contradicts nothing.
+create or replace temp macro is_time_believed(updated_at, shown_before, proven_until, is_log) as
+    updated_at > shown_before and coalesce(is_log or updated_at > proven_until, true);
 -- The time where it does not lie after `moment`, by more than clocks of one provider may differ.
 create or replace temp macro until(value, moment) as
     case when value <= moment + interval 1 day then value end

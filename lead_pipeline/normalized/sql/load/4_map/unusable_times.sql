@@ -1,7 +1,7 @@
 -- Times that records show and that no lead can have: null in the tables, or bounded by when they were
 -- served. `unusable`: nothing that reads as a time, or of a year that stands for none (1, 1970, 9999);
 -- `future`: more than a year after it was served; `planned`: less.
-create temp table unusable_times as
+insert into found_drift by name
 with times as (
     unpivot (
         select

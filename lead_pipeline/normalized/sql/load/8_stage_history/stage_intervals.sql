@@ -83,12 +83,11 @@ proven as (
         and proofs.began_at < neighbours.crawl_began_at
 ),
 -- An update that such a crawl should have brought and did not: it was shown late, or its time is not
--- that of the change. Then neither of the two is believed. An audit log brings no leads.
+-- that of the change.
 judged as (
     select
         * exclude (proven_until, is_log),
-        updated_at > shown_before
-        and coalesce(is_log or updated_at > proven_until, true) as is_time_believed,
+        is_time_believed(updated_at, shown_before, proven_until, is_log) as is_time_believed,
         case when updated_at > proven_until then proven_until end as unchanged_until
     from proven
 ),

@@ -49,8 +49,6 @@ proven as (
         on proofs.account = changes.account
         and proofs.began_at < changes.crawl_began_at
 )
--- An update that a poll should have brought and did not: neither of the two is believed.
--- An audit log brings no leads.
 select
     lead_key,
     account,
@@ -62,12 +60,7 @@ select
         else shown_before
     end as changed_after,
     case
-        when
-            is_first
-            or (
-                updated_at > shown_before
-                and coalesce(is_log or updated_at > proven_until, true)
-            )
+        when is_first or is_time_believed(updated_at, shown_before, proven_until, is_log)
         then least(updated_at, served_by(served_at))
         else served_by(served_at)
     end as changed_until
