@@ -84,12 +84,8 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("LEAD_PIPELINE_DEBUG"):
             traceback.print_exc()
-        if cause := _disk_error(error):
-            fail(
-                f"lead-pipeline: a file cannot be written ({cause}). Make room on that disk, or fix "
-                "it, and run the same command again. What has landed is kept, and readers keep the "
-                "last file."
-            )
+        if said := _said_of_disk(error):
+            fail(f"lead-pipeline: {said}")
             sys.exit(1)
         fail(
             f"lead-pipeline: unexpected {type(error).__name__}. This is a defect; nothing landed "
@@ -98,11 +94,12 @@ def main() -> None:
         sys.exit(1)
 
 
-def _disk_error(error: Exception) -> str | None:
+def _said_of_disk(error: Exception) -> str | None:
     # Only where something failed: it imports DuckDB.
-    from lead_pipeline.storage.disks import disk_error
+    from lead_pipeline.storage.disks import disk_error, unwritable
 
-    return disk_error(error)
+    cause = disk_error(error)
+    return None if cause is None else unwritable("A file", cause)
 
 
 if __name__ == "__main__":

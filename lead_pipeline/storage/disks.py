@@ -53,10 +53,15 @@ def naming_the_disk(what: str, kind: type[LeadPipelineError]) -> Iterator[None]:
         cause = disk_error(error)
         if cause is None:
             raise
-        raise kind(
-            f"{what} cannot be written ({cause}). Make room on that disk, or fix it, and run the same "
-            "command again. What has landed is kept, and readers keep the last file."
-        ) from error
+        raise kind(unwritable(what, cause)) from error
+
+
+def unwritable(what: str, cause: str) -> str:
+    """That `what` cannot be written, because of `cause`, and what to do."""
+    return (
+        f"{what} cannot be written ({cause}). Make room on that disk, or fix it, and run the same "
+        "command again. What has landed is kept, and readers keep the last file."
+    )
 
 
 def _says_disk(error: BaseException) -> bool:
