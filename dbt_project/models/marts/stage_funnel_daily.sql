@@ -166,34 +166,22 @@ with
             shared.provider,
             shared.account,
             shared.stage,
-            cast(
-                case when has_flows then coalesce(flows.leads_entered, 0) end as bigint
-            ) as leads_entered,
-            cast(
-                case when has_flows then coalesce(flows.leads_entered_certainly, 0) end as bigint
-            ) as leads_entered_lower,
-            cast(
-                case
-                    when has_flows
-                    then
-                        coalesce(flows.leads_entered_exactly, 0)
-                        + coalesce(changed_leads.leads_changed, 0)
-                end as bigint
-            ) as leads_entered_upper,
-            cast(
-                case when has_flows then coalesce(flows.leads_exited, 0) end as bigint
-            ) as leads_exited,
-            cast(
-                case when has_flows then coalesce(flows.leads_exited_certainly, 0) end as bigint
-            ) as leads_exited_lower,
-            cast(
-                case
-                    when has_flows
-                    then
-                        coalesce(flows.leads_exited_exactly, 0)
-                        + coalesce(changed_leads.leads_changed, 0)
-                end as bigint
-            ) as leads_exited_upper,
+            {% for flow in ["leads_entered", "leads_exited"] %}
+                cast(
+                    case when has_flows then coalesce(flows.{{ flow }}, 0) end as bigint
+                ) as {{ flow }},
+                cast(
+                    case when has_flows then coalesce(flows.{{ flow }}_certainly, 0) end as bigint
+                ) as {{ flow }}_lower,
+                cast(
+                    case
+                        when has_flows
+                        then
+                            coalesce(flows.{{ flow }}_exactly, 0)
+                            + coalesce(changed_leads.leads_changed, 0)
+                    end as bigint
+                ) as {{ flow }}_upper,
+            {% endfor %}
             cast(shared.leads_in_stage as bigint) as leads_in_stage,
             cast(
                 case when is_known then certain_leads else shared.leads_in_stage end as bigint
