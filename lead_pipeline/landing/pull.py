@@ -64,6 +64,7 @@ def pull_stream(
     window: UpdatedWindow,
     *,
     full: bool = False,
+    is_poll: bool = False,
     accept_doubtful: bool = False,
     dagster_run_id: str | None = None,
     listener: ProgressListener = lambda progress: None,
@@ -73,7 +74,7 @@ def pull_stream(
 
     One process at a time asks an account's API; others wait. Raises `CrawlError`,
     `QuotaExhausted` or `RetryableError`; what has landed until then stays, and the next call
-    for the same window resumes from there. Raises `WrongTenant` and, unless `accept_doubtful`,
+    for the same window resumes from there. A poll (`is_poll`) asks only what shows changes. Raises `WrongTenant` and, unless `accept_doubtful`,
     `DoubtfulCrawl` after landing the rest.
     """
     pull = _Pull(
@@ -82,6 +83,7 @@ def pull_stream(
         stream,
         window,
         full,
+        is_poll,
         accept_doubtful,
         dagster_run_id,
         listener,
@@ -105,6 +107,7 @@ class _Pull:
         stream: str,
         window: UpdatedWindow,
         full: bool,
+        is_poll: bool,
         accept_doubtful: bool,
         dagster_run_id: str | None,
         listener: ProgressListener,
@@ -117,6 +120,7 @@ class _Pull:
         self._stream = stream
         self._window = window
         self._full = full
+        self._is_poll = is_poll
         self._accept_doubtful = accept_doubtful
         self._dagster_run_id = dagster_run_id
         self._listener = listener
@@ -194,6 +198,7 @@ class _Pull:
             self._stream,
             self._window,
             True,
+            False,
             self._accept_doubtful,
             self._dagster_run_id,
             self._listener,
@@ -259,6 +264,7 @@ class _Pull:
             overlap=self._settings.overlap,
             now=datetime.now(UTC),
             full=self._full,
+            is_poll=self._is_poll,
             options=self._provider.options_of(self._account),
         )
         return self._provider.walk(self._stream, request, self._landed)

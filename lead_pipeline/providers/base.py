@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from lead_pipeline.providers.counted import CountedList
 
+HOURLY_POLLS = "hourly_polls"
+"""The option of providers that may be asked between nights."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine: the only ones taken with plain http."""
 
@@ -56,6 +59,16 @@ class Option:
     maximum: int | None = None
     former_variables: tuple[str, ...] = ()
     """Variables of earlier releases that still count where the present one is not set."""
+
+
+def hourly_polls(*, cost: str, by_default: bool) -> Option:
+    """The option of being asked every hour between nights; `cost` is what one poll takes."""
+    return Option(
+        HOURLY_POLLS,
+        f"1: ask every hour what has changed, and land it ({cost}); 0: at night only.",
+        default=int(by_default),
+        maximum=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -327,6 +340,8 @@ class PullRequest:
     overlap: timedelta
     now: datetime
     full: bool = False
+    is_poll: bool = False
+    """Whether only what is needed to see changes is asked; what can wait waits for the night."""
     options: Mapping[str, int | None] = field(default_factory=dict)
     """Every option of the provider by name."""
 
@@ -447,6 +462,15 @@ class Provider(ABC):
             if stream.name == name:
                 return stream
         raise KeyError(name)
+
+    @property
+    def polled_streams(self) -> tuple[Stream, ...]:
+        """The streams that show changes, in order: all but the provider's own cohorts."""
+        return tuple(stream for stream in self.streams if stream.kind != "cohort")
+
+    def polls_hourly(self, options: Mapping[str, int | None]) -> bool:
+        """Whether `options` have the account asked every hour between nights."""
+        return bool(options.get(HOURLY_POLLS))
 
     def streams_of(self, *kinds: StreamKind) -> tuple[str, ...]:
         """The names of the streams of these kinds."""

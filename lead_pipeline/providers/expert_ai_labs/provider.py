@@ -34,6 +34,7 @@ from lead_pipeline.providers.base import (
     Request,
     Stream,
     Walk,
+    hourly_polls,
 )
 from lead_pipeline.providers.expert_ai_labs.logged_events import read_logged_event
 from lead_pipeline.providers.fields import (
@@ -108,6 +109,10 @@ class ExpertAiLabs(Provider):
             "Single-record requests per run; the rest waits for later runs.",
             default=200,
             former_variables=("LEAD_PIPELINE_DETAIL_REQUESTS",),
+        ),
+        hourly_polls(
+            cost="a page each of the audit log and the list, and the leads that changed",
+            by_default=True,
         ),
     )
 
@@ -206,8 +211,8 @@ def _since(pull: PullRequest) -> datetime | None:
 
 
 def _budget(pull: PullRequest) -> int:
-    """How many single records the run may ask for."""
-    return pull.options["detail_requests"] or 0
+    """How many single records the run may ask for beyond those that changes call for."""
+    return 0 if pull.is_poll else pull.options["detail_requests"] or 0
 
 
 def _between(start: datetime | None, end: datetime) -> dict[str, str]:

@@ -28,6 +28,7 @@ from lead_pipeline.providers.base import (
     PullRequest,
     Stream,
     Walk,
+    hourly_polls,
 )
 from lead_pipeline.providers.counted import CountedList
 from lead_pipeline.providers.fields import decode_envelope, format_time, read_identity
@@ -65,6 +66,7 @@ class Mega(Provider):
             "Requests that a night may take to find vanished leads by counts; 0: none.",
             default=200,
         ),
+        hourly_polls(cost="one or two requests", by_default=True),
     )
 
     def authentication(self, account: Account) -> httpx.Auth:

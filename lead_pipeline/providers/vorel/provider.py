@@ -26,6 +26,7 @@ from lead_pipeline.providers.base import (
     PullRequest,
     Stream,
     Walk,
+    hourly_polls,
 )
 from lead_pipeline.providers.fields import decode_envelope, read_identity
 
@@ -72,6 +73,7 @@ class Vorel(Provider):
             minimum=1,
             former_variables=("LEAD_PIPELINE_HORIZON_DAYS",),
         ),
+        hourly_polls(cost="the whole list, 100 leads a request", by_default=False),
     )
 
     def authentication(self, account: Account) -> httpx.Auth:
