@@ -6,7 +6,7 @@ partition or range of partitions ──▶ one crawl ──▶ one materializati
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -35,11 +35,13 @@ from lead_pipeline.orchestration.resources import (
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, Stream
 from lead_pipeline.settings import Settings
-from lead_pipeline.windows import window_of_days
+from lead_pipeline.windows import UpdatedWindow, window_of_days
 
 GROUP = "landing"
 MAX_QUOTA_RETURNS = 48
 """How often a run comes back for its quota before it fails; with hourly limits, two days."""
+LANDS_TAG = "lead_pipeline/lands"
+"""The tag of steps that land an account: what follows them does not depend on their success."""
 REJECTED_CHECK = "no_rejected_records"
 
 
@@ -50,6 +52,15 @@ class PullConfig(dg.Config):
     """Believe a crawl although far less comes than in those before it."""
     full: bool = False
     """Read everything that exists, whatever the partitions: shows which leads have vanished."""
+    poll_since: str | None = None
+    """Only ask what has changed since this moment (ISO 8601, UTC), and leave the rest to the night."""
+
+    def window(self, days: Sequence[date], start_date: date) -> UpdatedWindow:
+        """What to ask for: the partitions `days`, or from `poll_since` through the last of them."""
+        window = window_of_days(days[0], days[-1], start_date)
+        if self.poll_since is None:
+            return window
+        return UpdatedWindow(datetime.fromisoformat(self.poll_since), window.end)
 
 
 def landing_key(account: str, stream: str) -> dg.AssetKey:
@@ -87,6 +98,7 @@ def _landing_asset(
         group_name=GROUP,
         # One request quota per account, so one crawl at a time.
         pool=account_name,
+        op_tags={LANDS_TAG: account_name},
         # The graph shows only the last part of a key: the account tells one `leads` from another.
         kinds={"parquet", account_name},
         check_specs=[
@@ -151,8 +163,9 @@ def _pull(
                 settings,
                 lead_accounts.load(settings).named(account_name),
                 stream,
-                window_of_days(days[0], days[-1], settings.start_date),
+                config.window(days, settings.start_date),
                 full=config.full,
+                is_poll=config.poll_since is not None,
                 accept_doubtful=config.accept_doubtful,
                 dagster_run_id=context.run.run_id,
                 listener=listener,

@@ -20,7 +20,9 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.system_config.objects import ResolvedRunConfig
 
+from lead_pipeline.orchestration.landing_assets import LANDS_TAG
 from lead_pipeline.orchestration.processes import GONE, is_dead, take_run_lock
 
 
@@ -44,7 +46,11 @@ class WatchedRunLauncher(DefaultRunLauncher):
 
 
 class LockedInProcessExecutor(InProcessExecutor):
-    """All steps in the run's own process, which holds the run's lock."""
+    """All steps in the run's own process, which holds the run's lock.
+
+    Landing comes first. What follows is done when at least one stream has landed: an account that
+    fails fails the run, and keeps no other from being loaded and published.
+    """
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
@@ -52,15 +58,37 @@ class LockedInProcessExecutor(InProcessExecutor):
         """Execute the steps; yields Dagster's events of the run."""
         # Held until the process ends, since the run is marked as ended after this method.
         take_run_lock(plan_context.instance, plan_context.run_id)
-        yield from super().execute(plan_context, execution_plan)
+        for part in _parts(plan_context, execution_plan):
+            data = plan_context.plan_data._replace(execution_plan=part)
+            context = PlanOrchestrationContext(
+                data, plan_context.log, plan_context.executor, plan_context.output_capture
+            )
+            has_succeeded = False
+            for event in super().execute(context, part):
+                has_succeeded = has_succeeded or event.is_step_success
+                yield event
+            if not has_succeeded:
+                return
+
+
+def _parts(context: PlanOrchestrationContext, plan: ExecutionPlan) -> list[ExecutionPlan]:
+    """The plan of the steps that land, then that of all others, which do not depend on it."""
+    steps = plan.get_steps_to_execute_in_topo_order()
+    landing = [step.key for step in steps if LANDS_TAG in step.tags]
+    others = [step.key for step in steps if LANDS_TAG not in step.tags]
+    if not landing or not others:
+        return [plan]
+    job = context.job.get_definition()
+    config = ResolvedRunConfig.build(job, context.run_config)
+    return [plan.build_subset_plan(keys, job, config) for keys in (landing, others)]
 
 
 @dg.executor(name="in_process", config_schema=IN_PROC_CONFIG)
 def locked_in_process_executor(context: InitExecutorContext) -> Executor:
     """All steps of a run in one process.
 
-    A run is one account's, so its steps have to wait for each other anyway; a process for each
-    would cost seconds of imports per step.
+    Steps of an account have to wait for each other anyway, and so have those after them; a process
+    for each would cost seconds of imports per step.
     """
     config: Any = context.executor_config
     return LockedInProcessExecutor(
