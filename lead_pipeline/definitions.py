@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -17,8 +18,9 @@ import dagster as dg
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
 from lead_pipeline.orchestration.landing_assets import build_landing_assets, landing_keys
 from lead_pipeline.orchestration.launcher import locked_in_process_executor
-from lead_pipeline.orchestration.normalized_assets import KEYS, build_normalized_assets
+from lead_pipeline.orchestration.normalized_assets import build_normalized_assets
 from lead_pipeline.orchestration.partitions import daily_partitions
+from lead_pipeline.orchestration.publish_sensor import build_publish_job, build_publish_sensor
 from lead_pipeline.orchestration.published_asset import build_published_asset
 from lead_pipeline.orchestration.resources import (
     ACCOUNTS,
@@ -58,11 +60,13 @@ def _assembled(given: Mapping[str, Any]) -> dg.Definitions:
     models = build_dbt_assets()
     published = build_published_asset(models.keys)
     job = build_job()
-    downstream = [*KEYS, *models.keys, *published.keys]
+    publish_job = build_publish_job()
+    deadline = timedelta(minutes=settings.publish_deadline_minutes)
     return dg.Definitions(
         assets=[*landing, normalized, models, published],
-        jobs=[job],
-        schedules=build_schedules(job, settings, accounts, downstream),
+        jobs=[job, publish_job],
+        schedules=build_schedules(job, lead_settings.load, accounts),
+        sensors=[build_publish_sensor(publish_job, deadline)],
         resources={
             SETTINGS: lead_settings,
             ACCOUNTS: lead_accounts,

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """How far before a window's start to ask again, for records that arrived late."""
     max_wait_seconds: Annotated[int, Field(ge=1)] = 600
     """The longest single wait for a quota inside a crawl; past it the run is retried later."""
+    publish_deadline_minutes: Annotated[int, Field(ge=1)] = 120
+    """How long the first accounts of a batch wait for the others before they are published."""
     phone_region: str = "US"
     """The region of phone numbers written without a country code (ISO 3166, two letters)."""
     stages: Path | None = None

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
@@ -17,6 +16,7 @@ from dagster._serdes import serialize_value
 from lead_pipeline import definitions
 from lead_pipeline.sandbox import Sandbox, World, tenants
 from lead_pipeline_tests.commands import instance_of
+from lead_pipeline_tests.orchestration.evaluating import evaluated
 
 CREDENTIALS: Mapping[str, str] = {
     "MEGA_TOKEN": tenants.MEGA_TOKEN,
@@ -45,16 +45,6 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
 
 def asset_keys(loaded: dg.Definitions) -> set[str]:
     return {key.to_user_string() for key in loaded.resolve_asset_graph().get_all_asset_keys()}
-
-
-def evaluated(loaded: dg.Definitions, schedule: str, at: datetime) -> list[dg.RunRequest]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(
-            instance=instance,
-            scheduled_execution_time=at,
-            repository_def=loaded.get_repository_def(),
-        )
-        return list(loaded.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or [])
 
 
 def test_assets_have_the_promised_keys(loaded: dg.Definitions) -> None:
@@ -102,11 +92,12 @@ def test_job_and_schedules_have_the_promised_names(loaded: dg.Definitions) -> No
     ("schedule", "status"),
     [
         ("daily_leads_schedule", dg.DefaultScheduleStatus.RUNNING),
+        ("hourly_polls_schedule", dg.DefaultScheduleStatus.RUNNING),
         ("intraday_leads_schedule", dg.DefaultScheduleStatus.STOPPED),
         ("weekly_full_leads_schedule", dg.DefaultScheduleStatus.STOPPED),
     ],
 )
-def test_only_the_nightly_schedule_is_on(
+def test_only_nights_and_polls_are_on(
     loaded: dg.Definitions, schedule: str, status: dg.DefaultScheduleStatus
 ) -> None:
     assert loaded.resolve_schedule_def(schedule).default_status == status
@@ -119,23 +110,6 @@ def test_weekly_full_schedule_is_on_where_nights_stop_at_a_horizon(
     monkeypatch.setenv("VOREL_HORIZON_DAYS", "90")
     schedule = definitions.defs().resolve_schedule_def("weekly_full_leads_schedule")
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-
-
-def test_night_asks_each_account_for_yesterday(loaded: dg.Definitions) -> None:
-    requests = evaluated(loaded, "daily_leads_schedule", datetime(2026, 1, 15, 2, 30, tzinfo=UTC))
-    assert [(r.tags["lead_pipeline/account"], r.partition_key) for r in requests] == [
-        ("expert_ai_labs", "2026-01-14"),
-        ("mega", "2026-01-14"),
-        ("vorel", "2026-01-14"),
-    ]
-
-
-def test_run_of_an_account_pulls_no_other(loaded: dg.Definitions) -> None:
-    requests = evaluated(loaded, "daily_leads_schedule", datetime(2026, 1, 15, 2, 30, tzinfo=UTC))
-    [of_mega] = (r for r in requests if r.tags["lead_pipeline/account"] == "mega")
-    selected = {key.to_user_string() for key in of_mega.asset_selection or []}
-    assert selected & LANDING == {"landing/mega/leads"}
-    assert "bi/published" in selected
 
 
 def test_day_before_the_first_partition_is_skipped(loaded: dg.Definitions) -> None:
@@ -268,24 +242,3 @@ def test_loading_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         definitions.defs()
-
-
-def test_run_that_the_night_asks_for_pulls_and_publishes(
-    loaded: dg.Definitions, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Sandbox(World(leads_per_day=2, leads_at_start=5), limits=False) as sandbox:
-        sandbox.set_clock(datetime(2026, 1, 2, 2, 30, tzinfo=UTC))
-        for name, value in {**sandbox.environment(), "LEAD_PIPELINE_HOME": str(home)}.items():
-            monkeypatch.setenv(name, value)
-        at = datetime(2026, 1, 2, 2, 30, tzinfo=UTC)
-        request = evaluated(loaded, "daily_leads_schedule", at)[-1]
-        with instance_of(home) as instance:
-            result = loaded.resolve_job_def("daily_leads").execute_in_process(
-                instance=instance,
-                asset_selection=list(request.asset_selection or []),
-                partition_key=request.partition_key,
-                tags=dict(request.tags),
-            )
-    assert result.success
-    with duckdb.connect(str(home / "bi" / "leads.duckdb"), read_only=True) as connection:
-        assert connection.sql("select distinct account from marts.leads").fetchall() == [("vorel",)]

@@ -8,19 +8,35 @@ Belongs here: from coverage to days. Does not belong here: what a crawl proves (
 from __future__ import annotations
 
 from datetime import date
+from typing import Protocol
 
 from lead_pipeline.landing.commits import commit_records
 from lead_pipeline.landing.coverage import AccountCoverage, coverage_of, proven_windows
-from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
 from lead_pipeline.windows import day_start
 
 
-def open_from(settings: Settings, account: Account, last: date) -> date | None:
-    """The first day through `last` that the account's landed crawls do not prove; None: none."""
+class Named(Protocol):
+    """An account, with credentials or without."""
+
+    @property
+    def name(self) -> str:
+        """Its slug."""
+
+    @property
+    def provider(self) -> str:
+        """The slug of its provider."""
+
+
+def coverage_now(settings: Settings, account: Named) -> AccountCoverage:
+    """How far the account's landed crawls reach."""
     proven = proven_windows(commit_records(settings.landing_path, account.name))
-    coverage = coverage_of(account.name, account.provider, proven)
-    return first_open_day(coverage, settings.start_date, last)
+    return coverage_of(account.name, account.provider, proven)
+
+
+def open_from(settings: Settings, account: Named, last: date) -> date | None:
+    """The first day through `last` that the account's landed crawls do not prove; None: none."""
+    return first_open_day(coverage_now(settings, account), settings.start_date, last)
 
 
 def first_open_day(coverage: AccountCoverage, start_date: date, last: date) -> date | None:

@@ -35,6 +35,13 @@ run_launcher:
 run_monitoring:
   enabled: true
   poll_interval_seconds: 15
+  # A day; what is asked for again resumes from its checkpoint.
+  max_runtime_seconds: 86400
+run_retries:
+  # Only runs whose process died: a failed step would fail again.
+  enabled: true
+  max_retries: 3
+  retry_on_asset_or_op_failure: false
 telemetry:
   enabled: false
 nux:
@@ -46,6 +53,8 @@ _EARLIER_CONFIGS = frozenset(
         # Pools that steps wait for, and no launcher that notices dead runs.
         "daa22041327b179e73cd02f3b6761055717f755a1e5545748001460a0313ed99",
         "2b058caab8be132a05d5c81dbd610722f1109ff48f426915dd0214b0aaf60981",
+        # Without retries of crashed runs.
+        "d15319ccee4b1aa996cf5116347f88d244e2f44ceeb760c5fc8ee429312b7ade",
         "6a11ca801798cfaf0afc67bb89ac66addc443764322565d70adc012af54f0652",
     }
 )

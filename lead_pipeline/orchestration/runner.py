@@ -26,7 +26,8 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.orchestration.landing_assets import landing_keys
 from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
 from lead_pipeline.orchestration.published_asset import publish_config
-from lead_pipeline.orchestration.schedules import ACCOUNT_TAG, JOB, pull_run_config
+from lead_pipeline.orchestration.schedules import JOB, pull_run_config
+from lead_pipeline.orchestration.tags import ACCOUNT_TAG
 from lead_pipeline.providers.base import Account
 from lead_pipeline.storage.locks import waits_heard
 
