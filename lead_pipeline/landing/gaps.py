@@ -7,13 +7,13 @@ Belongs here: from coverage to days. Does not belong here: what a crawl proves (
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from lead_pipeline.landing.commits import commit_records
 from lead_pipeline.landing.coverage import AccountCoverage, coverage_of, proven_windows
 from lead_pipeline.settings import Settings
-from lead_pipeline.windows import day_start
+from lead_pipeline.windows import ONE_DAY, day_start
 
 
 class Named(Protocol):
@@ -37,6 +37,20 @@ def coverage_now(settings: Settings, account: Named) -> AccountCoverage:
 def open_from(settings: Settings, account: Named, last: date) -> date | None:
     """The first day through `last` that the account's landed crawls do not prove; None: none."""
     return first_open_day(coverage_now(settings, account), settings.start_date, last)
+
+
+def poll_since(settings: Settings, account: Named, at: datetime) -> datetime | None:
+    """Since when (UTC) a poll at `at` asks for changes; None: it has nothing to ask.
+
+    None before the first night, since a poll is no backfill. Of what is open, days before yesterday
+    are left to the next night: a poll stays cheap.
+    """
+    today = day_start(at.date())
+    through = coverage_now(settings, account).complete_through
+    if through is None or at.date() < settings.start_date:
+        return None
+    since = through if through >= today - ONE_DAY else today
+    return since if since < at else None
 
 
 def first_open_day(coverage: AccountCoverage, start_date: date, last: date) -> date | None:

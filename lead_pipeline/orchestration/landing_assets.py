@@ -73,6 +73,22 @@ def landing_keys(account: Account | UnusableAccount) -> list[dg.AssetKey]:
     return [landing_key(account.name, s.name) for s in PROVIDERS[account.provider].streams]
 
 
+def polled_keys(account: Account) -> list[dg.AssetKey]:
+    """Those of the landing assets that show changes."""
+    streams = PROVIDERS[account.provider].polled_streams
+    return [landing_key(account.name, stream.name) for stream in streams]
+
+
+def pull_run_config(landing: Sequence[dg.AssetKey], **config: Any) -> dict[str, object]:
+    """Run configuration of the landing assets: those fields of `PullConfig` that are set."""
+    chosen = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in config.items()
+        if value
+    }
+    return {"ops": {"__".join(key.path): {"config": chosen} for key in landing}} if chosen else {}
+
+
 def build_landing_assets(
     accounts: Sequence[Account | UnusableAccount], partitions: dg.DailyPartitionsDefinition
 ) -> list[dg.AssetsDefinition]:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -46,6 +46,8 @@ class LandingJob:
     last: date
     full: bool = False
     accept_doubtful: bool = False
+    poll_since: datetime | None = None
+    """Only what has changed since this moment (UTC); None: all of the days."""
 
     def land(self, runner: PipelineRunner, account: Account) -> RunOutcome:
         """Land the account in this process."""
@@ -55,6 +57,7 @@ class LandingJob:
             self.last,
             full=self.full,
             accept_doubtful=self.accept_doubtful,
+            poll_since=self.poll_since,
         )
 
 

@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -23,10 +23,10 @@ from dagster._core.utils import make_new_run_id
 from dagster_shared.error import SerializableErrorInfo
 
 from lead_pipeline.errors import LeadPipelineError
-from lead_pipeline.orchestration.landing_assets import landing_keys
+from lead_pipeline.orchestration.landing_assets import landing_keys, polled_keys, pull_run_config
 from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
 from lead_pipeline.orchestration.published_asset import publish_config
-from lead_pipeline.orchestration.schedules import JOB, pull_run_config
+from lead_pipeline.orchestration.schedules import JOB
 from lead_pipeline.orchestration.tags import ACCOUNT_TAG
 from lead_pipeline.providers.base import Account
 from lead_pipeline.storage.locks import waits_heard
@@ -76,9 +76,16 @@ class PipelineRunner:
         *,
         full: bool = False,
         accept_doubtful: bool = False,
+        poll_since: datetime | None = None,
     ) -> RunOutcome:
-        """Land the partitions `first` to `last` of one account, one crawl per stream."""
-        keys = landing_keys(account)
+        """Land the partitions `first` to `last` of one account, one crawl per stream.
+
+        With `poll_since` (UTC), only what has changed since then, and no more than shows it.
+        """
+        keys = landing_keys(account) if poll_since is None else polled_keys(account)
+        config = pull_run_config(
+            keys, full=full, accept_doubtful=accept_doubtful, poll_since=poll_since
+        )
         return self._execute(
             f"landing of {account.name}",
             keys,
@@ -87,7 +94,7 @@ class PipelineRunner:
                 ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
                 ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
             },
-            run_config=pull_run_config(keys, full=full, accept_doubtful=accept_doubtful),
+            run_config=config,
         )
 
     def load_and_publish(

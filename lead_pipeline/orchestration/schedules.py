@@ -24,15 +24,15 @@ from dagster._core.storage.tags import (
 )
 
 from lead_pipeline.accounts import UnusableAccount
-from lead_pipeline.landing.gaps import coverage_now, open_from
+from lead_pipeline.landing.gaps import open_from, poll_since
 from lead_pipeline.orchestration.batches import PUBLISH_TAG
-from lead_pipeline.orchestration.landing_assets import landing_key, landing_keys
+from lead_pipeline.orchestration.landing_assets import landing_keys, polled_keys, pull_run_config
 from lead_pipeline.orchestration.processes import UNFINISHED
 from lead_pipeline.orchestration.tags import ACCOUNT_TAG
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
-from lead_pipeline.windows import ONE_DAY, day_start
+from lead_pipeline.windows import ONE_DAY
 
 JOB = "daily_leads"
 SETTLING_DELAY = timedelta(hours=2, minutes=30)
@@ -156,19 +156,13 @@ def _everything(settings: Settings, account: Declared, at: datetime) -> Asked | 
 
 
 def _poll(settings: Settings, account: Declared, at: datetime) -> Asked | None:
-    """None before the first night: what a poll brings is told apart from what was there before."""
     if isinstance(account, UnusableAccount) or not _polls_hourly(account):
         return None
-    through = coverage_now(settings, account).complete_through
-    if through is None or at.date() < settings.start_date:
+    since = poll_since(settings, account, at)
+    if since is None:
         return None
-    # What lies further back is the night's: a poll stays cheap.
-    today = day_start(at.date())
-    since = through if through >= today - ONE_DAY else today
-    if since >= at:
-        return None
-    keys = [landing_key(account.name, s.name) for s in PROVIDERS[account.provider].polled_streams]
-    return Asked(at.date(), at.date(), keys, {"poll_since": since.isoformat()}, is_published=False)
+    today, keys = at.date(), polled_keys(account)
+    return Asked(today, today, keys, {"poll_since": since}, is_published=False)
 
 
 def _polls_hourly(account: Declared) -> bool:
@@ -240,9 +234,3 @@ def _run_request(schedule: str, account: str, at: datetime, asked: Asked) -> dg.
         run_config=pull_run_config(asked.keys, **asked.config) or None,
         tags=tags,
     )
-
-
-def pull_run_config(landing: Sequence[dg.AssetKey], **config: Any) -> dict[str, object]:
-    """Run configuration of the landing assets: those fields of `PullConfig` that are set."""
-    chosen = {name: value for name, value in config.items() if value}
-    return {"ops": {"__".join(key.path): {"config": chosen} for key in landing}} if chosen else {}

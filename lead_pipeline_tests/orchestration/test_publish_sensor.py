@@ -98,8 +98,8 @@ class Night:
             instance=self.instance, repository_def=self.definitions.get_repository_def()
         )
         data = self.definitions.resolve_sensor_def("publish_sensor").evaluate_tick(context)
-        [request] = data.run_requests or [None]
-        return request or data.skip_message or ""
+        requests = data.run_requests or []
+        return requests[0] if requests else data.skip_message or ""
 
 
 @pytest.fixture
