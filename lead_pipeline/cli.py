@@ -16,6 +16,7 @@ from lead_pipeline.commands import (
     demo,
     explain,
     new_provider,
+    poll,
     publish,
     rebuild,
     replay_rejected,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 
 app.command()(run.run)
+app.command()(poll.poll)
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
 app.command()(check.check)

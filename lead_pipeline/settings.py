@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     """How far before a window's start to ask again, for records that arrived late."""
     max_wait_seconds: Annotated[int, Field(ge=1)] = 600
     """The longest single wait for a quota inside a crawl; past it the run is retried later."""
-    publish_deadline_minutes: Annotated[int, Field(ge=1)] = 120
+    large_backfill_requests: Annotated[int, Field(ge=0)] = 300
+    """A first backfill of more requests is not begun on a terminal without saying from which day."""
+    publish_deadline_minutes: Annotated[float, Field(gt=0)] = 120
     """How long the first accounts of a batch wait for the others before they are published."""
     phone_region: str = "US"
     """The region of phone numbers written without a country code (ISO 3166, two letters)."""

@@ -359,7 +359,7 @@ def options_of(account: Account) -> Mapping[str, int | None]:
 @pytest.mark.usefixtures("key")
 def test_option_that_nobody_sets_has_its_default(settings: Settings) -> None:
     options = options_of(load_accounts(settings).named("vorel"))
-    assert options == {"stale_for_days": 14, "horizon_days": None}
+    assert options == {"stale_for_days": 14, "horizon_days": None, "hourly_polls": 0}
 
 
 @pytest.mark.usefixtures("key")

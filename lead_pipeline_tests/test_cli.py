@@ -81,6 +81,7 @@ def test_help_shows_every_command(tmp_path: Path) -> None:
         "check",
         "status",
         "explain",
+        "poll",
         "replay-rejected",
         "rebuild",
         "verify",

@@ -10,7 +10,7 @@ from lead_pipeline.commands.console import fail, say
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lead_pipeline.landing.check import AccountCheck
+    from lead_pipeline.landing.check import AccountCheck, Polls
 
 
 def check(
@@ -60,6 +60,8 @@ def _show_check(result: AccountCheck) -> None:
         say(f"  quota now: {result.quota}")
     if result.failure:
         say(f"  {result.failure}")
+    if result.polls is not None:
+        _show_polls(result.polls)
     backfill = result.next_backfill
     if backfill is None:
         if not result.failure:
@@ -71,3 +73,19 @@ def _show_check(result: AccountCheck) -> None:
     say(
         f"  next: run --from {backfill.first} --to {backfill.last} --account {account.name} ({cost})"
     )
+
+
+def _show_polls(polls: Polls) -> None:
+    cost = "as many requests as a whole list has pages"
+    if polls.requests is not None:
+        cost = f"about {polls.requests:,} request{'s'[: polls.requests > 1]} and what has changed"
+    if polls.is_on:
+        say(
+            f"  polled every hour ({cost}): stages are known to within an hour; "
+            f"{polls.variable}=0 asks at night only"
+        )
+    else:
+        say(
+            f"  asked at night only: stages are known to within a day; {polls.variable}=1 asks "
+            f"every hour ({cost}), and stages are known to within an hour"
+        )

@@ -35,6 +35,11 @@ console = Console(highlight=False, width=_width(sys.stdout))
 error_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def is_interactive() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def say(message: str) -> None:
     """One line of text, not wrapped, without markup."""
     console.print(message, markup=False, soft_wrap=True)

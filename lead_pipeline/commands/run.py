@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import note, say, show_table, shown_progress
-from lead_pipeline.commands.outcome import commits_of, conclude
+from lead_pipeline.commands.console import is_interactive, say
+from lead_pipeline.commands.landing import not_landed, show_crawls
+from lead_pipeline.commands.outcome import conclude
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lead_pipeline.accounts import UnusableAccount
-    from lead_pipeline.landing.commits import CommitRecord
     from lead_pipeline.orchestration.parallel import LandingJob
     from lead_pipeline.orchestration.runner import RunOutcome
     from lead_pipeline.providers.base import Account
@@ -73,6 +72,8 @@ def run(
     chosen = accounts.chosen(account)
     incomplete = accounts.incomplete if account is None else ()
     refuse_demo_home(settings)
+    if first_day is None and is_interactive():
+        _confirm_first_backfills(settings, chosen)
     jobs = {
         item.name: LandingJob(
             first_day or _first_open_day(settings, item, last_day), last_day, full, accept_doubtful
@@ -80,8 +81,36 @@ def run(
         for item in chosen
     }
     outcomes = _run_days(settings, chosen, jobs)
-    _show_crawls(settings, {outcome.run_id for outcome in outcomes})
-    conclude(settings, [*_not_landed(incomplete), *outcomes])
+    show_crawls(settings, {outcome.run_id for outcome in outcomes})
+    conclude(settings, [*not_landed(incomplete), *outcomes])
+
+
+def _confirm_first_backfills(settings: Settings, accounts: Sequence[Account]) -> None:
+    """Refuse a long first backfill that somebody at a terminal may not have meant.
+
+    Raises `ConfigurationError` that says what it costs and how to ask for it. A scheduler, which
+    nobody watches, gets all that is not complete.
+    """
+    from lead_pipeline.landing.check import check_account
+    from lead_pipeline.landing.gaps import coverage_now
+
+    refusals = []
+    for account in accounts:
+        if coverage_now(settings, account).complete_through is not None:
+            continue
+        backfill = check_account(settings, account, say).next_backfill
+        if backfill is None or backfill.requests is None or backfill.seconds is None:
+            continue
+        if backfill.requests > settings.large_backfill_requests:
+            refusals.append(
+                f"{account.name} has never landed, and all of it is about {backfill.requests:,} "
+                f"requests, {backfill.seconds / 60:,.0f} min of waiting."
+            )
+    if refusals:
+        raise ConfigurationError(
+            f"{' '.join(refusals)} Say where to begin: lead-pipeline run --from "
+            f"{settings.start_date} for everything, or a later day for less now."
+        )
 
 
 def _first_open_day(settings: Settings, account: Account, last: date) -> date:
@@ -125,64 +154,24 @@ def _days(
     return first_day, last_day
 
 
-def _not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
-    """Accounts that were asked for and have no credentials have failed, like all others that do."""
-    from lead_pipeline.orchestration.runner import RunOutcome
-
-    return [RunOutcome(f"landing of {item.name}", "", item.failure) for item in accounts]
-
-
 def _run_days(
     settings: Settings, accounts: Sequence[Account], jobs: Mapping[str, LandingJob]
 ) -> list[RunOutcome]:
-    from lead_pipeline.definitions import load_definitions
-    from lead_pipeline.landing.progress import subscribed
-    from lead_pipeline.orchestration.instance import open_instance
-    from lead_pipeline.orchestration.parallel import land_in_parallel
-    from lead_pipeline.orchestration.processes import end_dead_runs
-    from lead_pipeline.orchestration.runner import PipelineRunner, runs_under_way
+    """Land all accounts, then publish once; those that are late are published a second time."""
+    from lead_pipeline.commands.landing import landing_under_way
+    from lead_pipeline.orchestration.parallel import Deadline
 
-    with open_instance(settings, note) as instance:
-        end_dead_runs(instance)
-        for other in runs_under_way(instance):
-            say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
-        with shown_progress() as listener:
-            if len(accounts) > 1:
-                outcomes = land_in_parallel(jobs, listener, load_definitions)
-                runner = PipelineRunner(load_definitions(), instance, note)
-            else:
-                runner = PipelineRunner(load_definitions(), instance, note)
-                with subscribed(listener):
-                    outcomes = [jobs[accounts[0].name].land(runner, accounts[0])]
-        say("Loading, building the marts, publishing …")
-        # Who believes that leads are gone means it for readers too.
-        believed = any(job.accept_doubtful for job in jobs.values())
-        outcomes.append(runner.load_and_publish(allow_missing=believed))
-    return outcomes
+    # Who believes that leads are gone means it for readers too.
+    believed = any(job.accept_doubtful for job in jobs.values())
+    published: list[RunOutcome] = []
+    with landing_under_way(settings) as (land, runner):
 
+        def publish() -> None:
+            say("Loading, building the marts, publishing …")
+            published.append(runner().load_and_publish(allow_missing=believed))
 
-def _show_crawls(settings: Settings, run_ids: set[str]) -> None:
-    commits = commits_of(settings, run_ids)
-    if not commits:
-        return
-    show_table(
-        "Crawls",
-        ["account", "stream", "rows", "pages", "requests", "waited s", "rejected", "state"],
-        [_crawl_row(commit) for commit in commits],
-    )
-    for remark in dict.fromkeys(commit.note for commit in commits if commit.note):
-        say(f"Note: {remark}")
-
-
-def _crawl_row(commit: CommitRecord) -> list[object]:
-    waited = round(sum(wait.seconds for wait in commit.quota_waits))
-    return [
-        commit.account,
-        commit.stream,
-        commit.records,
-        commit.pages,
-        commit.requests,
-        waited,
-        commit.rejected,
-        commit.state,
-    ]
+        deadline = Deadline(settings.publish_deadline_minutes * 60, publish)
+        outcomes = land(accounts, jobs, deadline)
+        publish()
+    # What failed at the deadline, and not at the end, has been made good.
+    return [*outcomes, published[-1]]

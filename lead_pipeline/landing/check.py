@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import ceil
 
+from lead_pipeline.accounts import variable_name
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.commits import commit_records
 from lead_pipeline.landing.gaps import open_from
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.providers.base import Account, Limit, Page, PullRequest, Walk
+from lead_pipeline.providers.base import HOURLY_POLLS, Account, Limit, Page, PullRequest, Walk
 from lead_pipeline.providers.http import ApiClient, RetryPolicy
 from lead_pipeline.providers.quota import Pause, Quota
 from lead_pipeline.settings import Settings
@@ -37,6 +38,17 @@ class Backfill:
 
 
 @dataclass(frozen=True)
+class Polls:
+    """What it costs to ask the account every hour between nights."""
+
+    is_on: bool
+    variable: str
+    """What switches it on (1) or off (0)."""
+    requests: int | None
+    """Of each poll; None where no crawl has told yet."""
+
+
+@dataclass(frozen=True)
 class AccountCheck:
     """What one account's key may do."""
 
@@ -45,6 +57,8 @@ class AccountCheck:
     facts: tuple[str, ...] = ()
     quota: str | None = None
     next_backfill: Backfill | None = None
+    polls: Polls | None = None
+    """None where the provider cannot be asked between nights."""
 
 
 class _Silent:
@@ -96,7 +110,26 @@ def check_account(
     backfill = None
     if days is not None:
         backfill = _estimate(settings, account, days, page, walk)
-    return AccountCheck(account, None, tuple(facts), quota, backfill)
+    return AccountCheck(account, None, tuple(facts), quota, backfill, _polls(settings, account))
+
+
+def _polls(settings: Settings, account: Account) -> Polls | None:
+    """Told by the streams that a poll asks, or by the last whole list where it asks for that."""
+    provider = PROVIDERS[account.provider]
+    options = [option for option in provider.options if option.name == HOURLY_POLLS]
+    if not options:
+        return None
+    is_on = provider.polls_hourly(provider.options_of(account))
+    variable = variable_name(provider, HOURLY_POLLS)
+    if options[0].default:
+        asked = len(provider.streams_of("records", "events"))
+        return Polls(is_on, variable, asked + (provider.tenant_request() is not None))
+    lists = [
+        record.requests
+        for record in commit_records(settings.landing_path, account.name)
+        if record.complete and record.is_full and record.stream == provider.records_stream.name
+    ]
+    return Polls(is_on, variable, lists[-1] if lists else None)
 
 
 def _next_days(settings: Settings, account: Account) -> tuple[date, date] | None:

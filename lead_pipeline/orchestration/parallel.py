@@ -32,6 +32,8 @@ from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import load_settings
 
 POLL_SECONDS = 0.2
+PROCESSES = 16
+"""Accounts that are landed at once. They wait for answers most of the time, but each takes memory."""
 GOODBYE_SECONDS = 3.0
 """How long interrupted children may take, all together, to note in their runs that they were
 interrupted. Whoever pressed Ctrl-C waits for it; a child that takes longer is killed, which costs
@@ -61,14 +63,26 @@ class LandingJob:
         )
 
 
+@dataclass(frozen=True)
+class Deadline:
+    """When those accounts that have landed no longer wait for the others."""
+
+    seconds: float
+    """Since landing began."""
+    publish: Callable[[], None]
+    """What is done then, once, in this process; the others go on meanwhile."""
+
+
 def land_in_parallel(
     jobs: Mapping[str, LandingJob],
     listener: Callable[[Progress], None],
     load_definitions: Callable[[], dg.Definitions],
+    deadline: Deadline | None = None,
 ) -> list[RunOutcome]:
     """Land every account, by name; returns their outcomes in the order given.
 
-    `load_definitions` is a function of a module, which each child calls for itself.
+    `load_definitions` is a function of a module, which each child calls for itself. At most
+    `PROCESSES` accounts are landed at once.
 
     A process that dies counts as a failure of its account. The children end when this process
     does, however it ends.
@@ -83,22 +97,47 @@ def land_in_parallel(
         )
         for name, job in jobs.items()
     }
-    for process in processes.values():
-        process.start()
     outcomes: dict[str, RunOutcome] = {}
+    started: dict[str, BaseProcess] = {}
+    began = time.monotonic()
     try:
         while len(outcomes) < len(processes):
+            _start_some(processes, started, outcomes)
             _take_messages(messages, outcomes, listener)
-            for name, process in processes.items():
+            for name, process in started.items():
                 if name not in outcomes and not process.is_alive():
                     _take_messages(messages, outcomes, listener)
                     outcomes.setdefault(name, _died(name, process.exitcode))
-        for process in processes.values():
+            is_late = deadline is not None and time.monotonic() - began >= deadline.seconds
+            if deadline is not None and is_late and _waits(outcomes, processes):
+                deadline.publish()
+                deadline = None
+        for process in started.values():
             process.join()
     finally:
-        _end(processes.values())
+        _end(started.values())
         messages.close()
     return [outcomes[name] for name in jobs]
+
+
+def _start_some(
+    processes: Mapping[str, BaseProcess],
+    started: dict[str, BaseProcess],
+    outcomes: Mapping[str, RunOutcome],
+) -> None:
+    """Start the next accounts, as many as may land at once."""
+    for name, process in processes.items():
+        if len(started) - len(outcomes) >= PROCESSES:
+            return
+        if name not in started:
+            process.start()
+            started[name] = process
+
+
+def _waits(outcomes: Mapping[str, RunOutcome], processes: Mapping[str, BaseProcess]) -> bool:
+    """Whether accounts that have landed wait for others."""
+    has_landed = any(outcome.failure is None for outcome in outcomes.values())
+    return has_landed and len(outcomes) < len(processes)
 
 
 def _end(processes: Collection[BaseProcess]) -> None:

@@ -1,0 +1,95 @@
+"""What `run` and `poll` share: landing accounts in parallel, and showing what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from lead_pipeline.commands.console import note, say, show_table, shown_progress
+from lead_pipeline.commands.outcome import commits_of
+
+if TYPE_CHECKING:
+    from lead_pipeline.accounts import UnusableAccount
+    from lead_pipeline.landing.commits import CommitRecord
+    from lead_pipeline.orchestration.parallel import Deadline, LandingJob
+    from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
+    from lead_pipeline.providers.base import Account
+    from lead_pipeline.settings import Settings
+
+    Land = Callable[
+        [Sequence[Account], Mapping[str, LandingJob], Deadline | None], list[RunOutcome]
+    ]
+    """From accounts and what each is asked for to how each ended."""
+
+
+@contextmanager
+def landing_under_way(
+    settings: Settings,
+) -> Iterator[tuple[Land, Callable[[], PipelineRunner]]]:
+    """How to land accounts while progress is shown, and a runner for what follows."""
+    from lead_pipeline.definitions import load_definitions
+    from lead_pipeline.landing.progress import subscribed
+    from lead_pipeline.orchestration.instance import open_instance
+    from lead_pipeline.orchestration.parallel import land_in_parallel
+    from lead_pipeline.orchestration.processes import end_dead_runs
+    from lead_pipeline.orchestration.runner import PipelineRunner, runs_under_way
+
+    with open_instance(settings, note) as instance:
+        end_dead_runs(instance)
+        for other in runs_under_way(instance):
+            say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
+
+        @cache
+        def runner() -> PipelineRunner:
+            # Not before it is needed: definitions take seconds to load.
+            return PipelineRunner(load_definitions(), instance, note)
+
+        def land(
+            accounts: Sequence[Account],
+            jobs: Mapping[str, LandingJob],
+            deadline: Deadline | None,
+        ) -> list[RunOutcome]:
+            with shown_progress() as listener:
+                if len(accounts) > 1:
+                    return land_in_parallel(jobs, listener, load_definitions, deadline)
+                with subscribed(listener):
+                    return [jobs[account.name].land(runner(), account) for account in accounts]
+
+        yield land, runner
+
+
+def not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
+    """Accounts that were asked for and have no credentials have failed, like all others that do."""
+    from lead_pipeline.orchestration.runner import RunOutcome
+
+    return [RunOutcome(f"landing of {item.name}", "", item.failure) for item in accounts]
+
+
+def show_crawls(settings: Settings, run_ids: set[str]) -> None:
+    """The crawls of these runs, and what was unusual about them."""
+    commits = commits_of(settings, run_ids)
+    if not commits:
+        return
+    show_table(
+        "Crawls",
+        ["account", "stream", "rows", "pages", "requests", "waited s", "rejected", "state"],
+        [_crawl_row(commit) for commit in commits],
+    )
+    for remark in dict.fromkeys(commit.note for commit in commits if commit.note):
+        say(f"Note: {remark}")
+
+
+def _crawl_row(commit: CommitRecord) -> list[object]:
+    waited = round(sum(wait.seconds for wait in commit.quota_waits))
+    return [
+        commit.account,
+        commit.stream,
+        commit.records,
+        commit.pages,
+        commit.requests,
+        waited,
+        commit.rejected,
+        commit.state,
+    ]
