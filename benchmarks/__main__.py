@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import crawling, loading, truth
+from benchmarks import accounts, crawling, loading, truth
 
 BENCHMARKS = {
+    "accounts": accounts.main,
     "crawling": crawling.main,
     "loading": loading.main,
     "truth": truth.main,

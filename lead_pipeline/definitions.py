@@ -30,7 +30,7 @@ from lead_pipeline.orchestration.resources import (
     SettingsResource,
     WarehouseResource,
 )
-from lead_pipeline.orchestration.schedules import build_job, build_schedules
+from lead_pipeline.orchestration.schedules import NIGHTLY_CRON, build_job, build_schedules
 
 
 @dg.definitions
@@ -39,16 +39,18 @@ def defs() -> dg.Definitions:
     return load_definitions()
 
 
-def load_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+def load_definitions(
+    resources: Mapping[str, Any] | None = None, nightly_cron: str = NIGHTLY_CRON
+) -> dg.Definitions:
     """The same, for those who do not ask through Dagster; `resources` win over ours, by key."""
     with warnings.catch_warnings():
         # Backfill policies and pools are beta in Dagster's words; the design builds on both, and
         # the pinned release has them.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _assembled(resources or {})
+        return _assembled(resources or {}, nightly_cron)
 
 
-def _assembled(given: Mapping[str, Any]) -> dg.Definitions:
+def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
     lead_settings = given.get(SETTINGS) or SettingsResource.from_environment()
     settings = lead_settings.load()
     lead_accounts = given.get(ACCOUNTS) or AccountsResource.from_environment(settings)
@@ -65,7 +67,7 @@ def _assembled(given: Mapping[str, Any]) -> dg.Definitions:
     return dg.Definitions(
         assets=[*landing, normalized, models, published],
         jobs=[job, publish_job],
-        schedules=build_schedules(job, lead_settings.load, accounts),
+        schedules=build_schedules(job, lead_settings.load, accounts, nightly_cron),
         sensors=[build_publish_sensor(publish_job, deadline)],
         resources={
             SETTINGS: lead_settings,

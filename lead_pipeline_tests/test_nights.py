@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def ago(days: int) -> datetime:
 
 
 @pytest.fixture
-def mega(sandbox: Sandbox, tmp_path: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+def mega(sandbox: Sandbox, tmp_path: Path) -> tuple[Sandbox, dict[str, str]]:
     """Five leads of MEGA, all of last week, and the variables to pull them with."""
     for number in range(5):
         sandbox.mega.store.put(mega_lead(number, ago(6), ago(6)))

@@ -38,6 +38,8 @@ JOB = "daily_leads"
 SETTLING_DELAY = timedelta(hours=2, minutes=30)
 """How long after midnight UTC a day is taken to be settled."""
 
+NIGHTLY_CRON = f"{SETTLING_DELAY.seconds % 3600 // 60} {SETTLING_DELAY.seconds // 3600} * * *"
+
 Declared = Account | UnusableAccount
 
 
@@ -70,10 +72,11 @@ def build_schedules(
     job: dg.UnresolvedAssetJobDefinition,
     load_settings: Callable[[], Settings],
     accounts: Sequence[Declared],
+    nightly_cron: str = NIGHTLY_CRON,
 ) -> list[dg.ScheduleDefinition]:
     """The nightly, the hourly, the intraday and the weekly full schedule.
 
-    Settings are read again at each tick, as they are by the runs that it asks for.
+    Tests have nights more often than at `nightly_cron`. Settings are read again at each tick, as they are by the runs that it asks for.
     """
 
     def schedule(
@@ -97,11 +100,10 @@ def build_schedules(
             ),
         )
 
-    nightly = f"{SETTLING_DELAY.seconds % 3600 // 60} {SETTLING_DELAY.seconds // 3600} * * *"
     return [
         schedule(
             "daily_leads_schedule",
-            nightly,
+            nightly_cron,
             _night,
             "All that is not complete yet, through yesterday, once that day has settled: nights that "
             "were missed or failed come with the next one.",

@@ -1,6 +1,6 @@
-"""A real stack (daemon, web server, code server, run worker) that is killed in each stage of a night.
+"""A real stack (daemon, web server, code server, run workers) that is killed in each stage of a night.
 
-Restarted, its next run takes its turn within a minute, without a hand.
+Restarted, it completes the night by itself.
 """
 
 from __future__ import annotations
@@ -11,25 +11,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
-import httpx
+import duckdb
 import pytest
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.sandbox.faults import FOREVER, Fault
-from lead_pipeline_tests.commands import environment, instance_of, wait_until
-from lead_pipeline_tests.pulling import at
+from lead_pipeline_tests.commands import environment, instance_of
 
 REPOSITORY = Path(__file__).parents[2]
-DAY = "2026-01-03"
+TODAY = datetime.now(UTC).date()
+MISSED = 8
 ITS_TURN_SECONDS = 60.0
+ITS_TICK_SECONDS = 60.0
+"""A night begins every minute; the one that was killed has its turn at once."""
 STAGES = {
     "landing": ("account-vorel", "pulling vorel/leads"),
     "load": ("warehouse", "loading"),
@@ -38,23 +37,6 @@ STAGES = {
 }
 """What is locked for what while a stage is under way."""
 
-BEFORE_ITS_START = (
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-)
-
-_PLACE = """
-{repositoriesOrError{... on RepositoryConnection{nodes{name location{name}}}}}
-"""
-_LAUNCH = """
-mutation($parameters: ExecutionParams!) {
-  launchPipelineExecution(executionParams: $parameters) {
-    __typename ... on LaunchRunSuccess {run {runId}}
-  }
-}
-"""
-
 
 @dataclass
 class Stack:
@@ -62,25 +44,26 @@ class Stack:
 
     home: Path
     variables: dict[str, str]
-    port: int
-    client: httpx.Client
     process: subprocess.Popen[bytes] | None = None
-    waited: list[float] = field(default_factory=list)
-    """Seconds between the launch of each run and its start."""
+    restarted_at: list[datetime] = field(default_factory=list)
 
     def start(self) -> None:
-        """Start all processes and wait until the code location is loaded."""
+        """Start all processes."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
         dagster = str(Path(sys.executable).with_name("dagster"))
+        module = "lead_pipeline_tests.orchestration.every_minute"
+        self.restarted_at.append(datetime.now(UTC))
         with (self.home.parent / "dev.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
-                [dagster, "dev", "--host", "127.0.0.1", "--port", str(self.port)],
+                [dagster, "dev", "--host", "127.0.0.1", "--port", port, "-m", module],
                 cwd=REPOSITORY,
                 env=self.variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_until(lambda: bool(self.place()))
 
     def kill(self) -> None:
         """SIGKILL every process at once."""
@@ -88,64 +71,35 @@ class Stack:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def ask(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer = self.client.post(
-            f"http://127.0.0.1:{self.port}/graphql",
-            json={"query": query, "variables": variables or {}},
-        )
-        found: dict[str, Any] = answer.json()["data"]
-        return found
-
-    def place(self) -> dict[str, str]:
-        """Where the job is; empty until the code location is loaded."""
-        try:
-            nodes = self.ask(_PLACE)["repositoriesOrError"].get("nodes")
-        except httpx.TransportError:
-            return {}
-        if not nodes:
-            return {}
-        names = {"repositoryName": nodes[0]["name"]}
-        return names | {"repositoryLocationName": nodes[0]["location"]["name"]}
-
-    def launch(self) -> str:
-        """Launch the run of `DAY` and wait until it has started; returns its id."""
-        parameters = {
-            "selector": {**self.place(), "pipelineName": "daily_leads"},
-            "runConfigData": {},
-            "mode": "default",
-            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": DAY}]},
-        }
-        launched = time.monotonic()
-        found = self.ask(_LAUNCH, {"parameters": parameters})["launchPipelineExecution"]
-        run_id: str = found["run"]["runId"]
-        self.wait_for(run_id, lambda status: status not in BEFORE_ITS_START)
-        self.waited.append(time.monotonic() - launched)
-        return run_id
-
-    def wait_for(self, run_id: str, is_reached: Callable[[dg.DagsterRunStatus], bool]) -> None:
-        """Return once the status of the run is one that is waited for."""
-        # Opened once: opening costs more than looking.
-        with instance_of(self.home) as instance:
-            wait_until(lambda: is_reached(status_of(instance, run_id)))
-
-    def statuses(self) -> dict[str, str]:
-        """The status of each run by its id, the oldest first."""
-        with instance_of(self.home) as instance:
-            return {run.run_id: run.status.value for run in reversed(instance.get_runs())}
-
-    def is_in(self, stage: str) -> bool:
-        """Whether a run is in a stage at this moment."""
+    def wait_for_stage(self, stage: str) -> None:
+        """Return while a run is in the stage."""
         lock, purpose = STAGES[stage]
-        try:
-            return purpose in (self.home / ".locks" / f"{lock}.holder").read_text()
-        except FileNotFoundError:
-            return False
+        holder = self.home / ".locks" / f"{lock}.holder"
+        deadline = time.monotonic() + 300
+        while True:
+            try:
+                if purpose in holder.read_text():
+                    return
+            except FileNotFoundError:
+                # Nobody has the lock.
+                assert time.monotonic() < deadline, f"no run came to {stage}"
+            time.sleep(0.002)
 
+    def published_at(self) -> datetime | None:
+        """When the newest build was published."""
+        path = self.home / "bi" / "leads.duckdb"
+        if not path.exists():
+            return None
+        with duckdb.connect(str(path), read_only=True) as connection:
+            row = connection.execute("select max(published_at) from meta.publish").fetchone()
+        return row[0] if row else None
 
-def status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    return run.status
+    def wait_for_publication(self) -> None:
+        """Return once a build has been published after the last start."""
+        deadline = time.monotonic() + 300
+        while (at := self.published_at()) is None or at < self.restarted_at[-1]:
+            assert time.monotonic() < deadline, "nothing was published"
+            time.sleep(1)
 
 
 pytestmark = pytest.mark.long
@@ -153,49 +107,63 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def killed_in_each_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A run killed in each stage of the same night, and one that was left to end."""
+    """A stack that is started eight days late, killed in each stage, and then left alone."""
     home = tmp_path_factory.mktemp("stack") / "home"
     with instance_of(home) as instance:
         dagster_home = instance.root_directory
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    world = World(start=date(2026, 1, 1), leads_per_day=4, leads_at_start=10)
-    # One client: it is asked many times a second, and making one takes longer than an answer.
-    with Sandbox(world, limits=False) as sandbox, httpx.Client(timeout=30) as client:
-        sandbox.set_clock(at(4, 2, 30))
+    first = TODAY - timedelta(days=MISSED)
+    world = World(start=first, leads_per_day=4, leads_at_start=10)
+    with Sandbox(world, limits=False) as sandbox:
+        sandbox.set_clock(datetime.now(UTC))
         vorel = {n: v for n, v in sandbox.environment().items() if n.startswith("VOREL_")}
-        variables = environment(home, {**vorel, "DAGSTER_HOME": dagster_home})
+        variables = environment(
+            home,
+            {**vorel, "DAGSTER_HOME": dagster_home, "LEAD_PIPELINE_START_DATE": first.isoformat()},
+        )
         variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
-        stack = Stack(home, variables, port, client)
+        stack = Stack(home, variables)
+        slow = Fault("slow_body", times=FOREVER, delay=0.2, chunk=50)
+        sandbox.vorel.faults.add(slow)
         for stage in STAGES:
-            slow = Fault("slow_body", times=FOREVER, delay=0.2, chunk=50)
-            if stage == "landing":
-                sandbox.vorel.faults.add(slow)
             stack.start()
-            stack.launch()
-            deadline = time.monotonic() + 120
-            while not stack.is_in(stage):
-                assert time.monotonic() < deadline, f"no run came to {stage}"
-                time.sleep(0.002)
+            stack.wait_for_stage(stage)
             stack.kill()
             sandbox.vorel.faults.clear()
         stack.start()
-        last = stack.launch()
-        stack.wait_for(last, lambda status: status in FINISHED_STATUSES)
+        stack.wait_for_publication()
         yield stack
         stack.kill()
 
 
-@pytest.mark.timeout(600)
-def test_run_after_a_crash_succeeds_and_the_crashed_ones_are_ended(
+@pytest.mark.timeout(1_800)
+def test_night_that_was_killed_in_each_stage_is_published_without_a_hand(
     killed_in_each_stage: Stack,
 ) -> None:
-    statuses = list(killed_in_each_stage.statuses().values())
+    published = killed_in_each_stage.published_at()
+    assert published is not None
+    assert published > killed_in_each_stage.restarted_at[-1]
 
-    assert statuses == [dg.DagsterRunStatus.FAILURE.value] * len(STAGES) + ["SUCCESS"]
+
+@pytest.mark.timeout(1_800)
+def test_stack_that_is_started_eight_days_late_fills_all_eight(killed_in_each_stage: Stack) -> None:
+    path = str(killed_in_each_stage.home / "bi" / "leads.duckdb")
+    with duckdb.connect(path, read_only=True) as connection:
+        rows = connection.execute("select complete_from, complete_through from meta.publish")
+        [(complete_from, complete_through)] = rows.fetchall()
+    assert complete_from is None
+    assert complete_through.date() >= TODAY
 
 
-@pytest.mark.timeout(600)
-def test_run_after_a_crash_takes_its_turn_within_a_minute(killed_in_each_stage: Stack) -> None:
-    assert max(killed_in_each_stage.waited) < ITS_TURN_SECONDS
+@pytest.mark.timeout(1_800)
+def test_run_has_its_turn_within_a_minute_of_each_start(killed_in_each_stage: Stack) -> None:
+    with instance_of(killed_in_each_stage.home) as instance:
+        starts = [
+            datetime.fromtimestamp(record.start_time, UTC)
+            for record in instance.get_run_records()
+            if record.start_time is not None
+        ]
+    waited = [
+        min(start - restart for start in starts if start > restart).total_seconds()
+        for restart in killed_in_each_stage.restarted_at[1:]
+    ]
+    assert max(waited) < ITS_TICK_SECONDS + ITS_TURN_SECONDS
