@@ -8,7 +8,7 @@ credentials fails, so that it is seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -17,11 +17,9 @@ from lead_pipeline.orchestration.landing_assets import landing_keys
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
-from lead_pipeline.windows import ONE_DAY
+from lead_pipeline.windows import ONE_DAY, SETTLING_DELAY
 
 JOB = "daily_leads"
-SETTLING_DELAY = timedelta(hours=2, minutes=30)
-"""How long after midnight UTC a day is taken to be settled."""
 ACCOUNT_TAG = "lead_pipeline/account"
 
 
