@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -49,6 +50,13 @@ def fail(message: str) -> None:
 def note(message: str) -> None:
     """One line on standard error that is no failure, where standard output is for a machine."""
     error_console.print(message, markup=False)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on standard output, for programs: UTF-8, whatever the locale and width."""
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
 
 
 @contextmanager

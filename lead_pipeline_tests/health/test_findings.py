@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,48 +10,19 @@ import pytest
 from lead_pipeline.accounts import Accounts, UnusableAccount
 from lead_pipeline.health.findings import KINDS, Finding, find
 from lead_pipeline.health.freshness import due_until
-from lead_pipeline.landing.commits import CommitRecord, Window, new_crawl_id, save
-from lead_pipeline.landing.coverage import AccountCoverage
+from lead_pipeline.landing.commits import Window
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox.examples import vorel_lead
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
+from lead_pipeline_tests.health.situations import ACME, land, publish
 from lead_pipeline_tests.normalized.landings import CrawlPlan, Landing
 from lead_pipeline_tests.pulling import at, settings_in
-from lead_pipeline_tests.sample_builds import Bi
 from lead_pipeline_tests.sample_warehouse import SampleLead
 
-ACME = Account("acme", "vorel", "https://app.vorel.ai", {"api_key": "vapk_live_of_nobody"})
 DECLARED = Accounts((ACME,))
 NOON = at(5, 12)
 """The night after the 4th is over: everything through the 4th is due."""
-
-
-def land(settings: Settings, first: int | None, last: int, **fields: object) -> CommitRecord:
-    """A crawl of the days `first` (None: since ever) to `last`, in the night after."""
-    started_at = at(last + 1, 2, 30)
-    values: dict[str, object] = {
-        "crawl_id": new_crawl_id(started_at, "leads"),
-        "account": "acme",
-        "provider": "vorel",
-        "stream": "leads",
-        "window": Window(None if first is None else at(first), at(last + 1)),
-        "is_full": True,
-        "state": "complete",
-        "complete": True,
-        "started_at": started_at,
-    }
-    record = CommitRecord(**{**values, **fields})  # type: ignore[arg-type]
-    save(settings.landing_path, record)
-    return record
-
-
-def publish(settings: Settings, through: datetime, leads: Sequence[SampleLead] = ()) -> None:
-    """A file for readers in which the account is complete through that time."""
-    coverage = AccountCoverage("acme", "vorel", None, through)
-    bi = Bi(settings.home)
-    bi.build(leads or (SampleLead("1", account="acme"),), coverage=[coverage])
-    bi.publish()
 
 
 def kinds(settings: Settings, accounts: Accounts = DECLARED, now: datetime = NOON) -> list[str]:
