@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def explain(
     lead: Annotated[
         str,
-        typer.Argument(help="A lead_key (account:id), a lead id, or an email, also a former one."),
+        typer.Argument(
+            metavar="LEAD",
+            help="A lead_key (account:id), a lead id, or an email, also a former one.",
+        ),
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document: everything, nothing shortened.")

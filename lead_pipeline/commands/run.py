@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import note, say, show_table, shown_progress
-from lead_pipeline.commands.outcome import commits_of, conclude
+from lead_pipeline.commands.console import note, say, show_table, shown_progress, working
+from lead_pipeline.commands.outcome import PUBLISHING, commits_of, conclude
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def run(
             help="Last day, included. [yesterday]",
         ),
     ] = None,
-    account: Annotated[str | None, typer.Option(help="Only this account. [all]")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this account. [all]")
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="Read everything that exists: shows which leads vanished."),
@@ -154,10 +156,10 @@ def _run_days(
                 runner = PipelineRunner(load_definitions(), instance, note)
                 with subscribed(listener):
                     outcomes = [jobs[accounts[0].name].land(runner, accounts[0])]
-        say("Loading, building the marts, publishing …")
         # Who believes that leads are gone means it for readers too.
         believed = any(job.accept_doubtful for job in jobs.values())
-        outcomes.append(runner.load_and_publish(allow_missing=believed))
+        with working(PUBLISHING):
+            outcomes.append(runner.load_and_publish(allow_missing=believed))
     return outcomes
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import fail, print_json, say, show_table
+from lead_pipeline.commands.console import fail, last_word, print_json, say, show_table
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.health.kinds import KINDS
 
@@ -98,9 +98,9 @@ def _sentence(finding: Finding) -> str:
 
 def _show_findings(situation: Situation, findings: Sequence[Finding]) -> None:
     if not findings:
-        say(f"No findings. Due by now is the data through {_moment(situation.due_until)}.")
+        last_word(f"No findings. Due by now is the data through {_moment(situation.due_until)}.")
     for finding in findings:
-        say(f"Finding: {_sentence(finding)}")
+        last_word(f"Finding: {_sentence(finding)}")
 
 
 def _show_published(situation: Situation) -> None:
