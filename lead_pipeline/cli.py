@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,8 @@ from lead_pipeline.commands import (
     status,
     verify,
 )
-from lead_pipeline.commands.console import fail
+from lead_pipeline.commands.console import be_quiet, fail, take_any_terminal
+from lead_pipeline.commands.plain_help import PlainCommand, PlainGroup
 from lead_pipeline.errors import LeadPipelineError
 
 INTERRUPTED = 130
@@ -44,26 +45,56 @@ app = typer.Typer(
         "below LEAD_PIPELINE_HOME (./data); BI tools open bi/leads.duckdb there."
     ),
     rich_markup_mode="markdown",
-    add_completion=False,
+    cls=PlainGroup,
 )
 
-app.command()(run.run)
-app.command()(poll.poll)
-app.command()(demo.demo)
-app.command()(sandbox.sandbox)
-app.command()(check.check)
-app.command()(status.status)
-app.command()(explain.explain)
-app.command(name="replay-rejected")(replay_rejected.replay_rejected)
-app.command()(rebuild.rebuild)
-app.command()(verify.verify)
-app.command()(publish.publish)
-app.command()(rollback.rollback)
-app.command(name="new-provider")(new_provider.new_provider)
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lead-pipeline {version('lead-pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also show log lines, on standard error.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only errors, the last word, and documents.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """What counts for every command; the text of the help is that of `app`."""
+    if verbose and quiet:
+        raise typer.BadParameter("--verbose and --quiet exclude each other; leave one out.")
+    if quiet:
+        be_quiet()
+
+
+app.command(cls=PlainCommand)(run.run)
+app.command(cls=PlainCommand)(poll.poll)
+app.command(cls=PlainCommand)(demo.demo)
+app.command(cls=PlainCommand)(sandbox.sandbox)
+app.command(cls=PlainCommand)(check.check)
+app.command(cls=PlainCommand)(status.status)
+app.command(cls=PlainCommand)(explain.explain)
+app.command(name="replay-rejected", cls=PlainCommand)(replay_rejected.replay_rejected)
+app.command(cls=PlainCommand)(rebuild.rebuild)
+app.command(cls=PlainCommand)(verify.verify)
+app.command(cls=PlainCommand)(publish.publish)
+app.command(cls=PlainCommand)(rollback.rollback)
+app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
 
 
 def main() -> None:
     """Entry point: every failure ends with one line on standard error that says what to do."""
+    take_any_terminal()
     warnings.filterwarnings("ignore", module="dagster")
     warnings.filterwarnings("ignore", message="sqlglotrs is deprecated")
     # Who stops a service means the same as who presses Ctrl-C.

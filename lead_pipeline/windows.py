@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 ONE_DAY = timedelta(days=1)
+SETTLING_DELAY = timedelta(hours=2, minutes=30)
+"""How long after midnight UTC a day is taken to be settled."""
 
 
 @dataclass(frozen=True)

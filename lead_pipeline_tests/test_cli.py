@@ -296,7 +296,8 @@ def test_check_checks_the_others_and_then_fails_for_the_account_without_its_key(
 
 
 def test_status_names_the_account_without_its_key(without_key: WithoutKey) -> None:
-    assert "agency: cannot be pulled; set the variable AGENCY_TOKEN" in without_key.status.output
+    assert "Finding: missing-account (agency): " in without_key.status.output
+    assert "Set the variable AGENCY_TOKEN" in without_key.status.output
 
 
 def found_in_files(home: Path, needles: set[bytes], *, everywhere: bool) -> list[str]:

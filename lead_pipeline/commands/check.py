@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def check(
-    account: Annotated[str | None, typer.Option(help="Only this account. [all]")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this account. [all]")
+    ] = None,
 ) -> None:
     """Ask each account's API whether the key works; say what is missing, and what comes next.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import say, show_table
+from lead_pipeline.commands.console import say, show_table, working
 from lead_pipeline.commands.outcome import commits_of, conclude
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def demo(
-    nights: Annotated[int, typer.Option(min=1, max=365, help="Nights to live through.")] = 14,
+    nights: Annotated[
+        int, typer.Option(min=1, max=365, metavar="NIGHTS", help="How many to live through.")
+    ] = 14,
 ) -> None:
     """Live through nights with invented leads, and publish them. Needs no credentials.
 
@@ -28,12 +30,13 @@ def demo(
 
     started = time.monotonic()
     settings = prepare_demo()
-    say(f"Living through {nights} nights with the sandbox's three lead APIs …")
+    title = f"Living through {nights} nights with the sandbox's three lead APIs"
+    with working(title) as show:
 
-    def tell(night: Night) -> None:
-        say(f"night {night.number:>3} of {nights}: {night.day} pulled from all accounts")
+        def tell(night: Night) -> None:
+            show(f"night {night.number:>3} of {nights}: {night.day} pulled from all accounts")
 
-    outcomes = live_through_nights(settings, nights, tell)
+        outcomes = live_through_nights(settings, nights, tell)
     if not any(outcome.failure for outcome in outcomes):
         _show_demo(settings, outcomes, time.monotonic() - started)
     conclude(settings, outcomes)

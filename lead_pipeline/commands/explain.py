@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import error_console, fail, note, say, show_table
+from lead_pipeline.commands.console import error_console, fail, note, print_json, say, show_table
 
 if TYPE_CHECKING:
     from lead_pipeline.explain.document import Answer
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def explain(
     lead: Annotated[
         str,
-        typer.Argument(help="A lead_key (account:id), a lead id, or an email, also a former one."),
+        typer.Argument(
+            metavar="LEAD",
+            help="A lead_key (account:id), a lead id, or an email, also a former one.",
+        ),
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document: everything, nothing shortened.")
@@ -40,7 +43,7 @@ def explain(
     with error_console.status("Reading landed files …"):
         found = answer(settings, lead, note)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _show(found, every=every)
     if found.lead is None:
@@ -49,12 +52,6 @@ def explain(
             f"lead-pipeline explain {found.matches[0].lead_key}"
         )
         raise typer.Exit(1)
-
-
-def _print_json(found: Answer) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
 
 
 def _show(found: Answer, *, every: bool) -> None:

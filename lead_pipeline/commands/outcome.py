@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lead_pipeline.commands.console import fail, note, say
+from lead_pipeline.commands.console import fail, last_word, note, working
 
 if TYPE_CHECKING:
     from lead_pipeline.landing.commits import CommitRecord
     from lead_pipeline.orchestration.runner import RunOutcome
     from lead_pipeline.settings import Settings
+
+
+PUBLISHING = "Loading, building the marts, publishing"
+"""What people see meanwhile."""
 
 
 def commits_of(settings: Settings, run_ids: set[str]) -> list[CommitRecord]:
@@ -30,7 +34,7 @@ def conclude(settings: Settings, outcomes: list[RunOutcome]) -> None:
     failures = [outcome for outcome in outcomes if outcome.failure]
     published = outcomes[-1].name.endswith("publish") and not outcomes[-1].failure
     if published:
-        say(f"Published {settings.published_path}")
+        last_word(f"Published {settings.published_path}")
     if not failures:
         return
     # One line, however many failed: the last line is what schedulers keep.
@@ -44,7 +48,8 @@ def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> No
     from lead_pipeline.orchestration.processes import end_dead_runs
     from lead_pipeline.orchestration.runner import PipelineRunner
 
-    with open_instance(settings, note) as instance:
+    with open_instance(settings, note) as instance, working(PUBLISHING):
         end_dead_runs(instance)
         runner = PipelineRunner(defs(), instance, note)
-        conclude(settings, [runner.load_and_publish(allow_shrinkage=allow_shrinkage)])
+        outcome = runner.load_and_publish(allow_shrinkage=allow_shrinkage)
+    conclude(settings, [outcome])

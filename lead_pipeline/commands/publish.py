@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from lead_pipeline.commands.console import say
 from lead_pipeline.commands.outcome import load_and_publish
 
 
@@ -26,5 +25,4 @@ def publish(
     """
     from lead_pipeline.settings import load_settings
 
-    say("Loading, building the marts, publishing …")
     load_and_publish(load_settings(), allow_shrinkage=allow_shrinkage)

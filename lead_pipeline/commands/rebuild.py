@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lead_pipeline.commands.console import say, show_table
+from lead_pipeline.commands.console import show_table, working
 from lead_pipeline.commands.outcome import load_and_publish
 from lead_pipeline.errors import ConfigurationError
 
@@ -19,6 +19,7 @@ def rebuild() -> None:
             f"Nothing has landed in {settings.landing_path}, so there is nothing to build from. Is "
             "LEAD_PIPELINE_HOME right?"
         )
-    result = load_landing(settings, rebuild=True, tell=say)
+    with working("Building the normalized tables again") as tell:
+        result = load_landing(settings, rebuild=True, tell=tell)
     show_table("Tables", ["table", "rows"], [[name, n] for name, n in result.table_rows.items()])
     load_and_publish(settings)

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
-from lead_pipeline.commands.console import say
+from lead_pipeline.commands.console import last_word, say
 from lead_pipeline.commands.outcome import load_and_publish
 from lead_pipeline.errors import ConfigurationError
 
 
 def replay_rejected(
-    account: Annotated[str | None, typer.Option(help="Only this account. [all]")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this account. [all]")
+    ] = None,
 ) -> None:
     """Try to file rejected records again, after a fix; then load and publish.
 
@@ -34,6 +36,6 @@ def replay_rejected(
         still_rejected += result.still_rejected
         for stream, records in result.filed.items():
             say(f"{name}/{stream}: {records:,} records filed")
-    say(f"{filed:,} filed, {still_rejected:,} still rejected.")
+    last_word(f"{filed:,} filed, {still_rejected:,} still rejected.")
     if filed:
         load_and_publish(settings)

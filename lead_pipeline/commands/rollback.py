@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import say, show_table
+from lead_pipeline.commands.console import last_word, say, show_table
 
 if TYPE_CHECKING:
     from lead_pipeline.bi.builds import Build
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def rollback(
     to: Annotated[
         str | None,
-        typer.Option(help="The build to go to: its name, or how it begins. [the one before]"),
+        typer.Option(
+            metavar="BUILD", help="The build to go to: its name, or how it begins. [the one before]"
+        ),
     ] = None,
     show: Annotated[
         bool, typer.Option("--list", help="Only show which builds are kept; change nothing.")
@@ -44,11 +46,11 @@ def rollback(
         )
         _show_builds(settings)
         _replace_report(settings)
-    say(
+    last_word(
         f"Readers of {settings.published_path} now see the build published "
-        f"{build.published_at:%Y-%m-%d %H:%M}Z by run {build.run_id}: {build.lead_count:,} leads."
+        f"{build.published_at:%Y-%m-%d %H:%M}Z by run {build.run_id}: {build.lead_count:,} leads. "
+        "The next publication replaces it; until then nothing else changes."
     )
-    say("The next publication replaces it. Until then nothing else changes.")
 
 
 def _replace_report(settings: Settings) -> None:

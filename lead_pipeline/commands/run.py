@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import is_interactive, say
+from lead_pipeline.commands.console import is_interactive, say, working
 from lead_pipeline.commands.landing import not_landed, show_crawls
-from lead_pipeline.commands.outcome import conclude
+from lead_pipeline.commands.outcome import PUBLISHING, conclude
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ def run(
             help="Last day, included. [yesterday]",
         ),
     ] = None,
-    account: Annotated[str | None, typer.Option(help="Only this account. [all]")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this account. [all]")
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="Read everything that exists: shows which leads vanished."),
@@ -167,8 +169,8 @@ def _run_days(
     with landing_under_way(settings) as (land, runner):
 
         def publish() -> None:
-            say("Loading, building the marts, publishing …")
-            published.append(runner().load_and_publish(allow_missing=believed))
+            with working(PUBLISHING):
+                published.append(runner().load_and_publish(allow_missing=believed))
 
         deadline = Deadline(settings.publish_deadline_minutes * 60, publish)
         outcomes = land(accounts, jobs, deadline)

@@ -12,22 +12,27 @@ from lead_pipeline.errors import ConfigurationError
 
 def sandbox(
     mega_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of MEGA; 0 takes a free one.")
+        int,
+        typer.Option(min=0, max=65535, metavar="PORT", help="Port of MEGA; 0 takes a free one."),
     ] = 8701,
     expert_ai_labs_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of Expert AI Labs.")
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Port of Expert AI Labs.")
     ] = 8702,
-    vorel_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Vorel.")] = 8703,
+    vorel_port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Port of Vorel.")
+    ] = 8703,
     at: Annotated[
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+            metavar="YYYY-MM-DD[THH:MM:SS]",
             help="The world's time, UTC. [now]",
         ),
     ] = None,
     limits: Annotated[bool, typer.Option(help="Enforce the documented request limits.")] = True,
     time_scale: Annotated[
-        float, typer.Option(min=0.001, help="How much faster the limits' minutes pass.")
+        float,
+        typer.Option(min=0.001, metavar="FACTOR", help="How much faster the limits' minutes pass."),
     ] = 1.0,
 ) -> None:
     """Serve the three lead APIs on this machine, with invented leads, until Ctrl-C.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lead_pipeline.commands.console import fail, say, show_table
+from lead_pipeline.commands.console import fail, last_word, say, show_table, working
 
 
 def verify() -> None:
@@ -19,7 +19,8 @@ def verify() -> None:
     from lead_pipeline.normalized.verify import verify as compare
     from lead_pipeline.settings import load_settings
 
-    comparisons = compare(load_settings(), say)
+    with working("Comparing the tables with a rebuild from landing") as tell:
+        comparisons = compare(load_settings(), tell)
     show_table(
         "Live tables against a rebuild from landing",
         ["table", "rows", "rows rebuilt", "digest", "digest rebuilt", ""],
@@ -47,4 +48,4 @@ def verify() -> None:
             "the tables anew with lead-pipeline rebuild, and report what differed."
         )
         raise typer.Exit(1)
-    say("All tables are what landing says.")
+    last_word("All tables are what landing says.")

@@ -61,6 +61,7 @@ class RejectedGroup:
     stream: str
     reason: str
     records: int
+    first_seen_at: datetime
     last_seen_at: datetime
 
 
@@ -75,13 +76,15 @@ class ReplayResult:
 def rejected_groups(landing: Path, account: str) -> list[RejectedGroup]:
     """What is rejected and not replayed, by stream and reason. No record is shown."""
     counts: Counter[tuple[str, str]] = Counter()
+    earliest: dict[tuple[str, str], datetime] = {}
     latest: dict[tuple[str, str], datetime] = {}
     for record in _pending(landing, account):
         key = (record.stream, record.reason)
         counts[key] += 1
+        earliest[key] = min(record.fetched_at, earliest.get(key, record.fetched_at))
         latest[key] = max(record.fetched_at, latest.get(key, record.fetched_at))
     return [
-        RejectedGroup(stream, reason, count, latest[stream, reason])
+        RejectedGroup(stream, reason, count, earliest[stream, reason], latest[stream, reason])
         for (stream, reason), count in sorted(counts.items())
     ]
 

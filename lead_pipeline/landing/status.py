@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from lead_pipeline.landing.absences import said
-from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
+from lead_pipeline.landing.commits import (
+    CommitRecord,
+    SearchOutcome,
+    accounts_with_landing,
+    commit_records,
+)
 from lead_pipeline.landing.coverage import coverage_of, merged_windows, proven_windows
 from lead_pipeline.landing.gaps import first_open_day
 from lead_pipeline.landing.landed import LandedRecords
@@ -46,6 +51,10 @@ class DeletionStatus:
     """What was deleted before is known; None: nothing has shown yet."""
     remark: str | None
     """Why the last search did not settle it."""
+    unsettled: SearchOutcome | None = None
+    """How that search ended; None where there was none, or it settled it."""
+    searched_at: datetime | None = None
+    """When that search began."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +74,28 @@ class AccountStatus:
 
 
 def account_statuses(
-    settings: Settings, options: Mapping[str, ProviderOptions] | None = None
+    settings: Settings,
+    options: Mapping[str, ProviderOptions] | None = None,
+    now: datetime | None = None,
 ) -> list[AccountStatus]:
-    """The status of every account that has landed anything, by name.
+    """The status of every account that has landed anything, by name, at `now`.
 
     `options` are those of the accounts by name; where there is none, the defaults count.
     """
+    yesterday = (now or datetime.now(UTC)).astimezone(UTC).date() - ONE_DAY
     statuses = []
     for account in accounts_with_landing(settings.landing_path):
         records = list(commit_records(settings.landing_path, account))
         if records:
-            statuses.append(_status(settings, records, (options or {}).get(account)))
+            statuses.append(_status(settings, records, (options or {}).get(account), yesterday))
     return statuses
 
 
 def _status(
-    settings: Settings, records: list[CommitRecord], options: ProviderOptions | None
+    settings: Settings,
+    records: list[CommitRecord],
+    options: ProviderOptions | None,
+    yesterday: date,
 ) -> AccountStatus:
     landing, first = settings.landing_path, records[0]
     coverage = coverage_of(first.account, first.provider, proven_windows(records))
@@ -95,7 +110,7 @@ def _status(
         pending_details=len(landed.leads_without_details()),
         rejected=tuple(rejected_groups(landing, first.account)),
         deletions=_deletions(provider, records, options),
-        open_from=first_open_day(coverage, settings.start_date, datetime.now(UTC).date() - ONE_DAY),
+        open_from=first_open_day(coverage, settings.start_date, yesterday),
     )
 
 
@@ -117,9 +132,13 @@ def _deletions(
         noticed_by = "full crawl (lead-pipeline run --full)"
     looked = [record.started_at for record in lists if record.shows_absence]
     looked += [record.started_at for record in searches if record.complete]
-    last = searches[-1].absences if searches and counts and not searches[-1].complete else None
-    remark = None if last is None else said(last)
-    return DeletionStatus(noticed_by, max(looked, default=None), remark)
+    looked_at = max(looked, default=None)
+    last = searches[-1] if searches and counts and not searches[-1].complete else None
+    if last is None or last.absences is None:
+        return DeletionStatus(noticed_by, looked_at, None)
+    return DeletionStatus(
+        noticed_by, looked_at, said(last.absences), last.absences.outcome, last.started_at
+    )
 
 
 def _stream_status(records: list[CommitRecord], stream: str) -> StreamStatus:
@@ -136,8 +155,32 @@ def _stream_status(records: list[CommitRecord], stream: str) -> StreamStatus:
 
 
 def _unfinished(crawls: list[CommitRecord]) -> list[CommitRecord]:
-    """The newest crawl of each window, where it is not complete."""
+    """The newest crawl of each window, where it is not complete and none since has made it good."""
     newest = {(record.window.start, record.window.end, record.full): record for record in crawls}
     return [
-        record for record in newest.values() if record.state in ("running", "stuck", "doubtful")
+        record
+        for record in newest.values()
+        if record.state in ("running", "stuck", "doubtful") and not _is_made_good(record, crawls)
     ]
+
+
+def _is_made_good(record: CommitRecord, crawls: list[CommitRecord]) -> bool:
+    """Whether complete crawls that began later prove all that this one was asked for.
+
+    Only another walk over the whole list tells whether one of those was right.
+    """
+    later = [
+        other
+        for other in crawls
+        if other.complete
+        and other.started_at > record.started_at
+        and (other.is_full or not record.is_full)
+    ]
+    if record.full and record.is_full:
+        return bool(later)
+    return any(
+        window.start is None
+        or (record.window.start is not None and window.start <= record.window.start)
+        for window in merged_windows(proven_windows(later), record.stream)
+        if record.window.end <= window.end
+    )

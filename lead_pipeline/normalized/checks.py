@@ -1,7 +1,8 @@
 """What must hold of the normalized tables, looked at by every load.
 
-Each check is a statement `sql/checks/<name>.sql` that returns the number of failures and some
-examples (keys and names, never a lead's personal data). A load looks at the leads it has changed:
+Each check is a statement `sql/checks/<name>.sql` that returns the number of failures, some
+examples (keys and names, never a lead's personal data), and how much it has looked at: a check of
+nothing is not evaluated, which is not the same as passed. A load looks at the leads it has changed:
 all others are as the load before left them; a rebuild changes all. Blocking are those whose
 failure would mislead readers: nothing downstream is built then.
 """
@@ -15,6 +16,8 @@ from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.step_runner import StepRunner
 from lead_pipeline.normalized.steps import GivenStep, SqlStep, Step, StepContext
 
+NO_LEADS = "this load has changed no lead"
+NO_FILES = "nothing is loaded"
 DEFECT = "This is a defect of the pipeline: `lead-pipeline rebuild`, and report it."
 
 
@@ -28,21 +31,32 @@ class Check:
     """What is true while it passes."""
     fails: str
     """What a failure is, in the plural, and what to do."""
+    without: str = NO_LEADS
+    """Why it had nothing to look at, where that is so."""
     is_blocking: bool = False
     """Whether readers would be misled, so that nothing downstream is built."""
 
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What a check found: `failures` is 0 when it passed."""
+    """What a check found: `failures` is 0 when it passed, or had nothing to look at."""
 
     check: Check
     failures: int
     examples: tuple[str, ...] = ()
+    looked_at: int = 0
+    """Rows, files or accounts that it could judge."""
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether it knows anything: a check of nothing has not failed, and holds nothing."""
+        return bool(self.looked_at or self.failures)
 
     @property
     def message(self) -> str | None:
-        """What failed, with examples, and what to do; None when it passed."""
+        """What failed, with examples, and what to do; or why nothing is known. None: it passed."""
+        if not self.is_evaluated:
+            return f"not evaluated: {self.check.without}."
         if not self.failures:
             return None
         return f"{self.failures:,} {self.check.fails} First: {'; '.join(self.examples)}."
@@ -62,6 +76,7 @@ CHECKS = (
         "Every crawl that has ended is loaded, with all of its files and rows.",
         f"crawls or files have landed and are not loaded as a whole. {DEFECT}",
         is_blocking=True,
+        without="no crawl has ended since the load before",
     ),
     Check(
         "lead_versions",
@@ -76,6 +91,7 @@ CHECKS = (
         "Every field, type and enumerated value that has landed is one that the mapping knows.",
         "fields, types or values are served that no mapping knows (normalized.contract_drift). "
         "They are kept in the payload; map them, or add them to the provider's contract.csv.",
+        without=NO_FILES,
     ),
     Check(
         "lead_versions",
@@ -83,6 +99,7 @@ CHECKS = (
         "Every time that has landed is one that a lead can have.",
         "fields show times that no lead can have (normalized.contract_drift). They are null in the "
         "tables, or bounded by when they were served; the payload keeps them. Tell the provider.",
+        without=NO_FILES,
     ),
     Check(
         "leads",
@@ -97,6 +114,7 @@ CHECKS = (
         "The stage mapping knows every status and stage that leads have.",
         "values have no canonical stage. Map them in stages.csv below LEAD_PIPELINE_HOME "
         "(docs/operations.md).",
+        without="there are no leads",
     ),
     Check(
         "leads",
@@ -104,6 +122,7 @@ CHECKS = (
         "There are as many leads as the provider counted when the last full crawl began.",
         "accounts have fewer leads than their provider counted. Leads deleted during the crawl "
         "explain a few; pull again with `lead-pipeline run --full`.",
+        without="no full crawl was told how many leads there are (lead-pipeline run --full asks)",
     ),
     Check(
         "lead_stage_history",
@@ -132,6 +151,7 @@ CHECKS = (
         "No version shows a stage that the audit log, where it has landed whole, does not.",
         "intervals were observed that the audit log does not show. Both are kept; evidence tells "
         "them apart.",
+        without="no account's audit log has landed whole",
     ),
 )
 
@@ -167,5 +187,5 @@ def run_checks(runner: StepRunner, context: StepContext) -> tuple[CheckOutcome, 
 
 
 def _run(session: Session, check: Check) -> CheckOutcome:
-    [(failures, examples)] = session.query(f"checks/{check.name}")
-    return CheckOutcome(check, failures, tuple(examples or ()))
+    [(failures, examples, looked_at)] = session.query(f"checks/{check.name}")
+    return CheckOutcome(check, failures, tuple(examples or ()), looked_at)

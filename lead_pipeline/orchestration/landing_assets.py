@@ -246,14 +246,24 @@ def _results(
         check_name=REJECTED_CHECK,
         passed=not commit.rejected,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"rejected": commit.rejected},
-        description=(
+        metadata={"rejected": commit.rejected, "evaluated": _came(commit) > 0},
+        description=_said_of_rejected(commit),
+    )
+
+
+def _came(commit: CommitRecord) -> int:
+    """Records that came, filed or not."""
+    return commit.seen + commit.rejected
+
+
+def _said_of_rejected(commit: CommitRecord) -> str | None:
+    """What was rejected, or that nothing came that could have been; None: all was filed."""
+    if commit.rejected:
+        return (
             f"{commit.rejected:,} records could not be filed. They are kept with the reason; "
             "`lead-pipeline status` shows them."
-            if commit.rejected
-            else None
-        ),
-    )
+        )
+    return None if _came(commit) else "not evaluated: no record came."
 
 
 def _metadata(settings: Settings, commit: CommitRecord, seconds: float) -> dict[str, Any]:

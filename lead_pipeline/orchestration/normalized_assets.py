@@ -100,8 +100,18 @@ def _check_result(outcome: CheckOutcome) -> dg.AssetCheckResult:
         asset_key=dg.AssetKey([GROUP, check.table]),
         check_name=check.name,
         passed=not outcome.failures,
-        severity=dg.AssetCheckSeverity.ERROR if check.is_blocking else dg.AssetCheckSeverity.WARN,
-        metadata={"count": outcome.failures, "examples": list(outcome.examples)},
+        # Dagster knows no third state: what is not evaluated stands as passed, and says so.
+        severity=(
+            dg.AssetCheckSeverity.ERROR
+            if check.is_blocking and outcome.is_evaluated
+            else dg.AssetCheckSeverity.WARN
+        ),
+        metadata={
+            "evaluated": outcome.is_evaluated,
+            "looked_at": outcome.looked_at,
+            "count": outcome.failures,
+            "examples": list(outcome.examples),
+        },
         description=outcome.message,
     )
 

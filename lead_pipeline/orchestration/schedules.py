@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -32,12 +32,9 @@ from lead_pipeline.orchestration.tags import ACCOUNT_TAG
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
-from lead_pipeline.windows import ONE_DAY
+from lead_pipeline.windows import ONE_DAY, SETTLING_DELAY
 
 JOB = "daily_leads"
-SETTLING_DELAY = timedelta(hours=2, minutes=30)
-"""How long after midnight UTC a day is taken to be settled."""
-
 NIGHTLY_CRON = f"{SETTLING_DELAY.seconds % 3600 // 60} {SETTLING_DELAY.seconds // 3600} * * *"
 
 Declared = Account | UnusableAccount

@@ -34,6 +34,20 @@ def holder_of(path: Path) -> str:
         return "another process"
 
 
+def is_held(path: Path) -> bool:
+    """Whether a living process has the lock at `path` at this moment. Makes no file."""
+    lock_file = path.with_suffix(".lock")
+    if not lock_file.exists():
+        return False
+    lock = FileLock(lock_file, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
 _held_here: set[tuple[Path, int, int]] = set()
 """The locks that threads of this process hold, with the ids of process and thread."""
 

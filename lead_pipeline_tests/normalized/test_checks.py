@@ -169,6 +169,37 @@ def test_leads_first_met_after_the_crawl_do_not_make_up_for_lost_ones(
     assert result.check("count_agrees_with_total").failures == 1
 
 
+def test_a_count_that_no_provider_told_is_not_evaluated(landing: Landing) -> None:
+    full_walk(landing, None, 1, 2)
+    outcome = load_landing(landing.settings).check("count_agrees_with_total")
+    assert (outcome.failures, outcome.is_evaluated) == (0, False)
+    assert (outcome.message or "").startswith("not evaluated: no full crawl was told how many")
+    full_walk(landing, 2, 1, 2, name="walk-2")
+    outcome = load_landing(landing.settings).check("count_agrees_with_total")
+    assert (outcome.looked_at, outcome.is_evaluated, outcome.message) == (1, True, None)
+
+
+def test_without_an_audit_log_nothing_is_said_of_it(landing: Landing) -> None:
+    landing.leads("vorel", vorel_lead(1))
+    outcome = load_landing(landing.settings).check("audit_log_agrees_with_versions")
+    assert outcome.message == "not evaluated: no account's audit log has landed whole."
+
+
+def test_a_load_of_nothing_evaluates_no_check(landing: Landing) -> None:
+    outcomes = load_landing(landing.settings).checks
+    assert [outcome.check.name for outcome in outcomes if outcome.is_evaluated] == []
+
+
+def test_a_load_that_changes_no_lead_does_not_claim_to_have_looked_at_leads(
+    landing: Landing,
+) -> None:
+    landing.leads("vorel", vorel_lead(1))
+    first = load_landing(landing.settings).check("lead_key_is_unique")
+    assert (first.looked_at, first.message) == (1, None)
+    second = load_landing(landing.settings).check("lead_key_is_unique")
+    assert second.message == "not evaluated: this load has changed no lead."
+
+
 def test_checks_that_would_mislead_readers_stop_the_run() -> None:
     assert {check.name for check in CHECKS if check.is_blocking} == {
         "version_key_is_unique",

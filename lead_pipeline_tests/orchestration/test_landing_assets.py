@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from lead_pipeline.definitions import defs
 from lead_pipeline.landing.progress import Progress, subscribed
-from lead_pipeline.orchestration.landing_assets import landing_key
+from lead_pipeline.orchestration.landing_assets import REJECTED_CHECK, landing_key
 from lead_pipeline.orchestration.runner import PipelineRunner
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import Fault, Sandbox
@@ -39,6 +40,31 @@ def test_run_that_would_wait_too_long_comes_back_and_goes_on_from_its_place(
     assert [request.status for request in limited.mega.requests] == [200, 200, 200]
     assert any("comes back by itself" in progress.message for progress in told)
     assert rows == {"2026-01-01": 0, "2026-01-02": 201, "2026-01-03": 0}
+
+
+@pytest.mark.parametrize(
+    ("leads", "evaluated", "description"),
+    [(0, False, "not evaluated: no record came."), (2, True, None)],
+)
+def test_that_every_record_could_be_filed_is_said_only_where_one_came(
+    sandbox: Sandbox,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    leads: int,
+    evaluated: bool,
+    description: str | None,
+) -> None:
+    for name, value in {**sandbox.environment(), "LEAD_PIPELINE_HOME": str(home)}.items():
+        monkeypatch.setenv(name, value)
+    put_leads(sandbox, "mega", leads, at(1, 12))
+    key = dg.AssetCheckKey(landing_key("mega", "leads"), REJECTED_CHECK)
+    with instance_of(home) as instance:
+        PipelineRunner(defs(), instance).land(account_of(sandbox, "mega"), *DAYS)
+        [record] = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert record.evaluation is not None
+    assert record.evaluation.passed
+    assert record.evaluation.metadata["evaluated"].value is evaluated
+    assert record.evaluation.description == description
 
 
 @pytest.fixture

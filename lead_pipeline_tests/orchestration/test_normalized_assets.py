@@ -50,6 +50,19 @@ def test_every_check_is_told_to_dagster(landing: Landing) -> None:
     assert (result.success, built) == (True, ["downstream"])
 
 
+def test_a_check_that_knows_nothing_says_so(landing: Landing) -> None:
+    landing.leads("vorel", vorel_lead(1))
+    result, _ = materialize()
+    found = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    unknown, known = found["count_agrees_with_total"], found["lead_key_is_unique"]
+    assert (unknown.description or "").startswith("not evaluated: ")
+    assert (unknown.metadata["evaluated"].value, unknown.severity) == (
+        False,
+        dg.AssetCheckSeverity.WARN,
+    )
+    assert (known.description, known.metadata["evaluated"].value) == (None, True)
+
+
 def test_a_warning_is_seen_and_stops_nothing(landing: Landing) -> None:
     landing.leads("vorel", vorel_lead(1, status="hibernating"))
     result, built = materialize()

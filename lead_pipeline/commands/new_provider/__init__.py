@@ -24,10 +24,13 @@ from lead_pipeline.errors import ConfigurationError
 def new_provider(
     name: Annotated[
         str,
-        typer.Argument(help="Slug of the provider: lower-case letters, digits and underscores."),
+        typer.Argument(
+            metavar="NAME", help="Slug of the provider: lower-case letters, digits and underscores."
+        ),
     ],
     folder: Annotated[
-        Path, typer.Option(help="Where the package's folder is made.", file_okay=False)
+        Path,
+        typer.Option(metavar="FOLDER", help="Where the package's folder is made.", file_okay=False),
     ] = Path(),
 ) -> None:
     """Write a package for one more lead API, with tests that pass, to be made into yours.

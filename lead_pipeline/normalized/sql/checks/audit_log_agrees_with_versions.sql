@@ -31,5 +31,6 @@ disagreeing as (
 )
 select
     count(*) as failures,
-    (array_agg(distinct lead_key order by lead_key))[:5] as examples
+    (array_agg(distinct lead_key order by lead_key))[:5] as examples,
+    (select count(*) from normalized.audit_coverage) as looked_at
 from disagreeing

@@ -8,6 +8,7 @@ select
             || format(' ({:,} records)', records)
             order by account, stream, field, kind, value
         )
-    )[:20] as examples
+    )[:20] as examples,
+    (select count(*) from normalized.loaded_files) as looked_at
 from normalized.contract_drift
 where kind <> 'time'

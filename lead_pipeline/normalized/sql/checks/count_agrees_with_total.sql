@@ -27,5 +27,8 @@ fewer as (
     from counted
     where leads < total
 )
-select count(*) as failures, array_agg(what order by what) as examples
+select
+    count(*) as failures,
+    array_agg(what order by what) as examples,
+    (select count(*) from counted) as looked_at
 from fewer

@@ -5,5 +5,8 @@ with lacking as (
     from files_to_check
     anti join normalized.loaded_files using (path, loaded_rows)
 )
-select count(*) as failures, (array_agg(path order by path))[:5] as examples
+select
+    count(*) as failures,
+    (array_agg(path order by path))[:5] as examples,
+    (select count(*) from files_to_check) as looked_at
 from lacking

@@ -18,5 +18,8 @@ wrong as (
         or is_current <> (next_entered_at is null)
         or (evidence <> 'observed' and entered_after is distinct from entered_at)
 )
-select count(*) as failures, (array_agg(distinct lead_key order by lead_key))[:5] as examples
+select
+    count(*) as failures,
+    (array_agg(distinct lead_key order by lead_key))[:5] as examples,
+    (select count(*) from checked_history) as looked_at
 from wrong

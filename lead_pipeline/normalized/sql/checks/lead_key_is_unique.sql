@@ -14,5 +14,8 @@ wrong as (
     full join found using (lead_key)
     where coalesce(found.row_count, 0) <> 1 or wanted.lead_key is null
 )
-select count(*) as failures, (array_agg(lead_key order by lead_key))[:5] as examples
+select
+    count(*) as failures,
+    (array_agg(lead_key order by lead_key))[:5] as examples,
+    (select count(*) from checked_versions) as looked_at
 from wrong

@@ -11,5 +11,8 @@ with wrong as (
         or history.provider_stage is distinct from leads.provider_stage
         or history.provider_status is distinct from leads.provider_status
 )
-select count(*) as failures, (array_agg(lead_key order by lead_key))[:5] as examples
+select
+    count(*) as failures,
+    (array_agg(lead_key order by lead_key))[:5] as examples,
+    (select count(*) from checked_leads) as looked_at
 from wrong

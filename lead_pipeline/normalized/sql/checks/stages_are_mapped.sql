@@ -18,5 +18,6 @@ select
             )
             order by leads desc, provider, provider_status, provider_stage
         )
-    )[:20] as examples
+    )[:20] as examples,
+    (select count(*) from normalized.leads) as looked_at
 from unmapped

@@ -7,6 +7,7 @@ select
             || format(' ({:,} records)', records)
             order by account, stream, field, value
         )
-    )[:20] as examples
+    )[:20] as examples,
+    (select count(*) from normalized.loaded_files) as looked_at
 from normalized.contract_drift
 where kind = 'time' and value <> 'planned'

@@ -1,0 +1,22 @@
+"""Which time must have been brought by now.
+
+    now less settling delay and grace ──▶ its midnight (UTC): the end of the last day that is due
+
+The nightly schedule pulls a day once it has settled, and gets `GRACE` to finish. What is due is
+compared with `complete_through`, which is time of the data. When something ran tells nothing: a
+run may have brought old days only.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from lead_pipeline.windows import SETTLING_DELAY, day_start
+
+GRACE = timedelta(hours=3, minutes=30)
+"""How long a night may take. With the settling delay, a day is due at 06:00 UTC of the next."""
+
+
+def due_until(now: datetime) -> datetime:
+    """The end of the last day that must be complete by `now`."""
+    return day_start((now.astimezone(UTC) - SETTLING_DELAY - GRACE).date())
