@@ -76,7 +76,9 @@ class Settings(BaseSettings):
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|MiB|GiB)$")] = "2GB"
     """What DuckDB may take while loading; what does not fit goes to a file beside the warehouse."""
     kept_builds: Annotated[int, Field(ge=0, le=100)] = 3
-    """How many earlier published files are kept for `lead-pipeline rollback`."""
+    """Of how many days the last published file is kept for `lead-pipeline rollback`."""
+    log_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """How many days the runs that Dagster shows are kept; the newest of each partition stays."""
     max_vanished_percent: Annotated[float, Field(ge=0, le=100)] = 50
     """A crawl with more than so many percent fewer records than the last list is not believed."""
     max_shrinkage_percent: Annotated[float, Field(ge=0, le=100)] = 20

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,20 @@ class Bi:
                 connection.execute(f"comment on column {table}.one is 'A stand-in.'")
         mark_tested(self.candidate, run_id=run_id, tests_passed=1)
 
-    def publish(self, run_id: str = "run", rules: PublishRules | None = None) -> Publication:
+    def publish(
+        self,
+        run_id: str = "run",
+        rules: PublishRules | None = None,
+        published_at: datetime | None = None,
+    ) -> Publication:
         """Publish the candidate."""
-        return publish(self.candidate, self.published, run_id=run_id, rules=rules)
+        return publish(
+            self.candidate,
+            self.published,
+            run_id=run_id,
+            rules=rules,
+            published_at=published_at,
+        )
 
     def build_and_publish(
         self,
@@ -112,10 +124,11 @@ class Bi:
         run_id: str = "run",
         rules: PublishRules | None = None,
         mask: Mask | None = None,
+        published_at: datetime | None = None,
     ) -> Publication:
         """All of it."""
         self.build(leads, run_id=run_id, mask=mask)
-        return self.publish(run_id, rules)
+        return self.publish(run_id, rules, published_at)
 
 
 def as_an_earlier_version_masked_it(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from lead_pipeline.storage.locks import held
 from lead_pipeline_tests.bi.attacker import Needles
 from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline
 from lead_pipeline_tests.sample_builds import read, run_of
@@ -46,7 +47,8 @@ def story(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Story:
     second_run = run_of(published)
     rolled_back = lead_pipeline(folder, variables, "rollback")
     run_after_rollback = run_of(published)
-    listed = lead_pipeline(folder, variables, "rollback", "--list")
+    with held(home / ".locks" / "publish", "building for a long time"):
+        listed = lead_pipeline(folder, variables, "rollback", "--list")
     masked = lead_pipeline(folder, variables | MASKED, "publish")
     refused = lead_pipeline(folder, variables | MASKED, "rollback")
     return Story(
@@ -73,6 +75,11 @@ def test_list_shows_each_build_and_which_one_readers_have(story: Story) -> None:
     assert "yes" not in newest
     assert story.first_run[:8] in oldest
     assert "yes" in oldest
+
+
+def test_list_waits_for_no_publication(story: Story) -> None:
+    assert "Waiting" not in story.listed.output
+    assert story.listed.status == 0
 
 
 def test_masked_publication_leaves_no_personal_data_below_the_folder_of_readers(

@@ -53,7 +53,7 @@ class PublishRules:
     allow_missing: bool = False
     """Whether it is meant, this once, that more leads than that are no longer shown."""
     kept_builds: int = 3
-    """How many earlier published files stay for a rollback."""
+    """Of how many days the last published file stays for a rollback."""
     masking_key_id: str | None = None
     """The key that the build must be masked with; None: it must not be masked."""
 

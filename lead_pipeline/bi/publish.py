@@ -65,12 +65,13 @@ def publish(
     run_id: str,
     rules: PublishRules | None = None,
     tell: Callable[[str], None] = _logger.info,
+    published_at: datetime | None = None,
 ) -> Publication:
     """Finish the file at `candidate` and put a copy at `published`, replacing the file there.
 
     The candidate is used up by it, and the file that was there is kept for a rollback. The copy
     takes room on the disk beside both. The caller holds the publish lock. Both paths lie on one
-    file system. When anything fails, the published file stays as it is; raises
+    file system. `published_at` is now, unless somebody knows better. When anything fails, the published file stays as it is; raises
     `PublishError` when the candidate is missing, untested or incomplete, would take too many leads
     away from readers, or the disk refuses it.
     """
@@ -83,7 +84,7 @@ def publish(
             f"There is no build at {candidate} to publish. Run the dbt models together with "
             "bi/published: a build is used up by publishing it."
         )
-    published_at = datetime.now(UTC)
+    published_at = published_at or datetime.now(UTC)
     before = read_build(published)
     if before is None and published.exists():
         tell(

@@ -1,14 +1,24 @@
-"""Giving readers an earlier build again.
+"""Giving readers an earlier build again, and keeping one from going with age.
 
 bi/.builds/<build>.duckdb ──second name, rename──▶ bi/leads.duckdb
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lead_pipeline.bi.builds import Build, read_build
-from lead_pipeline.bi.retained_builds import folder_of, keep, link_or_copy, name_of, retained_builds
+from lead_pipeline.bi.retained_builds import (
+    folder_of,
+    hold,
+    is_held,
+    keep,
+    link_or_copy,
+    name_of,
+    release,
+    retained_builds,
+)
 from lead_pipeline.errors import PublishError
 from lead_pipeline.storage.duckdb_files import wal_of
 
@@ -23,17 +33,7 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
     """
     current = read_build(published)
     chosen = _chosen(retained_builds(published), current, published, to)
-    if chosen.masking_key_id != masking_key_id:
-        raise PublishError(
-            f"{chosen.path} is not masked as LEAD_PIPELINE_MASKING and its key say now, so readers "
-            "must not get it. The next publication removes it: lead-pipeline publish."
-        )
-    if not chosen.follows_present_rules:
-        raise PublishError(
-            f"{chosen.path} was masked by an earlier version, or one with another masking.csv, and "
-            "can tell who the leads are, so readers must not get it. The next publication removes "
-            "it: lead-pipeline publish."
-        )
+    _refuse_masked_otherwise(chosen, masking_key_id)
     try:
         keep(published, current, masking_key_id)
         wal_of(published).unlink(missing_ok=True)
@@ -46,26 +46,90 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
     return chosen
 
 
+def hold_build(published: Path, named: str | None, masking_key_id: str | None) -> Build:
+    """Keep the build whose name begins with `named`, by default that of readers, until it is released.
+
+    Readers keep what they have. The caller holds the publish lock. Raises `PublishError` when there
+    is no such build, readers must not have it, or the disk refuses it.
+    """
+    chosen = _named_or_current(published, named)
+    _refuse_masked_otherwise(chosen, masking_key_id)
+    try:
+        hold(published, chosen)
+    except OSError as error:
+        raise PublishError(
+            f"{chosen.path} cannot be kept: {error.strerror}. Make room or fix the folder, then run "
+            "the command again."
+        ) from error
+    return chosen
+
+
+def release_build(published: Path, named: str | None) -> Build:
+    """Undo `hold_build`: the build goes when its time has come. The caller holds the publish lock.
+
+    Raises `PublishError` when there is no such build, or it is not on hold.
+    """
+    chosen = _named_or_current(published, named)
+    if not is_held(published, chosen):
+        raise PublishError(
+            f"The build {name_of(chosen)} is not on hold. lead-pipeline rollback --list shows which "
+            "are."
+        )
+    release(published, chosen)
+    return chosen
+
+
+def _named(builds: Sequence[Build], named: str) -> Build:
+    """The only one of `builds` whose name begins with `named`."""
+    # What readers have can have a second name among those that are kept.
+    found = {name_of(build): build for build in builds}
+    fitting = [build for name, build in found.items() if name.startswith(named)]
+    if len(fitting) != 1:
+        raise PublishError(
+            f"{len(fitting)} retained builds have a name that begins with {named!r}. Name one of: "
+            f"{', '.join(found)}."
+        )
+    return fitting[0]
+
+
+def _named_or_current(published: Path, named: str | None) -> Build:
+    current = read_build(published)
+    if named is not None:
+        return _named([*retained_builds(published), *([] if current is None else [current])], named)
+    if current is None:
+        raise PublishError(
+            f"There is no build at {published} that can be read. lead-pipeline rollback --list "
+            "shows those that are kept."
+        )
+    return current
+
+
+def _refuse_masked_otherwise(build: Build, masking_key_id: str | None) -> None:
+    if build.masking_key_id != masking_key_id:
+        raise PublishError(
+            f"{build.path} is not masked as LEAD_PIPELINE_MASKING and its key say now, so readers "
+            "must not get it. The next publication removes it: lead-pipeline publish."
+        )
+    if not build.follows_present_rules:
+        raise PublishError(
+            f"{build.path} was masked by an earlier version, or one with another masking.csv, and "
+            "can tell who the leads are, so readers must not get it. The next publication removes "
+            "it: lead-pipeline publish."
+        )
+
+
 def _chosen(kept: list[Build], current: Build | None, published: Path, to: str | None) -> Build:
     if not kept:
         raise PublishError(
-            f"No earlier build is kept in {folder_of(published)}. LEAD_PIPELINE_KEPT_BUILDS says "
-            "how many each publication leaves there."
+            f"No earlier build is kept in {folder_of(published)}. LEAD_PIPELINE_KEPT_BUILDS says of "
+            "how many days the last one stays."
         )
-    if to is None:
-        earlier = [
-            build for build in kept if current is None or build.published_at < current.published_at
-        ]
-        if not earlier:
-            raise PublishError(
-                "Readers already have the earliest build that is kept. To go forward: "
-                f"lead-pipeline rollback --to {name_of(kept[0])}."
-            )
-        return earlier[0]
-    named = [build for build in kept if name_of(build).startswith(to)]
-    if len(named) != 1:
-        raise PublishError(
-            f"{len(named)} retained builds have a name that begins with {to!r}. Name one of: "
-            f"{', '.join(name_of(build) for build in kept)}."
-        )
-    return named[0]
+    if to is not None:
+        return _named(kept, to)
+    for build in kept:
+        if current is None or build.published_at < current.published_at:
+            return build
+    raise PublishError(
+        "Readers already have the earliest build that is kept. To go forward: "
+        f"lead-pipeline rollback --to {name_of(kept[0])}."
+    )

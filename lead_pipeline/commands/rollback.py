@@ -1,4 +1,4 @@
-"""`lead-pipeline rollback`: an earlier BI file for readers."""
+"""`lead-pipeline rollback`: an earlier BI file for readers, and which of them are kept."""
 
 from __future__ import annotations
 
@@ -14,35 +14,63 @@ if TYPE_CHECKING:
 
 
 def rollback(
-    to: Annotated[
+    build: Annotated[
         str | None,
-        typer.Option(
-            metavar="BUILD", help="The build to go to: its name, or how it begins. [the one before]"
+        typer.Argument(
+            metavar="BUILD",
+            help="A build's name, or how it begins. By default the one before; of --hold and "
+            "--release, the one that readers have.",
         ),
     ] = None,
+    to: Annotated[str | None, typer.Option(help="The same as BUILD.", metavar="BUILD")] = None,
     show: Annotated[
-        bool, typer.Option("--list", help="Only show which builds are kept; change nothing.")
+        bool,
+        typer.Option(
+            "--list", help="Only show which builds are kept; change nothing, wait for nobody."
+        ),
+    ] = False,
+    hold: Annotated[
+        bool,
+        typer.Option(
+            "--hold",
+            help="Only keep the build, whatever its age, until --release; readers keep what they "
+            "have, and publications go on. Only a change of masking removes it all the same.",
+        ),
+    ] = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="Only end the hold: the build goes with age again.")
     ] = False,
 ) -> None:
     """Give readers an earlier build again, in one step; the next publication goes forward.
 
-    LEAD_PIPELINE_KEPT_BUILDS earlier files are kept. Readers that have a file open keep it until
-    they open again, as after each publication.
+    The last build of each of LEAD_PIPELINE_KEPT_BUILDS days is kept, and those on hold. Readers that
+    have a file open keep it until they open again, as after each publication.
 
     Example: lead-pipeline rollback --to 20260115T0230
     """
+    if build is not None and to is not None:
+        raise typer.BadParameter("Name the build once: as BUILD or with --to.")
+    if show + hold + release > 1:
+        raise typer.BadParameter("--list, --hold and --release exclude each other.")
+    from lead_pipeline.settings import load_settings
+
+    settings, named = load_settings(), build or to
+    if show:
+        _show_builds(settings)
+    elif hold or release:
+        _keep_or_let_go(settings, named, keep=hold)
+    else:
+        _roll_back(settings, named)
+
+
+def _roll_back(settings: Settings, named: str | None) -> None:
     from lead_pipeline.bi.gate import rules_of
     from lead_pipeline.bi.rollback import roll_back
-    from lead_pipeline.settings import load_settings
     from lead_pipeline.storage.locks import held
 
-    settings = load_settings()
     with held(settings.publish_lock, "rolling back", say):
-        if show:
-            _show_builds(settings)
-            return
         build = roll_back(
-            settings.published_path, to=to, masking_key_id=rules_of(settings).masking_key_id
+            settings.published_path, to=named, masking_key_id=rules_of(settings).masking_key_id
         )
         _show_builds(settings)
         _replace_report(settings)
@@ -51,6 +79,26 @@ def rollback(
         f"{build.published_at:%Y-%m-%d %H:%M}Z by run {build.run_id}: {build.lead_count:,} leads. "
         "The next publication replaces it; until then nothing else changes."
     )
+
+
+def _keep_or_let_go(settings: Settings, named: str | None, *, keep: bool) -> None:
+    from lead_pipeline.bi.gate import rules_of
+    from lead_pipeline.bi.retained_builds import name_of
+    from lead_pipeline.bi.rollback import hold_build, release_build
+    from lead_pipeline.storage.locks import held
+
+    with held(settings.publish_lock, "keeping a build", say):
+        if keep:
+            masking_key_id = rules_of(settings).masking_key_id
+            build = hold_build(settings.published_path, named, masking_key_id)
+            outcome = (
+                "is kept, whatever its age, until lead-pipeline rollback --release. Readers keep "
+                "what they have."
+            )
+        else:
+            build = release_build(settings.published_path, named)
+            outcome = "is no longer on hold: publications remove it when its day is over."
+    say(f"The build {name_of(build)} {outcome}")
 
 
 def _replace_report(settings: Settings) -> None:
@@ -67,25 +115,28 @@ def _replace_report(settings: Settings) -> None:
 
 def _show_builds(settings: Settings) -> None:
     from lead_pipeline.bi.builds import read_build
-    from lead_pipeline.bi.retained_builds import retained_builds
+    from lead_pipeline.bi.retained_builds import name_of, retained_builds
 
+    # Without a lock, a publication may rename one between the two looks: it is shown once.
+    builds = {name_of(build): build for build in retained_builds(settings.published_path)}
     current = read_build(settings.published_path)
-    builds = retained_builds(settings.published_path)
-    rows = [_row(build, readers_have=False) for build in builds]
     if current is not None:
-        rows.append(_row(current, readers_have=True))
-    if not rows:
+        builds[name_of(current)] = current
+    if not builds:
         say(f"No build at {settings.published_path}, and none kept. Try `lead-pipeline run`.")
         return
     show_table(
         "Builds",
-        ["build", "published", "run", "leads", "masked with", "readers have it"],
-        sorted(rows, key=lambda row: str(row[0]), reverse=True),
+        ["build", "published", "run", "leads", "masked with", "on hold", "readers have it"],
+        [
+            _row(settings, builds[name], readers_have=builds[name] is current)
+            for name in sorted(builds, reverse=True)
+        ],
     )
 
 
-def _row(build: Build, *, readers_have: bool) -> list[object]:
-    from lead_pipeline.bi.retained_builds import name_of
+def _row(settings: Settings, build: Build, *, readers_have: bool) -> list[object]:
+    from lead_pipeline.bi.retained_builds import is_held, name_of
 
     return [
         name_of(build),
@@ -93,5 +144,6 @@ def _row(build: Build, *, readers_have: bool) -> list[object]:
         build.run_id,
         build.lead_count,
         build.masking_key_id,
+        "yes" if is_held(settings.published_path, build) else None,
         "yes" if readers_have else None,
     ]

@@ -20,6 +20,7 @@ import msgspec
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.parsed_files import ParsedFiles
 from lead_pipeline.windows import UpdatedWindow
 
 State = Literal["running", "complete", "doubtful", "refused", "stuck", "restarted", "replayed"]
@@ -252,14 +253,32 @@ def commit_records(
 ) -> Iterator[CommitRecord]:
     """The commit records of an account, oldest crawl first, without the ids in `leave_out`.
 
-    What other programs leave beside them is passed over: hidden files, folders, copies under
-    another name.
+    Those of crawls that have ended are shared by all who ask: `load_commit` gives one that may be
+    changed. What other programs leave beside them is passed over: hidden files, folders, copies
+    under another name.
     """
-    for path in sorted(crawls_folder(landing, account).glob("*.json")):
-        if path.stem not in leave_out and _CRAWL_ID.fullmatch(path.stem) and path.is_file():
-            record = load(path)
-            if record.crawl_id == path.stem:
-                yield record
+
+    def is_wanted(crawl_id: str) -> bool:
+        return crawl_id not in leave_out and _CRAWL_ID.fullmatch(crawl_id) is not None
+
+    found = _PARSED.read(
+        crawls_folder(landing, account), _summary_path(landing, account), is_wanted
+    )
+    for crawl_id, record in found:
+        if record.crawl_id == crawl_id:
+            yield record
+
+
+def summarize_commits(landing: Path, account: str) -> None:
+    """Spare the next process the reading of most commit records; the caller holds the account's lock."""
+    _PARSED.summarize(crawls_folder(landing, account), _summary_path(landing, account))
+
+
+def _summary_path(landing: Path, account: str) -> Path:
+    return landing / account / "_crawls.summary"
+
+
+_PARSED = ParsedFiles(CommitRecord, load, lambda record: record.finished_at is not None)
 
 
 def searches_of(records: Iterable[CommitRecord]) -> list[AbsenceSearch]:

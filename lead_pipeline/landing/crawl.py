@@ -65,6 +65,7 @@ class Crawl:
         self._commit = commit
         self._progress = progress
         self._policy = flush_policy or FlushPolicy()
+        self._is_cohort = provider.stream(commit.stream).kind == "cohort"
         self._expected_pages = expected_pages
         self._journal = Journal(landing, commit)
         self._guard = PaginationGuard(unpack_digests(commit.cursor_digests))
@@ -182,9 +183,13 @@ class Crawl:
         self._cursor = page.next_cursor
 
     def _flush_is_due(self) -> bool:
+        if self._buffered_bytes >= self._policy.bytes:
+            return True
+        if self._is_cohort:
+            # It comes again with each crawl: one file a crawl, as far as memory allows.
+            return False
         return (
             len(self._buffer) >= self._policy.pages
-            or self._buffered_bytes >= self._policy.bytes
             or time.monotonic() - self._flushed_at >= self._policy.seconds
         )
 

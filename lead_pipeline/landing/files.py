@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledPage
+from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.files import replace_atomically
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -82,15 +83,17 @@ class FlushedFiles:
 def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage]) -> FlushedFiles:
     """Write what `pages` (at least one) hold, one file per UTC date of the records' `updated_at`.
 
-    Of records that were met but are not landed only the ids are kept. Files appear under their
+    A cohort is filed by the day on which the crawl began: its records come again with each crawl,
+    changed or not. Of records that were met but are not landed only the ids are kept. Files appear under their
     names once they are whole and on disk.
     """
     name = f"{commit.crawl_id}-{pages[0].number:06d}-{pages[-1].number:06d}.parquet"
     account = Path(commit.account)
+    crawl_date = _crawl_date(commit)
     by_date: dict[date, list[tuple[object, ...]]] = defaultdict(list)
     for page in pages:
         for record in page.filed:
-            by_date[record.identity.updated_at.date()].append(
+            by_date[crawl_date or record.identity.updated_at.date()].append(
                 (
                     commit.provider,
                     commit.account,
@@ -137,6 +140,12 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
         seen=_write_some(landing, account / "_seen" / name, SEEN_SCHEMA, seen_rows),
         rows_by_date={day.isoformat(): len(rows) for day, rows in by_date.items()},
     )
+
+
+def _crawl_date(commit: CommitRecord) -> date | None:
+    """The date of all records of the crawl; None where each record has its own."""
+    stream = PROVIDERS[commit.provider].stream(commit.stream)
+    return commit.started_at.astimezone(UTC).date() if stream.kind == "cohort" else None
 
 
 def remove_uncommitted(landing: Path, commit: CommitRecord) -> None:

@@ -31,6 +31,7 @@ from lead_pipeline.landing.commits import (
     crawls_folder,
     new_crawl_id,
     save,
+    summarize_commits,
 )
 from lead_pipeline.landing.crawl import Crawl, FlushPolicy
 from lead_pipeline.landing.doubt import doubt_of
@@ -135,6 +136,7 @@ class _Pull:
 
     def run(self) -> CommitRecord:
         crawls = list(commit_records(self._landing, self._account.name))
+        summarize_commits(self._landing, self._account.name)
         unfinished = {record.crawl_id for record in crawls if record.state == "running"}
         remove_other_journals(self._landing, self._account.name, unfinished)
         for folder in (

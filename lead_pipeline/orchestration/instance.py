@@ -46,6 +46,14 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+# Ticks of schedules, sensors and conditions; runs are removed by LEAD_PIPELINE_LOG_DAYS.
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days: {skipped: 7, started: 90, success: 90, failure: 90}
+  auto_materialize:
+    purge_after_days: {skipped: 7, started: 90, success: 90, failure: 90}
 """
 
 _EARLIER_CONFIGS = frozenset(
@@ -53,6 +61,8 @@ _EARLIER_CONFIGS = frozenset(
         # Pools that steps wait for, and no launcher that notices dead runs.
         "daa22041327b179e73cd02f3b6761055717f755a1e5545748001460a0313ed99",
         "2b058caab8be132a05d5c81dbd610722f1109ff48f426915dd0214b0aaf60981",
+        # Ticks that are kept for ever.
+        "b331bfc6d865a0e39478f9b5e3c45f072fe8e9ebaa45108e1a9d1086facc4651",
         # Without retries of crashed runs.
         "d15319ccee4b1aa996cf5116347f88d244e2f44ceeb760c5fc8ee429312b7ade",
         "6a11ca801798cfaf0afc67bb89ac66addc443764322565d70adc012af54f0652",

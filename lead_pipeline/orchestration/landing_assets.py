@@ -238,7 +238,7 @@ def _results(
     seconds: float,
 ) -> Iterator[Any]:
     for day in context.partition_keys:
-        rows = commit.rows_by_date.get(day, 0)
+        rows = _rows_of_day(commit, day, context.partition_keys[-1])
         context.add_asset_metadata({"rows": rows}, asset_key=key, partition_key=day)
     yield dg.MaterializeResult(asset_key=key, metadata=_metadata(settings, commit, seconds))
     yield dg.AssetCheckResult(
@@ -264,6 +264,13 @@ def _said_of_rejected(commit: CommitRecord) -> str | None:
             "`lead-pipeline status` shows them."
         )
     return None if _came(commit) else "not evaluated: no record came."
+
+
+def _rows_of_day(commit: CommitRecord, day: str, last: str) -> int:
+    """A cohort is what it is now, whatever days are asked for: all of it counts to the last one."""
+    if PROVIDERS[commit.provider].stream(commit.stream).kind == "cohort":
+        return commit.records if day == last else 0
+    return commit.rows_by_date.get(day, 0)
 
 
 def _metadata(settings: Settings, commit: CommitRecord, seconds: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic import Field
 from lead_pipeline.bi.gate import rules_of
 from lead_pipeline.bi.publish import Publication, publish
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
+from lead_pipeline.orchestration.upkeep import after_publication
 from lead_pipeline.storage.locks import held
 
 KEY = AssetKey(["bi", "published"])
@@ -75,6 +76,7 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
             from lead_pipeline.report.page import write_report
 
             write_report(settings.published_path, settings.report_path)
+        after_publication(context.instance, settings, context.log.info)
         report = MetadataValue.url(settings.report_path.as_uri())
         return MaterializeResult(metadata=_metadata(publication) | {"report": report})
 

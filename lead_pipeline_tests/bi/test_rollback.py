@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +16,9 @@ from lead_pipeline.bi import masking
 from lead_pipeline.bi.gate import PublishRules
 from lead_pipeline.bi.publish import publish
 from lead_pipeline.bi.retained_builds import folder_of, name_of, retained_builds
-from lead_pipeline.bi.rollback import roll_back
+from lead_pipeline.bi.rollback import hold_build, release_build, roll_back
 from lead_pipeline.errors import PublishError
+from lead_pipeline_tests.pulling import at
 from lead_pipeline_tests.sample_builds import (
     MASK,
     Bi,
@@ -23,6 +27,7 @@ from lead_pipeline_tests.sample_builds import (
     run_of,
 )
 
+RULES = PublishRules(allow_shrinkage=True, kept_builds=3)
 MASKED = PublishRules(masking_key_id=MASK.key_id, allow_shrinkage=True)
 
 
@@ -31,19 +36,156 @@ def bi(tmp_path: Path) -> Bi:
     return Bi(tmp_path)
 
 
-def publish_runs(bi: Bi, *run_ids: str, kept_builds: int = 3) -> None:
-    """One publication per run, with one lead more each time."""
+def publish_runs(bi: Bi, *run_ids: str, kept_builds: int = 3, first_day: int = 1) -> None:
+    """One publication per run, each on the day after, with one lead more each time."""
     for number, run_id in enumerate(run_ids, start=1):
-        leads = leads_of("mega", number)
         bi.build_and_publish(
-            leads, run_id=run_id, rules=PublishRules(allow_shrinkage=True, kept_builds=kept_builds)
+            leads_of("mega", number),
+            run_id=run_id,
+            rules=PublishRules(allow_shrinkage=True, kept_builds=kept_builds),
+            published_at=at(first_day + number - 1, 2, 40),
         )
+
+
+def publish_on(bi: Bi, day: int, *run_ids: str, rules: PublishRules = RULES) -> None:
+    """Several publications on one day of January, an hour apart."""
+    for hour, run_id in enumerate(run_ids):
+        bi.build_and_publish(
+            leads_of("mega", 1), run_id=run_id, rules=rules, published_at=at(day, hour)
+        )
+
+
+def kept_runs(bi: Bi) -> list[str]:
+    """The runs of the retained builds, newest first."""
+    return [build.run_id for build in retained_builds(bi.published)]
 
 
 def back(bi: Bi, to: str | None = None) -> str:
     """The run that readers have after a rollback."""
     roll_back(bi.published, to=to, masking_key_id=None)
     return run_of(bi.published)
+
+
+def test_of_fifty_publications_in_a_day_the_last_stays_beside_what_readers_have(bi: Bi) -> None:
+    publish_on(bi, 1, "night")
+    bi.build_loaded(run_id="poll")
+    tested = bi.candidate.read_bytes()
+    for minute in range(50):
+        bi.candidate.write_bytes(tested)
+        bi.publish(f"poll {minute}", RULES, at(2, 0, minute))
+    assert run_of(bi.published) == "poll 49"
+    assert kept_runs(bi) == ["poll 48", "night"]
+
+
+def test_the_last_build_of_each_day_is_kept_for_as_many_days_as_are_set(bi: Bi) -> None:
+    for day in range(1, 6):
+        publish_on(bi, day, f"{day} night", f"{day} noon", f"{day} evening")
+    assert run_of(bi.published) == "5 evening"
+    assert kept_runs(bi) == ["5 noon", "4 evening", "3 evening"]
+
+
+def test_days_without_a_publication_do_not_count(bi: Bi) -> None:
+    for day in (1, 8, 20, 28):
+        publish_on(bi, day, f"day {day}")
+    assert kept_runs(bi) == ["day 20", "day 8", "day 1"]
+
+
+def test_a_build_on_hold_stays_whatever_its_age_until_it_is_released(bi: Bi) -> None:
+    publish_on(bi, 1, "audited")
+    held = hold_build(bi.published, None, None)
+    assert (held.run_id, run_of(bi.published)) == ("audited", "audited")
+    publish_runs(bi, "2", "3", "4", "5", kept_builds=1, first_day=2)
+    assert kept_runs(bi) == ["4", "audited"]
+    assert back(bi, to=name_of(held)) == "audited"
+    publish_runs(bi, "6", kept_builds=1, first_day=6)
+    assert kept_runs(bi) == ["5", "audited"]
+    release_build(bi.published, name_of(held))
+    publish_runs(bi, "7", kept_builds=1, first_day=7)
+    assert kept_runs(bi) == ["6"]
+    assert [path.suffix for path in folder_of(bi.published).iterdir()] == [".duckdb"]
+
+
+def test_a_retained_build_is_put_on_hold_by_the_beginning_of_its_name(bi: Bi) -> None:
+    publish_runs(bi, "1", "2", "3")
+    assert hold_build(bi.published, "20260101", None).run_id == "1"
+    publish_runs(bi, "4", kept_builds=0, first_day=4)
+    assert kept_runs(bi) == ["1"]
+
+
+def test_masking_wins_over_a_hold(bi: Bi) -> None:
+    publish_on(bi, 1, "plain")
+    hold_build(bi.published, None, None)
+    told: list[str] = []
+    bi.build(leads_of("mega", 1), mask=MASK)
+    publish(bi.candidate, bi.published, run_id="masked", rules=MASKED, tell=told.append)
+    assert list(folder_of(bi.published).iterdir()) == []
+    [line] = told
+    assert "masked otherwise than what readers have" in line
+
+
+def test_a_build_that_readers_must_not_have_cannot_be_put_on_hold(bi: Bi) -> None:
+    publish_on(bi, 1, "plain")
+    with pytest.raises(PublishError, match="readers must not get it"):
+        hold_build(bi.published, None, MASK.key_id)
+    assert not folder_of(bi.published).exists()
+
+
+def test_release_of_what_is_not_on_hold_says_so(bi: Bi) -> None:
+    publish_runs(bi, "1", "2")
+    with pytest.raises(PublishError, match=r"20260102T024000000000Z-2 is not on hold.*--list"):
+        release_build(bi.published, None)
+
+
+READER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=True)
+print("open", flush=True)
+sys.stdin.readline()
+print(connection.execute("select distinct run_id from meta.publish").fetchall())
+"""
+
+
+def test_a_reader_with_the_file_open_does_not_notice_holds_publications_and_removals(
+    bi: Bi,
+) -> None:
+    publish_on(bi, 1, "opened")
+    # A process of its own: within one, DuckDB shares the open file.
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", READER, str(bi.published)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "open\n"
+        hold_build(bi.published, None, None)
+        publish_runs(bi, "2", "3", kept_builds=1, first_day=2)
+        release_build(bi.published, "20260101")
+        publish_runs(bi, "4", kept_builds=1, first_day=4)
+        assert kept_runs(bi) == ["3"]
+        assert reader.communicate("now\n", timeout=60)[0] == "[('opened',)]\n"
+
+
+def test_builds_can_be_listed_while_publications_remove_them(bi: Bi) -> None:
+    publish_runs(bi, "1", "2")
+    [path] = bi.kept
+    spare = path.with_name("spare")
+    os.link(path, spare)
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            path.unlink()
+            os.link(spare, path)
+
+    coming_and_going = threading.Thread(target=come_and_go)
+    coming_and_going.start()
+    try:
+        seen = [kept_runs(bi) for _ in range(100)]
+    finally:
+        done.set()
+        coming_and_going.join()
+    assert all(runs in ([], ["1"]) for runs in seen)
 
 
 def test_newest_builds_before_the_published_one_are_kept(bi: Bi) -> None:
@@ -59,7 +201,7 @@ def test_no_build_is_kept_where_none_is_wanted(bi: Bi) -> None:
 
 def test_lowering_the_number_removes_what_is_beyond_it(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3", kept_builds=3)
-    publish_runs(bi, "4", kept_builds=1)
+    publish_runs(bi, "4", kept_builds=1, first_day=4)
     assert [build.run_id for build in retained_builds(bi.published)] == ["3"]
 
 
@@ -196,7 +338,7 @@ def test_plain_builds_of_an_earlier_version_can_still_be_had_again(bi: Bi) -> No
     publish_runs(bi, "1", "2")
     for path in (*bi.kept, bi.published):
         as_an_earlier_version_masked_it(path)
-    publish_runs(bi, "3")
+    publish_runs(bi, "3", first_day=3)
     assert [build.run_id for build in retained_builds(bi.published)] == ["2", "1"]
     assert back(bi) == "2"
 

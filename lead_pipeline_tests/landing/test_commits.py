@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lead_pipeline.errors import LoadError
@@ -21,6 +24,7 @@ from lead_pipeline.landing.commits import (
     new_crawl_id,
     pack_digests,
     save,
+    summarize_commits,
     unpack_digests,
 )
 from lead_pipeline_tests.normalized.landings import files_below
@@ -178,3 +182,55 @@ def test_a_folder_called_like_a_commit_record_is_passed_over(tmp_path: Path) -> 
     save(tmp_path, commit())
     (crawls_folder(tmp_path, "mega") / "older.json").mkdir()
     assert [record.crawl_id for record in commit_records(tmp_path, "mega")] == ["crawl"]
+
+
+def test_a_record_that_was_saved_again_is_read_again(tmp_path: Path) -> None:
+    save(tmp_path, commit(finished_at=at(7, 3), state="complete", complete=True))
+    assert [record.late_arrivals for record in commit_records(tmp_path, "mega")] == [0]
+    save(tmp_path, commit(finished_at=at(7, 3), state="complete", complete=True, late_arrivals=4))
+    assert [record.late_arrivals for record in commit_records(tmp_path, "mega")] == [4]
+
+
+def test_a_crawl_under_way_may_be_changed_by_whoever_asked_for_its_record(tmp_path: Path) -> None:
+    save(tmp_path, commit())
+    [record] = commit_records(tmp_path, "mega")
+    record.pages = 120
+    assert [found.pages for found in commit_records(tmp_path, "mega")] == [0]
+
+
+def test_a_record_that_is_damaged_after_it_was_read_is_named(tmp_path: Path) -> None:
+    save(tmp_path, commit(finished_at=at(7, 3), state="complete", complete=True))
+    assert len(list(commit_records(tmp_path, "mega"))) == 1
+    (tmp_path / "mega" / "_crawls" / "crawl.json").write_bytes(b"{")
+    with pytest.raises(LoadError, match=r"crawl\.json cannot be read"):
+        list(commit_records(tmp_path, "mega"))
+
+
+def test_records_are_the_same_with_and_without_their_summary(tmp_path: Path) -> None:
+    for number in range(60):
+        started_at = at(5) + timedelta(hours=number)
+        save(
+            tmp_path,
+            commit(
+                new_crawl_id(started_at, "leads"),
+                started_at=started_at,
+                finished_at=started_at + timedelta(minutes=1),
+                state="complete",
+                complete=True,
+                files=[LandedFile("mega/leads/date=2026-01-05/a.parquet", 3, 4000)],
+                parameters={"limit": "100"},
+            ),
+        )
+    expected = list(commit_records(tmp_path, "mega"))
+    summarize_commits(tmp_path, "mega")
+    assert (tmp_path / "mega" / "_crawls.summary").exists()
+    program = (
+        "import pathlib, sys, msgspec\n"
+        "from lead_pipeline.landing.commits import CommitRecord, commit_records\n"
+        "records = list(commit_records(pathlib.Path(sys.argv[1]), 'mega'))\n"
+        "sys.stdout.buffer.write(msgspec.json.encode(records))"
+    )
+    told = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True
+    ).stdout
+    assert msgspec.json.decode(told, type=list[CommitRecord]) == expected

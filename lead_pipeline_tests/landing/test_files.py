@@ -24,12 +24,12 @@ from lead_pipeline_tests.normalized.landings import Landing, files_below
 from lead_pipeline_tests.pulling import at
 
 
-def commit_of(name: str = "crawl") -> CommitRecord:
+def commit_of(name: str = "crawl", stream: str = "leads") -> CommitRecord:
     return CommitRecord(
         crawl_id=name,
         account="vorel",
         provider="vorel",
-        stream="leads",
+        stream=stream,
         window=Window(None, at(31)),
         started_at=at(30),
     )
@@ -39,7 +39,7 @@ def flush(landing: Path, commit: CommitRecord, *records: Record, **walk: Any) ->
     """One page, number 3, as files."""
     page = file_records(
         PROVIDERS["vorel"],
-        "leads",
+        commit.stream,
         Walk("/leads", {}, lambda body: Page([], None), **walk),
         [msgspec.Raw(msgspec.json.encode(record)) for record in records],
         None,
@@ -88,6 +88,17 @@ def test_records_lie_in_the_folder_of_the_day_they_were_updated_on(tmp_path: Pat
         ("vorel/leads/date=2026-01-05/crawl-000003-000003.parquet", 1),
         ("vorel/leads/date=2026-01-06/crawl-000003-000003.parquet", 1),
     ]
+
+
+def test_a_cohort_lies_in_the_folder_of_the_day_its_crawl_began_on(tmp_path: Path) -> None:
+    quiet_since = [vorel_lead(number, at(number)) for number in range(1, 5)]
+    [file] = flush(tmp_path, commit_of(stream="stale_leads"), *quiet_since).records
+    assert (file.path, file.rows) == (
+        "vorel/stale_leads/date=2026-01-30/crawl-000003-000003.parquet",
+        4,
+    )
+    rows = read(tmp_path / file.path).to_pylist()
+    assert [row["updated_at"] for row in rows] == [at(number) for number in range(1, 5)]
 
 
 def test_rows_are_counted_by_day(tmp_path: Path) -> None:

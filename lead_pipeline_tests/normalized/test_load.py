@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lead_pipeline.errors import LoadError
-from lead_pipeline.landing.commits import Window
+from lead_pipeline.landing.commits import CommitRecord, LandedFile, Window, save
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
@@ -105,6 +105,37 @@ def test_one_id_in_two_accounts_is_two_leads(landing: Landing) -> None:
         f"mega_eu:{lead_id(1)}",
         f"mega_us:{lead_id(1)}",
     ]
+
+
+def test_a_cohort_that_an_earlier_release_filed_by_updated_at_loads_equally(
+    tmp_path: Path,
+) -> None:
+    quiet = [vorel_lead(number, at(1), at(number + 1), status="qualified") for number in (1, 2)]
+    tables = []
+    for name in ("by crawl", "by update"):
+        settings = settings_in(tmp_path / name)
+        for number, record in enumerate(quiet):
+            crawl = Landing(settings).land(
+                CrawlPlan(f"crawl-{number}", "vorel", [[record]], "stale_leads")
+            )
+            if name == "by update":
+                _file_by_update(settings, crawl, f"date={at(number + 2):%Y-%m-%d}")
+        load_landing(settings)
+        tables.append({**all_tables(settings), "loaded_files": []})
+    assert tables[0] == tables[1]
+    assert len(tables[0]["provider_stale_leads"]) == 2
+
+
+def _file_by_update(settings: Settings, crawl: CommitRecord, folder: str) -> None:
+    """Put the crawl's only file where earlier releases filed it."""
+    [file] = crawl.files
+    path = settings.landing_path / file.path
+    moved = path.parent.with_name(folder) / path.name
+    moved.parent.mkdir(parents=True)
+    path.rename(moved)
+    place = moved.relative_to(settings.landing_path).as_posix()
+    crawl.files = [LandedFile(place, file.rows, file.bytes)]
+    save(settings.landing_path, crawl)
 
 
 # Repetition ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.sandbox.examples import lead_id, vorel_lead
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.pulling import (
+    EACH_PAGE,
     at,
     days,
     landed_ids,
@@ -146,3 +147,18 @@ def test_stale_cohort_proves_no_lead_missing(
     sandbox: Sandbox, settings: Settings, account: Account
 ) -> None:
     assert not pull(settings, account, days(20), "stale_leads").is_full
+
+
+def test_stale_cohort_is_one_file_a_crawl_however_many_pages_and_days(
+    sandbox: Sandbox, settings: Settings, account: Account
+) -> None:
+    sandbox.set_clock(at(30))
+    for number in range(250):
+        sandbox.vorel.store.put(vorel_lead(number, at(1 + number % 10), status="qualified"))
+        sandbox.vorel.store.set_last_message(lead_id(number), at(11))
+
+    commit = pull(settings, account, days(29), "stale_leads", options=EACH_PAGE)
+
+    assert (commit.pages, commit.records) == (3, 250)
+    [file] = commit.files
+    assert file.path.startswith(f"vorel/stale_leads/date={commit.started_at:%Y-%m-%d}/")

@@ -1,0 +1,31 @@
+"""What follows a publication, so that a home does not grow with its nights.
+
+    bi/published ──▶ old runs of Dagster removed
+
+Nothing of it may cost readers their build: what fails is told, and tried again the next night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from dagster import DagsterError, DagsterInstance
+from sqlalchemy.exc import SQLAlchemyError
+
+from lead_pipeline.orchestration.pruning import prune_history
+from lead_pipeline.settings import Settings
+
+Tell = Callable[[str], None]
+
+
+def after_publication(instance: DagsterInstance, settings: Settings, tell: Tell) -> None:
+    """A bounded part of what is due, without waiting for anybody."""
+    try:
+        before = datetime.now(UTC) - timedelta(days=settings.log_days)
+        tell(f"Removed {prune_history(instance, before)} of before {before:%Y-%m-%d}.")
+    except (SQLAlchemyError, DagsterError, OSError) as error:
+        tell(
+            f"Old runs could not be removed ({type(error).__name__}). The next publication tries "
+            "again; if it stays, look at the disk and at Dagster's databases."
+        )
