@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
 
 import duckdb
@@ -161,6 +162,34 @@ _REMEDY = (
     "Look for the loss with lead-pipeline status, or build the warehouse again with lead-pipeline "
     "rebuild; if it is meant: lead-pipeline publish --allow-shrinkage."
 )
+
+
+@dataclass(frozen=True)
+class Floor:
+    """How far an account may fall before a build is refused."""
+
+    account: str
+    leads: int
+    """What readers have."""
+    fewest: int
+    """With fewer leads a build is refused."""
+    most_missing: int
+    """With more newly missing leads a build is refused."""
+
+
+def floors_of(before: Build, rules: PublishRules) -> list[Floor]:
+    """What the next build is compared with, by account."""
+    return [
+        Floor(account, leads, *_bounds(leads, before.missing[account], rules))
+        for (table, account), leads in sorted(before.leads.items())
+        if table == LEAD_TABLES[0]
+    ]
+
+
+def _bounds(leads: int, missing: int, rules: PublishRules) -> tuple[int, int]:
+    share = rules.max_shrinkage_percent / 100
+    fewest = max(1, ceil(leads * (1 - share) - 1e-9))
+    return fewest, max(FEW, floor((leads - missing) * share + 1e-9))
 
 
 def losses_of(

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import fail, say
+from lead_pipeline.commands.console import answer_in_json, fail, print_json, say
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lead_pipeline.accounts import Accounts, UnusableAccount
     from lead_pipeline.landing.check import AccountCheck, Polls
 
 
@@ -17,6 +20,7 @@ def check(
     account: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this account. [all]")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Ask each account's API whether the key works; say what is missing, and what comes next.
 
@@ -27,6 +31,8 @@ def check(
     from lead_pipeline.landing.check import check_account
     from lead_pipeline.settings import load_settings
 
+    if as_json:
+        answer_in_json()
     settings = load_settings()
     accounts = load_accounts(settings)
     for left_out in accounts.left_out:
@@ -43,6 +49,8 @@ def check(
     checks = [check_account(settings, item, say) for item in accounts.chosen(account)]
     for result in checks:
         _show_check(result)
+    if as_json:
+        print_json(_document(accounts, checks, incomplete))
     failures = {result.account.name: result.failure for result in checks if result.failure}
     failures |= {unusable.name: unusable.failure for unusable in incomplete}
     if failures:
@@ -50,6 +58,40 @@ def check(
             f"lead-pipeline: {', '.join(failures)} cannot be pulled: {' '.join(failures.values())}"
         )
         raise typer.Exit(1)
+
+
+def _document(
+    accounts: Accounts, checks: Sequence[AccountCheck], incomplete: Sequence[UnusableAccount]
+) -> dict[str, object]:
+    return {
+        "accounts": [
+            {
+                "account": check.account.name,
+                "provider": check.account.provider,
+                "base_url": check.account.base_url,
+                "works": check.failure is None,
+                "failure": check.failure,
+                "facts": check.facts,
+                "quota": check.quota,
+                "next_run": check.next_backfill,
+            }
+            for check in checks
+        ]
+        + [
+            {
+                "account": unusable.name,
+                "provider": unusable.provider,
+                "base_url": None,
+                "works": False,
+                "failure": unusable.failure,
+                "facts": [],
+                "quota": None,
+                "next_run": None,
+            }
+            for unusable in incomplete
+        ],
+        "left_out": [item.name for item in accounts.left_out],
+    }
 
 
 def _show_check(result: AccountCheck) -> None:

@@ -1,7 +1,8 @@
 """What people see on a terminal: progress, tables, the last word.
 
-    say, tables, progress ──▶ standard output        nothing with --quiet
-    last_word, documents  ──▶ standard output        always
+    say, tables, progress ──▶ standard output        nothing with --quiet; with --json: error
+    last_word             ──▶ standard output        always; with --json: standard error
+    print_json            ──▶ standard output        always
     note                  ──▶ standard error         nothing with --quiet
     fail                  ──▶ standard error         always
 
@@ -100,6 +101,11 @@ def say(message: str) -> None:
     console.print(message, markup=False, soft_wrap=True)
 
 
+def answer_in_json() -> None:
+    """Standard output is for the one document; all else that is said goes to standard error."""
+    console.stderr = True
+
+
 def last_word(message: str) -> None:
     """The line that says what came of it: also said where only errors are."""
     quiet, console.quiet = console.quiet, False
@@ -121,7 +127,9 @@ def note(message: str) -> None:
 
 def _shown() -> Console:
     """What is standard output now: a run redirects it, to keep its own log from the terminal."""
-    return Console(file=sys.stdout, highlight=False, width=_width(sys.stdout), quiet=console.quiet)
+    return Console(
+        file=console.file, highlight=False, width=_width(sys.stdout), quiet=console.quiet
+    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lead_pipeline.commands.dry_run import preview_publish
 from lead_pipeline.commands.outcome import load_and_publish
 
 
@@ -17,6 +18,9 @@ def publish(
             help="Publish although readers lose more leads than LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be loaded and compared.")
+    ] = False,
 ) -> None:
     """Load what has landed, build and test the marts, publish. Asks no API.
 
@@ -25,4 +29,8 @@ def publish(
     """
     from lead_pipeline.settings import load_settings
 
-    load_and_publish(load_settings(), allow_shrinkage=allow_shrinkage)
+    settings = load_settings()
+    if dry_run:
+        preview_publish(settings, allow_shrinkage=allow_shrinkage)
+        return
+    load_and_publish(settings, allow_shrinkage=allow_shrinkage)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from lead_pipeline.commands.console import last_word, say
+from lead_pipeline.commands.console import answer_in_json, last_word, print_json, say
 from lead_pipeline.commands.outcome import load_and_publish
 from lead_pipeline.errors import ConfigurationError
 
@@ -15,6 +16,7 @@ def replay_rejected(
     account: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this account. [all]")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Try to file rejected records again, after a fix; then load and publish.
 
@@ -24,18 +26,21 @@ def replay_rejected(
     from lead_pipeline.landing.commits import accounts_with_landing
     from lead_pipeline.settings import load_settings
 
+    if as_json:
+        answer_in_json()
     settings = load_settings()
     names = accounts_with_landing(settings.landing_path)
     if account is not None and account not in names:
         raise ConfigurationError(f"Nothing of an account {account!r} has landed.")
-    filed = 0
-    still_rejected = 0
+    results = {}
     for name in names if account is None else [account]:
-        result = rejected.replay_rejected(settings, name)
-        filed += sum(result.filed.values())
-        still_rejected += result.still_rejected
-        for stream, records in result.filed.items():
+        results[name] = rejected.replay_rejected(settings, name)
+        for stream, records in results[name].filed.items():
             say(f"{name}/{stream}: {records:,} records filed")
+    filed = sum(sum(result.filed.values()) for result in results.values())
+    still_rejected = sum(result.still_rejected for result in results.values())
+    if as_json:
+        print_json({"accounts": [{"account": n, **asdict(r)} for n, r in results.items()]})
     last_word(f"{filed:,} filed, {still_rejected:,} still rejected.")
     if filed:
         load_and_publish(settings)

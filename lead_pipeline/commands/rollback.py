@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import last_word, say, show_table
+from lead_pipeline.commands.console import answer_in_json, last_word, print_json, say, show_table
 
 if TYPE_CHECKING:
     from lead_pipeline.bi.builds import Build
@@ -40,6 +40,9 @@ def rollback(
     release: Annotated[
         bool, typer.Option("--release", help="Only end the hold: the build goes with age again.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the builds as one JSON document.")
+    ] = False,
 ) -> None:
     """Give readers an earlier build again, in one step; the next publication goes forward.
 
@@ -55,12 +58,16 @@ def rollback(
     from lead_pipeline.settings import load_settings
 
     settings, named = load_settings(), build or to
-    if show:
-        _show_builds(settings)
-    elif hold or release:
+    if as_json:
+        answer_in_json()
+    if hold or release:
         _keep_or_let_go(settings, named, keep=hold)
-    else:
+    elif not show:
         _roll_back(settings, named)
+    if as_json:
+        _print_builds(settings)
+    elif not (hold or release):
+        _show_builds(settings)
 
 
 def _roll_back(settings: Settings, named: str | None) -> None:
@@ -72,7 +79,6 @@ def _roll_back(settings: Settings, named: str | None) -> None:
         build = roll_back(
             settings.published_path, to=named, masking_key_id=rules_of(settings).masking_key_id
         )
-        _show_builds(settings)
         _replace_report(settings)
     last_word(
         f"Readers of {settings.published_path} now see the build published "
@@ -98,7 +104,7 @@ def _keep_or_let_go(settings: Settings, named: str | None, *, keep: bool) -> Non
         else:
             build = release_build(settings.published_path, named)
             outcome = "is no longer on hold: publications remove it when its day is over."
-    say(f"The build {name_of(build)} {outcome}")
+    last_word(f"The build {name_of(build)} {outcome}")
 
 
 def _replace_report(settings: Settings) -> None:
@@ -113,7 +119,8 @@ def _replace_report(settings: Settings) -> None:
         say(f"{error} The page of the build before has been removed.")
 
 
-def _show_builds(settings: Settings) -> None:
+def _builds(settings: Settings) -> list[tuple[Build, bool]]:
+    """All builds that there are, newest first, and whether readers have it."""
     from lead_pipeline.bi.builds import read_build
     from lead_pipeline.bi.retained_builds import name_of, retained_builds
 
@@ -122,16 +129,39 @@ def _show_builds(settings: Settings) -> None:
     current = read_build(settings.published_path)
     if current is not None:
         builds[name_of(current)] = current
-    if not builds:
+    return [(builds[name], builds[name] is current) for name in sorted(builds, reverse=True)]
+
+
+def _print_builds(settings: Settings) -> None:
+    from lead_pipeline.bi.retained_builds import is_held, name_of
+
+    builds = [
+        {
+            "build": name_of(build),
+            "published_at": build.published_at,
+            "run_id": build.run_id,
+            "leads": build.lead_count,
+            "masking_key_id": build.masking_key_id,
+            "is_on_hold": is_held(settings.published_path, build),
+            "is_published": readers_have,
+        }
+        for build, readers_have in _builds(settings)
+    ]
+    print_json({"builds": builds})
+
+
+def _show_builds(settings: Settings) -> None:
+    rows = [
+        _row(settings, build, readers_have=readers_have)
+        for build, readers_have in _builds(settings)
+    ]
+    if not rows:
         say(f"No build at {settings.published_path}, and none kept. Try `lead-pipeline run`.")
         return
     show_table(
         "Builds",
         ["build", "published", "run", "leads", "masked with", "on hold", "readers have it"],
-        [
-            _row(settings, builds[name], readers_have=builds[name] is current)
-            for name in sorted(builds, reverse=True)
-        ],
+        rows,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lead_pipeline.commands.console import is_interactive, say, working
+from lead_pipeline.commands.dry_run import preview_run
 from lead_pipeline.commands.landing import not_landed, show_crawls
 from lead_pipeline.commands.outcome import PUBLISHING, conclude
 from lead_pipeline.errors import ConfigurationError
@@ -53,6 +54,9 @@ def run(
             help="Believe crawls although far less comes than before: the leads are really gone.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be asked for. Asks no API.")
+    ] = False,
 ) -> None:
     """Pull a range of days, load, build and test the marts, publish the BI file.
 
@@ -74,7 +78,7 @@ def run(
     chosen = accounts.chosen(account)
     incomplete = accounts.incomplete if account is None else ()
     refuse_demo_home(settings)
-    if first_day is None and is_interactive():
+    if first_day is None and not dry_run and is_interactive():
         _confirm_first_backfills(settings, chosen)
     jobs = {
         item.name: LandingJob(
@@ -82,6 +86,9 @@ def run(
         )
         for item in chosen
     }
+    if dry_run:
+        preview_run(settings, chosen, jobs, incomplete)
+        return
     outcomes = _run_days(settings, chosen, jobs)
     show_crawls(settings, {outcome.run_id for outcome in outcomes})
     conclude(settings, [*not_landed(incomplete), *outcomes])

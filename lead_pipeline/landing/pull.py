@@ -11,7 +11,7 @@ Belongs here: what is decided around a crawl. Does not belong here: the crawl's 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -209,14 +209,9 @@ class _Pull:
 
     def _resumable(self, records: list[CommitRecord]) -> tuple[CommitRecord, Walk] | None:
         """The newest unfinished crawl of the same window, with the walk that it was on."""
-        same = [
-            record
-            for record in records
-            if record.updated_window == self._window and record.full == self._full
-        ]
-        if not same or same[-1].state != "running" or _is_outlived(same[-1]):
+        commit = resumable_crawl(records, self._window, full=self._full)
+        if commit is None:
             return None
-        commit = same[-1]
         # The run that ends a crawl is the one that people look for it in.
         commit.dagster_run_id = self._dagster_run_id
         return commit, _walk_of(commit, self._plan())
@@ -398,6 +393,16 @@ class _Pull:
                 "--accept-doubtful with the same days."
             )
         return commit
+
+
+def resumable_crawl(
+    records: Sequence[CommitRecord], window: UpdatedWindow, *, full: bool
+) -> CommitRecord | None:
+    """The newest crawl of that window among those of a stream, if it is unfinished and still of use."""
+    same = [r for r in records if r.updated_window == window and r.full == full]
+    if not same or same[-1].state != "running" or _is_outlived(same[-1]):
+        return None
+    return same[-1]
 
 
 def _is_outlived(commit: CommitRecord) -> bool:
