@@ -1,5 +1,7 @@
 # Every target sets up what it needs. `make help` lists them.
 PYTHON ?= python3
+# Where `make dev` listens.
+PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST_READER := .venv-oldest-reader
@@ -64,8 +66,9 @@ types: setup  ## Types, strictly
 definitions: setup  ## Whether Dagster's own tools accept the code location
 	VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/dg check defs
 
-dev: setup  ## Open the asset graph at http://localhost:3000, with the schedules running
-	DAGSTER_HOME="$$($(BIN)/python -m lead_pipeline.orchestration.instance)" $(BIN)/dagster dev
+dev: setup  ## Open the asset graph at http://localhost:3000 (PORT=3001 for another), schedules running
+	DAGSTER_HOME="$$($(BIN)/python -m lead_pipeline.orchestration.instance)" \
+		VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/dg dev --port $(PORT)
 
 format: setup  ## Format Python and SQL
 	$(BIN)/ruff check --fix --quiet .

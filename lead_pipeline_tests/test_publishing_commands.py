@@ -22,13 +22,29 @@ MASKED = {
 }
 
 
+ODD_SURROUNDINGS = {
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "tr_TR.UTF-8",
+    "DBT_EMPTY": "true",
+    "DBT_TARGET": "production",
+    "DBT_PROJECT_DIR": "/somewhere/else",
+    "DBT_PROFILES_DIR": "/somewhere/else",
+    "DBT_ENGINE_EMPTY": "true",
+    "DBT_VARS": "{person_max_identities: 1}",
+    "DBT_WARN_ERROR": "true",
+}
+"""A shell far from UTC, with dbt's variables of another project."""
+
+
 @dataclass(frozen=True)
 class Story:
     """Published by the demo and again, rolled back, then published masked."""
 
     home: Path
     first_run: str
+    first_tables: str
     second_run: str
+    second_tables: str
     rolled_back: Ran
     run_after_rollback: str
     listed: Ran
@@ -43,8 +59,10 @@ def story(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Story:
     published = home / "bi" / "leads.duckdb"
     variables = environment(home)
     first_run = run_of(published)
-    assert lead_pipeline(folder, variables, "publish").status == 0
+    first_tables = digest_of_tables(published)
+    assert lead_pipeline(folder, {**variables, **ODD_SURROUNDINGS}, "publish").status == 0
     second_run = run_of(published)
+    second_tables = digest_of_tables(published)
     rolled_back = lead_pipeline(folder, variables, "rollback")
     run_after_rollback = run_of(published)
     with held(home / ".locks" / "publish", "building for a long time"):
@@ -52,12 +70,45 @@ def story(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Story:
     masked = lead_pipeline(folder, variables | MASKED, "publish")
     refused = lead_pipeline(folder, variables | MASKED, "rollback")
     return Story(
-        home, first_run, second_run, rolled_back, run_after_rollback, listed, masked, refused
+        home,
+        first_run,
+        first_tables,
+        second_run,
+        second_tables,
+        rolled_back,
+        run_after_rollback,
+        listed,
+        masked,
+        refused,
     )
+
+
+def digest_of_tables(published: Path) -> str:
+    """Changes with any row of what readers report on."""
+    with closing(duckdb.connect(str(published), read_only=True)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() "
+            "where schema_name in ('normalized', 'marts') order by all"
+        ).fetchall()
+        return "\n".join(
+            f"{schema}.{table} {connection.execute(query).fetchone()}"
+            for schema, table in tables
+            for query in [
+                f"select count(*), bit_xor(hash(t::varchar)) from {schema}.{table} as t"  # noqa: S608
+            ]
+        )
 
 
 def test_publish_makes_a_new_build_without_any_api(story: Story) -> None:
     assert story.second_run != story.first_run
+
+
+def test_time_zone_locale_and_dbt_s_variables_of_another_project_change_no_row(
+    story: Story,
+) -> None:
+    assert "marts.leads (" in story.first_tables
+    assert story.second_tables == story.first_tables
 
 
 def test_rollback_gives_readers_the_build_before_and_says_so(story: Story) -> None:

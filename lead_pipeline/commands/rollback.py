@@ -9,6 +9,8 @@ import typer
 from lead_pipeline.commands.console import answer_in_json, last_word, print_json, say, show_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lead_pipeline.bi.builds import Build
     from lead_pipeline.settings import Settings
 
@@ -60,17 +62,20 @@ def rollback(
     settings, named = load_settings(), build or to
     if as_json:
         answer_in_json()
-    if hold or release:
+    show_builds = _print_builds if as_json else _show_builds
+    if show:
+        show_builds(settings)
+    elif hold or release:
         _keep_or_let_go(settings, named, keep=hold)
-    elif not show:
-        _roll_back(settings, named)
-    if as_json:
-        _print_builds(settings)
-    elif not (hold or release):
-        _show_builds(settings)
+        if as_json:
+            show_builds(settings)
+    else:
+        _roll_back(settings, named, show_builds)
 
 
-def _roll_back(settings: Settings, named: str | None) -> None:
+def _roll_back(
+    settings: Settings, named: str | None, show_builds: Callable[[Settings], None]
+) -> None:
     from lead_pipeline.bi.gate import rules_of
     from lead_pipeline.bi.rollback import roll_back
     from lead_pipeline.storage.locks import held
@@ -79,11 +84,12 @@ def _roll_back(settings: Settings, named: str | None) -> None:
         build = roll_back(
             settings.published_path, to=named, masking_key_id=rules_of(settings).masking_key_id
         )
+        show_builds(settings)
         _replace_report(settings)
     last_word(
         f"Readers of {settings.published_path} now see the build published "
         f"{build.published_at:%Y-%m-%d %H:%M}Z by run {build.run_id}: {build.lead_count:,} leads. "
-        "The next publication replaces it; until then nothing else changes."
+        "The next publication replaces it. Until then nothing else changes."
     )
 
 
