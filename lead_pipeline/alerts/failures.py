@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from lead_pipeline.alerts.alert import PUBLICATION, Alert, Look
 from lead_pipeline.errors import AccessRefused, DoubtfulCrawl, PublishError
@@ -25,14 +26,26 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Ended:
-    """What has ended: the landing of an account, or loading, building and publishing."""
+    """What has ended, and how."""
 
     where: str
-    """The account, or `PUBLICATION`."""
+    """The account that was landed, `PUBLICATION`, or the asset of somebody else."""
     failure: str | None
     """One sentence with the remedy; None: it has succeeded."""
     error: str | None = None
     """The class of our error behind it, by name; None: it is no error of ours, or not known."""
+    again: str = "materialize it again in Dagster's web interface"
+    """What does the same again."""
+
+    @classmethod
+    def landing(cls, account: str, failure: str | None, error: str | None = None) -> Self:
+        """The landing of an account."""
+        return cls(account, failure, error, f"lead-pipeline run --account {account}")
+
+    @classmethod
+    def publication(cls, failure: str | None, error: str | None = None) -> Self:
+        """Loading, building and publishing."""
+        return cls(PUBLICATION, failure, error, "lead-pipeline publish")
 
 
 def look_at(ended: Iterable[Ended]) -> Look:
@@ -46,13 +59,9 @@ def look_at(ended: Iterable[Ended]) -> Look:
 
 def _alert(item: Ended, failure: str) -> Alert:
     kind = _KINDS.get(item.error or "", "failed-run")
-    return Alert(kind, item.where, failure, _remedy(kind, item.where))
-
-
-def _remedy(kind: str, where: str) -> str:
-    if where == PUBLICATION:
-        return "What the message says, then: lead-pipeline publish. Readers keep the last file."
-    check = f"lead-pipeline check --account {where}"
+    remedy = f"What the message says, then {item.again}."
     if kind == "refused-key":
-        return f"Correct the credentials, then: {check}"
-    return f"What the message says, then: lead-pipeline run --account {where}"
+        remedy = f"Correct the credentials, see lead-pipeline check, then {item.again}."
+    if item.where == PUBLICATION:
+        remedy += " Readers keep the last file until then."
+    return Alert(kind, item.where, failure, remedy)

@@ -40,7 +40,7 @@ def message_of(alerts: Sequence[Alert], overs: Sequence[Over]) -> Message:
     return Message(subject, "\n\n".join([f"{subject} (on {socket.gethostname()})", *blocks]))
 
 
-def test_message(now: datetime) -> Message:
+def trial_message(now: datetime) -> Message:
     """What `lead-pipeline alerts test` sends."""
     return Message(
         "lead-pipeline: a test of alerts",

@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from functools import partial
 
 from lead_pipeline.accounts import load_accounts
-from lead_pipeline.alerts.alert import Alert, Look, together
+from lead_pipeline.alerts.alert import PUBLICATION, Alert, Look, together
 from lead_pipeline.alerts.channels import HEARTBEAT, Channel, beat, channels_of
 from lead_pipeline.alerts.delivery import SECONDS, Send, deliver
 from lead_pipeline.alerts.drift import look_at_drift
 from lead_pipeline.alerts.failures import FAILURES, Ended, look_at
 from lead_pipeline.alerts.findings import look_at_findings
 from lead_pipeline.alerts.ledger import Ledger, load_ledger, save_ledger
-from lead_pipeline.alerts.message import Over, message_of
+from lead_pipeline.alerts.message import Over, message_of, trial_message
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.health.findings import find
 from lead_pipeline.settings import Settings
@@ -46,6 +46,19 @@ def is_anybody_told(settings: Settings) -> bool:
     return bool(channels_of(settings)) or settings.heartbeat_url is not None
 
 
+def try_channels(settings: Settings, now: datetime) -> dict[str, str | None]:
+    """Send a test by each channel that is set: why it did not arrive, by channel; None: it did.
+
+    The heartbeat is left alone: it would say that a night was good.
+    """
+    sends: dict[str, list[Send]] = {
+        channel.name: [partial(channel.send, trial_message(now))]
+        for channel in channels_of(settings)
+    }
+    delivered = deliver(sends, time.monotonic() + SECONDS)
+    return {name: result.failure for name, result in delivered.items()}
+
+
 def after_night(
     settings: Settings,
     ended: Sequence[Ended],
@@ -59,7 +72,7 @@ def after_night(
     `is_whole`: it was asked for all accounts, so that it is a good night when nothing has failed.
     """
     is_good = is_whole and not any(item.failure for item in ended)
-    _look_and_tell(settings, ended, tell, now or datetime.now(UTC), lambda ledger: is_good)
+    _look_and_tell(settings, ended, tell, now or datetime.now(UTC), lambda *_: is_good)
 
 
 def after_runs(
@@ -77,9 +90,11 @@ def after_runs(
     """
     now = now or datetime.now(UTC)
 
-    def is_good(ledger: Ledger) -> bool:
-        bad = [cause for cause in ledger.holding() if cause.kind in BAD]
-        return is_published and not bad and ledger.heartbeat_on != now.astimezone(UTC).date()
+    def is_good(ledger: Ledger, look: Look) -> bool:
+        is_known = look.covers("gap", PUBLICATION)
+        is_bad = any(cause.kind in BAD for cause in ledger.holding())
+        is_new = ledger.heartbeat_on != now.astimezone(UTC).date()
+        return is_published and is_known and not is_bad and is_new
 
     _look_and_tell(settings, ended, tell, now, is_good)
 
@@ -89,7 +104,7 @@ def _look_and_tell(
     ended: Sequence[Ended],
     tell: Tell,
     now: datetime,
-    is_good: Callable[[Ledger], bool],
+    is_good: Callable[[Ledger, Look], bool],
 ) -> None:
     if not is_anybody_told(settings):
         return
@@ -99,7 +114,7 @@ def _look_and_tell(
         with held(settings.alerts_lock, "telling of alerts", tell, patience=SECONDS / 2):
             ledger = load_ledger(settings.alerts_path)
             ledger.take(_without_repeats(look), now)
-            _tell_all(settings, ledger, now, deadline, tell, is_good(ledger))
+            _tell_all(settings, ledger, now, deadline, tell, is_good(ledger, look))
             save_ledger(settings.alerts_path, ledger)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from lead_pipeline.commands.console import is_interactive, say, working
 from lead_pipeline.commands.landing import not_landed, show_crawls
-from lead_pipeline.commands.outcome import PUBLISHING, conclude
+from lead_pipeline.commands.outcome import PUBLISHING, conclude, failures_told, tell_of_night
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,21 +70,26 @@ def run(
 
     settings = load_settings()
     first_day, last_day = _days(first, last, settings)
-    accounts = load_accounts(settings)
-    chosen = accounts.chosen(account)
-    incomplete = accounts.incomplete if account is None else ()
-    refuse_demo_home(settings)
-    if first_day is None and is_interactive():
-        _confirm_first_backfills(settings, chosen)
-    jobs = {
-        item.name: LandingJob(
-            first_day or _first_open_day(settings, item, last_day), last_day, full, accept_doubtful
-        )
-        for item in chosen
-    }
-    outcomes = _run_days(settings, chosen, jobs)
+    with failures_told(settings, is_watched=account is not None or is_interactive()):
+        accounts = load_accounts(settings)
+        chosen = accounts.chosen(account)
+        incomplete = accounts.incomplete if account is None else ()
+        refuse_demo_home(settings)
+        if first_day is None and is_interactive():
+            _confirm_first_backfills(settings, chosen)
+        jobs = {
+            item.name: LandingJob(
+                first_day or _first_open_day(settings, item, last_day),
+                last_day,
+                full,
+                accept_doubtful,
+            )
+            for item in chosen
+        }
+        outcomes = [*not_landed(incomplete), *_run_days(settings, chosen, jobs)]
     show_crawls(settings, {outcome.run_id for outcome in outcomes})
-    conclude(settings, [*not_landed(incomplete), *outcomes])
+    tell_of_night(settings, outcomes, is_whole=account is None)
+    conclude(settings, outcomes)
 
 
 def _confirm_first_backfills(settings: Settings, accounts: Sequence[Account]) -> None:
