@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from lead_pipeline.orchestration.alert_sensors import build_alert_sensors
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
 from lead_pipeline.orchestration.landing_assets import build_landing_assets, landing_keys
 from lead_pipeline.orchestration.launcher import locked_in_process_executor
@@ -68,7 +69,10 @@ def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
         assets=[*landing, normalized, models, published],
         jobs=[job, publish_job],
         schedules=build_schedules(job, lead_settings.load, accounts, nightly_cron),
-        sensors=[build_publish_sensor(publish_job, deadline)],
+        sensors=[
+            build_publish_sensor(publish_job, deadline),
+            *build_alert_sensors(lead_settings),
+        ],
         resources={
             SETTINGS: lead_settings,
             ACCOUNTS: lead_accounts,

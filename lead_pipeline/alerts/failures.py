@@ -49,11 +49,11 @@ class Ended:
 
 
 def look_at(ended: Iterable[Ended]) -> Look:
-    """The causes that the runs have shown; where they went well, none is left."""
-    ended = list(ended)
+    """The causes that the runs have shown, the oldest first; where the last went well, none is left."""
+    last = {item.where: item for item in ended}
     return Look(
-        tuple(_alert(item, item.failure) for item in ended if item.failure is not None),
-        frozenset((kind, item.where) for item in ended for kind in FAILURES),
+        tuple(_alert(item, item.failure) for item in last.values() if item.failure is not None),
+        frozenset((kind, where) for where in last for kind in FAILURES),
     )
 
 

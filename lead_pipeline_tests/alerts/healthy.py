@@ -12,13 +12,15 @@ from lead_pipeline.alerts.failures import Ended
 from lead_pipeline.alerts.night import after_night
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.alerts.servers import MailServer, WebServer
-from lead_pipeline_tests.health.test_findings import NOON, land, publish
+from lead_pipeline_tests.health.situations import land, publish
 from lead_pipeline_tests.pulling import at, settings_in
 
 ACCOUNT = '[[accounts]]\nname = "acme"\nprovider = "vorel"\napi_key = "vapk_live_of_nobody"\n'
 REFUSED = Ended.landing(
     "acme", "acme answered 401: the credentials are wrong or revoked.", "AccessRefused"
 )
+NOON = at(5, 12)
+"""The night after the 4th is over: everything through the 4th is due."""
 LANDED = Ended.landing("acme", None)
 PUBLISHED = Ended.publication(None)
 

@@ -16,6 +16,7 @@ from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline_tests.alerts.healthy import (
     LANDED,
+    NOON,
     PUBLISHED,
     REFUSED,
     look,
@@ -23,7 +24,7 @@ from lead_pipeline_tests.alerts.healthy import (
     told,
 )
 from lead_pipeline_tests.alerts.servers import MailServer, WebServer, silent_server
-from lead_pipeline_tests.health.test_findings import NOON, land, publish
+from lead_pipeline_tests.health.situations import land, publish
 from lead_pipeline_tests.pulling import at, settings_in
 
 DAY = timedelta(days=1)
