@@ -25,8 +25,16 @@ LANDED = Ended.landing("acme", None)
 PUBLISHED = Ended.publication(None)
 
 
-def told(home: Path, web: WebServer | None = None, mail: MailServer | None = None) -> Settings:
-    """Settings of a home with the account `acme`, by which these servers are told."""
+def told(
+    home: Path,
+    web: WebServer | None = None,
+    mail: MailServer | None = None,
+    user: str | None = None,
+) -> Settings:
+    """Settings of a home with the account `acme`, by which these servers are told.
+
+    `user` is that of the mail server, with the password behind a colon.
+    """
     home.mkdir(exist_ok=True)
     accounts = home / "accounts.toml"
     accounts.write_text(ACCOUNT)
@@ -34,7 +42,7 @@ def told(home: Path, web: WebServer | None = None, mail: MailServer | None = Non
     if web is not None:
         more |= {"alert_webhook": f"{web.url}/hook", "heartbeat_url": f"{web.url}/beat"}
     if mail is not None:
-        more |= {"alert_email": "ops@example.com", "smtp_url": mail.url}
+        more |= {"alert_email": "ops@example.com", "smtp_url": mail.url_for(user)}
     return settings_in(home, **more)
 
 

@@ -88,7 +88,11 @@ class MailServer:
     @property
     def url(self) -> str:
         """The server as `LEAD_PIPELINE_SMTP_URL` has it."""
-        return f"smtp://{self.host}:{self.port}"
+        return self.url_for(None)
+
+    def url_for(self, user: str | None) -> str:
+        """The same with a user, and the password behind a colon."""
+        return f"smtp://{f'{user}@' if user else ''}{self.host}:{self.port}"
 
     @property
     def texts(self) -> list[str]:
