@@ -71,6 +71,7 @@ def failures_told(settings: Settings, *, is_watched: bool = False) -> Iterator[N
     `is_watched`: somebody sees what is wrong with what they have asked for.
     """
     from lead_pipeline.alerts.failures import Ended
+    from lead_pipeline.storage.disks import disk_error, unwritable
 
     try:
         yield
@@ -79,8 +80,11 @@ def failures_told(settings: Settings, *, is_watched: bool = False) -> Iterator[N
             _tell(settings, [Ended.publication(str(error), type(error).__name__)])
         raise
     except Exception as error:
-        # Its text can hold what was read.
+        cause = disk_error(error)
+        # Other texts can hold what was read.
         failure = f"The command ended with an unexpected {type(error).__name__}."
+        if cause is not None:
+            failure = unwritable("A file", cause)
         _tell(settings, [Ended.publication(failure)])
         raise
 
