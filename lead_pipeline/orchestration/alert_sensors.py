@@ -108,8 +108,9 @@ def _is_news(context: dg.SensorEvaluationContext, record: RunRecord, place: Plac
     is_ours = origin is None or own is None or origin.location_name == own.location_name
     # Somebody who tags an old run makes no news of it.
     is_new = (record.end_time or 0.0) > place.runs_until.timestamp()
-    # What Dagster is about to run again has not failed for good.
-    return is_ours and is_new and run.tags.get(WILL_RETRY_TAG) != "true"
+    # What Dagster is about to run again has not failed for good. It cannot start what a command has.
+    is_retried = origin is not None and run.tags.get(WILL_RETRY_TAG) == "true"
+    return is_ours and is_new and not is_retried
 
 
 def _passed(place: Place, found: Sequence[RunRecord]) -> Place:

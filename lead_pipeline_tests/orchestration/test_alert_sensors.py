@@ -8,6 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from lead_pipeline import definitions
 from lead_pipeline.errors import PublishError
@@ -174,17 +180,36 @@ def test_data_that_becomes_late_is_told_although_no_run_has_ended(
     assert len(web.texts) == 1
 
 
-def test_run_whose_process_is_gone_is_told(
-    daemon: Daemon, web: WebServer, instance: dg.DagsterInstance
-) -> None:
+def die(instance: dg.DagsterInstance, origin: RemoteJobOrigin | None) -> None:
+    """A run of the account acme whose process is gone, found as the daemon or a command finds it."""
     dead = instance.create_run_for_job(
         job_of("landing/acme/leads", succeed),
         asset_selection=frozenset({dg.AssetKey(["landing", "acme", "leads"])}),
         status=dg.DagsterRunStatus.STARTED,
+        remote_job_origin=origin,
     )
     instance.report_run_failed(dead, GONE)
+
+
+def test_run_of_a_command_whose_process_is_gone_is_told(
+    daemon: Daemon, web: WebServer, instance: dg.DagsterInstance
+) -> None:
+    die(instance, None)
     daemon.tick()
     assert f"ERROR acme: a run failed\n{GONE}" in web.texts[0]
+
+
+def test_run_that_dagster_runs_again_is_not_told(
+    daemon: Daemon, web: WebServer, instance: dg.DagsterInstance
+) -> None:
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(
+        LoadableTargetOrigin(module_name="lead_pipeline.definitions"), "lead_pipeline"
+    )
+    die(
+        instance, RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "daily_leads")
+    )
+    daemon.tick()
+    assert web.texts == []
 
 
 def test_sensor_says_what_to_set_where_nobody_is_told(
