@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
-import msgspec
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 
 from lead_pipeline.accounts import Accounts, UnusableAccount
 from lead_pipeline.health.freshness import due_until, is_late
@@ -54,6 +57,11 @@ class Freshness:
     remedy: str
     is_due: bool
     """Whether a day is due at all: not before the first one has passed."""
+
+    @property
+    def check(self) -> dg.AssetCheckKey:
+        """The check that tells it."""
+        return dg.AssetCheckKey(self.asset, CHECK)
 
     @property
     def late(self) -> dict[str, datetime | None]:
@@ -169,7 +177,7 @@ def _published_check(now: Now) -> dg.AssetChecksDefinition:
 def build_freshness_sensor(
     lead_settings: SettingsResource, lead_accounts: AccountsResource, now: Now = _now
 ) -> dg.SensorDefinition:
-    """Reports what the checks would say whenever that changes, as it does when a day becomes due."""
+    """Reports what the checks would say wherever that is not what stands there."""
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         settings = lead_settings.load()
@@ -177,14 +185,15 @@ def build_freshness_sensor(
         moment = now()
         found = [landing_freshness(settings, item, moment) for item in accounts.declared]
         found.append(published_freshness(settings, accounts, moment))
-        told = _told(context.cursor)
-        said = {item.asset.to_user_string(): item.description for item in found}
-        news = [item for item in found if told.get(item.asset.to_user_string()) != item.description]
+        records = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            [item.check for item in found]
+        )
+        news = [item for item in found if _is_news(context.instance, item, records.get(item.check))]
         if not news:
             return dg.SkipReason("Nothing has changed.")
         return dg.SensorResult(
             asset_events=[_evaluation(item) for item in news],
-            cursor=msgspec.json.encode(said).decode(),
+            skip_reason=f"Reported {len(news)} checks; no run is started.",
         )
 
     return dg.SensorDefinition(
@@ -234,12 +243,17 @@ def _evaluation(found: Freshness) -> dg.AssetCheckEvaluation:
     )
 
 
-def _told(cursor: str | None) -> dict[str, str]:
-    """What was reported last, by asset."""
-    try:
-        return msgspec.json.decode(cursor or "", type=dict[str, str])
-    except msgspec.DecodeError:
-        return {}
+def _is_news(
+    instance: dg.DagsterInstance, found: Freshness, last: AssetCheckExecutionRecord | None
+) -> bool:
+    """Whether something else stands there. A run that is under way evaluates the check itself."""
+    if last is None:
+        return True
+    if last.status is AssetCheckExecutionRecordStatus.PLANNED:
+        # Its run has failed before the check, or will come to it.
+        run = instance.get_run_by_id(last.run_id)
+        return run is None or run.is_finished
+    return last.evaluation is None or last.evaluation.description != found.description
 
 
 def _known(ends: Mapping[str, datetime | None]) -> list[datetime]:

@@ -134,11 +134,7 @@ def evaluations(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[dg.Asset
     history = instance.event_log_storage.get_asset_check_execution_history(
         dg.AssetCheckKey(key, "data_is_fresh"), limit=20
     )
-    return [
-        record.event.dagster_event.asset_check_evaluation_data
-        for record in history
-        if record.event is not None and record.event.dagster_event is not None
-    ]
+    return [record.evaluation for record in history if record.evaluation is not None]
 
 
 def test_check_alone_asks_nobody_and_builds_nothing(
@@ -160,36 +156,68 @@ def test_check_alone_asks_nobody_and_builds_nothing(
     assert not acme.published_path.exists()
 
 
+class Daemon:
+    """Evaluates the sensor, and reports what it says, with a clock of its own."""
+
+    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
+        self.now = NOON
+        self._instance = instance
+        self._sensor = build_freshness_sensor(
+            SettingsResource.from_environment(),
+            AccountsResource.from_environment(settings),
+            lambda: self.now,
+        )
+
+    def tick(self) -> list[tuple[str, bool]]:
+        """The checks that were reported, and whether they passed."""
+        with dg.build_sensor_context(instance=self._instance) as context:
+            data = self._sensor.evaluate_tick(context)
+        assert data.run_requests == []
+        told = [event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+        for event in told:
+            self._instance.report_runless_asset_event(event)
+        return [(event.asset_key.to_user_string(), event.passed) for event in told]
+
+
 def test_sensor_reports_checks_without_a_run_whenever_they_change(
     acme: Settings, instance: dg.DagsterInstance
 ) -> None:
     land(acme, None, 4)
     publish(acme, at(5))
-    now = NOON
-    sensor = build_freshness_sensor(
-        SettingsResource.from_environment(), AccountsResource.from_environment(acme), lambda: now
-    )
-
-    def tick(cursor: str | None) -> tuple[str | None, list[tuple[str, bool]]]:
-        with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
-            data = sensor.evaluate_tick(context)
-        assert data.run_requests == []
-        told = [event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
-        for event in told:
-            # As the daemon does.
-            instance.report_runless_asset_event(event)
-        return data.cursor, [(event.asset_key.to_user_string(), event.passed) for event in told]
-
-    cursor, first = tick(None)
-    assert first == [("landing/acme/leads", True), ("bi/published", True)]
-    cursor, second = tick(cursor)
-    assert second == []
+    daemon = Daemon(acme, instance)
+    assert daemon.tick() == [("landing/acme/leads", True), ("bi/published", True)]
+    assert daemon.tick() == []
     # Nothing has run, and a day has become due.
-    now = at(6, 6)
-    cursor, third = tick(cursor)
-    assert third == [("landing/acme/leads", False), ("bi/published", False)]
+    daemon.now = at(6, 6)
+    assert daemon.tick() == [("landing/acme/leads", False), ("bi/published", False)]
     assert [told.passed for told in evaluations(instance, PUBLISHED)] == [False, True]
     assert instance.get_runs_count() == 0
+
+
+def test_check_that_a_failed_run_did_not_come_to_is_reported_by_the_sensor(
+    acme: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(acme, None, 4)
+    publish(acme, at(5))
+    daemon = Daemon(acme, instance)
+    daemon.tick()
+    assert acme.accounts is not None
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    unreachable = f'{acme.accounts.read_text()}base_url = "http://127.0.0.1:9"\n'
+    acme.accounts.write_text(unreachable)
+    result = (
+        definitions.load_definitions()
+        .resolve_job_def("daily_leads")
+        .execute_in_process(
+            instance=instance,
+            asset_selection=[LANDING],
+            partition_key="2026-01-04",
+            raise_on_error=False,
+        )
+    )
+    assert not result.success
+    assert daemon.tick() == [("landing/acme/leads", True)]
+    assert daemon.tick() == []
 
 
 def test_code_location_reports_freshness_from_the_start(acme: Settings) -> None:
