@@ -30,9 +30,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lead_pipeline.addresses import LOOPBACK
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.providers.base import LOOPBACK, Account, Option, Provider
+from lead_pipeline.providers.base import Account, Option, Provider
 from lead_pipeline.settings import Settings, environment_variables
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lead_pipeline.commands import (
+    alerts,
     check,
     demo,
     explain,
@@ -89,6 +90,7 @@ app.command(cls=PlainCommand)(rebuild.rebuild)
 app.command(cls=PlainCommand)(verify.verify)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
+app.add_typer(alerts.app)
 app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
 
 

@@ -15,7 +15,12 @@ from typing import Any
 
 import dagster as dg
 
+from lead_pipeline.orchestration.alert_sensors import build_alert_sensors
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
+from lead_pipeline.orchestration.freshness_checks import (
+    build_freshness_checks,
+    build_freshness_sensor,
+)
 from lead_pipeline.orchestration.landing_assets import build_landing_assets, landing_keys
 from lead_pipeline.orchestration.launcher import locked_in_process_executor
 from lead_pipeline.orchestration.normalized_assets import build_normalized_assets
@@ -66,9 +71,14 @@ def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
     deadline = timedelta(minutes=settings.publish_deadline_minutes)
     return dg.Definitions(
         assets=[*landing, normalized, models, published],
+        asset_checks=build_freshness_checks(accounts),
         jobs=[job, publish_job],
         schedules=build_schedules(job, lead_settings.load, accounts, nightly_cron),
-        sensors=[build_publish_sensor(publish_job, deadline)],
+        sensors=[
+            build_publish_sensor(publish_job, deadline),
+            *build_alert_sensors(lead_settings),
+            build_freshness_sensor(lead_settings, lead_accounts),
+        ],
         resources={
             SETTINGS: lead_settings,
             ACCOUNTS: lead_accounts,

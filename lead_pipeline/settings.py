@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lead_pipeline.addresses import SmtpServer, mail_addresses, secure_url, smtp_server
 from lead_pipeline.errors import ConfigurationError
 
 PREFIX = "LEAD_PIPELINE_"
@@ -87,6 +88,16 @@ class Settings(BaseSettings):
     """Whether the BI file holds keyed hashes in place of personal data."""
     masking_key: SecretStr | None = Field(default=None, validate_default=True)
     """The secret of those hashes; nobody without it can tell whose they are."""
+    alert_webhook: SecretStr | None = None
+    """Where alerts are posted as JSON, in Slack's form. Who knows the URL can post there too."""
+    alert_email: str | None = None
+    """Who is sent alerts by e-mail: addresses, separated by commas."""
+    alert_sender: str | None = None
+    """The sender of those e-mails; unset: the user of the SMTP server, else the first recipient."""
+    smtp_url: SecretStr | None = Field(default=None, validate_default=True)
+    """The server that takes those e-mails: smtp://user:password@host:587 or smtps://…"""
+    heartbeat_url: SecretStr | None = None
+    """What is asked for after each good night; whoever watches it misses it after a bad one."""
 
     @field_validator("home")
     @classmethod
@@ -133,6 +144,59 @@ class Settings(BaseSettings):
                 "is meant"
             )
         return key
+
+    @field_validator("alert_webhook", "heartbeat_url")
+    @classmethod
+    def _read_by_nobody_else(cls, url: SecretStr | None) -> SecretStr | None:
+        return None if url is None else SecretStr(secure_url(url.get_secret_value()))
+
+    @field_validator("alert_email")
+    @classmethod
+    def _of_somebody(cls, text: str | None) -> str | None:
+        return None if text is None else ", ".join(mail_addresses(text))
+
+    @field_validator("alert_sender")
+    @classmethod
+    def _of_one(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        addresses = mail_addresses(text)
+        if len(addresses) > 1:
+            raise ValueError("must be one e-mail address")
+        return addresses[0]
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _takes_mail(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is None:
+            if info.data.get("alert_email"):
+                raise ValueError(
+                    "is not set although LEAD_PIPELINE_ALERT_EMAIL is; it must be the server that "
+                    "takes the e-mails, as smtp://user:password@host:587"
+                )
+            return None
+        smtp_server(url.get_secret_value())
+        return url
+
+    @property
+    def alert_recipients(self) -> tuple[str, ...]:
+        """Who is sent alerts by e-mail."""
+        return () if self.alert_email is None else mail_addresses(self.alert_email)
+
+    @property
+    def smtp_server(self) -> SmtpServer | None:
+        """The server that takes e-mails; None where none is set."""
+        return None if self.smtp_url is None else smtp_server(self.smtp_url.get_secret_value())
+
+    @property
+    def alerts_path(self) -> Path:
+        """Which causes for alerts there are, and when who was told."""
+        return self.home / "alerts.json"
+
+    @property
+    def alerts_lock(self) -> Path:
+        """Held by whoever tells of causes, so that two do not tell the same."""
+        return self.home / ".locks" / "alerts"
 
     @property
     def overlap(self) -> timedelta:

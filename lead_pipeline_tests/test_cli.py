@@ -87,6 +87,7 @@ def test_help_shows_every_command(tmp_path: Path) -> None:
         "verify",
         "publish",
         "rollback",
+        "alerts",
     )
     assert [name for name in commands if f" {name} " not in ran.output] == []
     assert ran.status == 0

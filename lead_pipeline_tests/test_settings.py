@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lead_pipeline.addresses import SmtpServer
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import load_settings
 
@@ -143,3 +144,123 @@ def test_masking_key_is_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LEAD_PIPELINE_MASKING_KEY", "a key that nobody can guess, really")
 
     assert "nobody can guess" not in f"{load_settings()!r} {load_settings()}"
+
+
+WEBHOOK = "https://hooks.example.com/services/T0/B0/s3cretpath"
+
+
+@pytest.mark.parametrize("variable", ["LEAD_PIPELINE_ALERT_WEBHOOK", "LEAD_PIPELINE_HEARTBEAT_URL"])
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://hooks.example.com/s3cretpath", "must begin with https://"),
+        ("hooks.example.com/s3cretpath", "must be a URL such as"),
+        ("ftp://hooks.example.com/s3cretpath", "must be a URL such as"),
+        ("https:///s3cretpath", "must be a URL such as"),
+        ("https://hooks.example.com:port/s3cretpath", "must be a URL such as"),
+        ("https://hooks.example.com/a s3cretpath", "must be a URL such as"),
+    ],
+)
+def test_url_by_which_others_could_read_along_is_refused_without_showing_it(
+    variable: str, url: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, url)
+
+    with pytest.raises(ConfigurationError, match=f"{variable}: {problem}") as refused:
+        load_settings()
+    assert "s3cretpath" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", [WEBHOOK, "http://127.0.0.1:8125/s3cretpath"])
+def test_url_of_alerts_is_a_secret(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_ALERT_WEBHOOK", url)
+    monkeypatch.setenv("LEAD_PIPELINE_HEARTBEAT_URL", url)
+    settings = load_settings()
+
+    assert settings.alert_webhook is not None
+    assert settings.alert_webhook.get_secret_value() == url
+    assert "s3cretpath" not in f"{settings!r} {settings}"
+
+
+def test_alerts_go_to_each_address_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "LEAD_PIPELINE_ALERT_EMAIL", "ops@example.com; lead@example.com,ops@example.com"
+    )
+    monkeypatch.setenv("LEAD_PIPELINE_SMTP_URL", "smtp://127.0.0.1:2525")
+
+    assert load_settings().alert_recipients == ("ops@example.com", "lead@example.com")
+
+
+@pytest.mark.parametrize("text", ["ops", "ops@", "@example.com", "ops@example.com, nobody", ","])
+def test_what_is_no_address_is_refused_without_showing_it(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_ALERT_EMAIL", text)
+    monkeypatch.setenv("LEAD_PIPELINE_SMTP_URL", "smtp://127.0.0.1:2525")
+
+    with pytest.raises(ConfigurationError, match="LEAD_PIPELINE_ALERT_EMAIL: must be e-mail"):
+        load_settings()
+
+
+def test_sender_is_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_ALERT_SENDER", "a@example.com, b@example.com")
+
+    with pytest.raises(ConfigurationError, match="LEAD_PIPELINE_ALERT_SENDER: must be one"):
+        load_settings()
+
+
+def test_address_without_a_server_that_takes_mail_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_ALERT_EMAIL", "ops@example.com")
+
+    with pytest.raises(ConfigurationError, match="LEAD_PIPELINE_SMTP_URL: is not set although"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        (
+            "smtp://mail.example.com",
+            SmtpServer("mail.example.com", 587, is_encrypted=False),
+        ),
+        (
+            "smtps://ops%40example.com:a%2Fb%3Ac@mail.example.com",
+            SmtpServer(
+                "mail.example.com",
+                465,
+                is_encrypted=True,
+                user="ops@example.com",
+                password="a/b:c",
+            ),
+        ),
+        ("smtp://127.0.0.1:2525", SmtpServer("127.0.0.1", 2525, is_encrypted=False)),
+    ],
+)
+def test_server_for_mail_is_read_from_one_url(
+    url: str, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_SMTP_URL", url)
+
+    assert load_settings().smtp_server == server
+
+
+@pytest.mark.parametrize(
+    "url", ["mail.example.com", "https://ops:s3cret@mail.example.com", "smtp://ops:s3cret/x@host"]
+)
+def test_server_for_mail_that_is_none_is_refused_without_showing_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_SMTP_URL", url)
+
+    with pytest.raises(ConfigurationError, match="SMTP_URL: must be smtp://user:pass") as refused:
+        load_settings()
+    assert "s3cret" not in str(refused.value)
+
+
+def test_password_of_the_mail_server_is_not_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_SMTP_URL", "smtp://ops:s3cret@mail.example.com")
+    settings = load_settings()
+
+    assert "s3cret" not in f"{settings!r} {settings.smtp_server!r}"

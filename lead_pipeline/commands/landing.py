@@ -62,9 +62,9 @@ def landing_under_way(
 
 def not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
     """Accounts that were asked for and have no credentials have failed, like all others that do."""
-    from lead_pipeline.orchestration.runner import RunOutcome
+    from lead_pipeline.orchestration.runner import LANDING, RunOutcome
 
-    return [RunOutcome(f"landing of {item.name}", "", item.failure) for item in accounts]
+    return [RunOutcome(f"{LANDING}{item.name}", "", item.failure) for item in accounts]
 
 
 def show_crawls(settings: Settings, run_ids: set[str]) -> None:

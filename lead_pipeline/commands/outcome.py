@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
 from lead_pipeline.commands.console import fail, last_word, note, working
+from lead_pipeline.errors import ConfigurationError, LeadPipelineError
 
 if TYPE_CHECKING:
+    from lead_pipeline.alerts.failures import Ended
     from lead_pipeline.landing.commits import CommitRecord
     from lead_pipeline.orchestration.runner import RunOutcome
     from lead_pipeline.settings import Settings
@@ -42,14 +46,71 @@ def conclude(settings: Settings, outcomes: list[RunOutcome]) -> None:
     raise typer.Exit(1)
 
 
+def tell_of_night(
+    settings: Settings, outcomes: list[RunOutcome], *, is_whole: bool = False
+) -> None:
+    """Send alerts, as the settings have it; what could not be sent is a note and fails nothing.
+
+    `is_whole`: all accounts were asked for, so that a heartbeat follows when all went well.
+    """
+    from lead_pipeline.alerts.failures import Ended
+
+    ended = [
+        Ended.publication(outcome.failure, outcome.error)
+        if outcome.account is None
+        else Ended.landing(outcome.account, outcome.failure, outcome.error)
+        for outcome in outcomes
+    ]
+    _tell(settings, ended, is_whole=is_whole)
+
+
+@contextmanager
+def failures_told(settings: Settings, *, is_watched: bool = False) -> Iterator[None]:
+    """Send an alert for an error of the block, which ends the command before any outcome.
+
+    `is_watched`: somebody sees what is wrong with what they have asked for.
+    """
+    from lead_pipeline.alerts.failures import Ended
+    from lead_pipeline.storage.disks import disk_error, unwritable
+
+    try:
+        yield
+    except LeadPipelineError as error:
+        if not (is_watched and isinstance(error, ConfigurationError)):
+            _tell(settings, [Ended.publication(str(error), type(error).__name__)])
+        raise
+    except Exception as error:
+        cause = disk_error(error)
+        # Other texts can hold what was read.
+        failure = f"The command ended with an unexpected {type(error).__name__}."
+        if cause is not None:
+            failure = unwritable("A file", cause)
+        _tell(settings, [Ended.publication(failure)])
+        raise
+
+
+def _tell(settings: Settings, ended: list[Ended], *, is_whole: bool = False) -> None:
+    from lead_pipeline.alerts.night import after_night
+    from lead_pipeline.commands.nights import marker_path
+
+    # Leads of the demo are invented, and so is what is wrong with them.
+    if not marker_path(settings.home).exists():
+        after_night(settings, ended, note, is_whole=is_whole)
+
+
 def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> None:
     from lead_pipeline.definitions import defs
     from lead_pipeline.orchestration.instance import open_instance
     from lead_pipeline.orchestration.processes import end_dead_runs
     from lead_pipeline.orchestration.runner import PipelineRunner
 
-    with open_instance(settings, note) as instance, working(PUBLISHING):
+    with (
+        failures_told(settings),
+        open_instance(settings, note) as instance,
+        working(PUBLISHING),
+    ):
         end_dead_runs(instance)
         runner = PipelineRunner(defs(), instance, note)
-        outcome = runner.load_and_publish(allow_shrinkage=allow_shrinkage)
-    conclude(settings, [outcome])
+        outcomes = [runner.load_and_publish(allow_shrinkage=allow_shrinkage)]
+    tell_of_night(settings, outcomes)
+    conclude(settings, outcomes)

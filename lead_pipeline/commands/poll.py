@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lead_pipeline.commands.console import say
+from lead_pipeline.commands.console import is_interactive, say
 from lead_pipeline.commands.landing import not_landed, show_crawls
-from lead_pipeline.commands.outcome import conclude
+from lead_pipeline.commands.outcome import conclude, failures_told, tell_of_night
 
 if TYPE_CHECKING:
     from lead_pipeline.orchestration.parallel import LandingJob
@@ -35,21 +35,24 @@ def poll(
     from lead_pipeline.settings import load_settings
 
     settings = load_settings()
-    accounts = load_accounts(settings)
-    polled = [
-        item
-        for item in accounts.chosen(account)
-        if account
-        or PROVIDERS[item.provider].polls_hourly(PROVIDERS[item.provider].options_of(item))
-    ]
-    jobs = {item.name: job for item in polled if (job := _job(settings, item)) is not None}
-    if not jobs:
-        say("No account is asked: none is polled hourly, or none has been through a first night.")
-        return
-    with landing_under_way(settings) as (land, _):
-        outcomes = land([item for item in polled if item.name in jobs], jobs, None)
+    with failures_told(settings, is_watched=account is not None or is_interactive()):
+        accounts = load_accounts(settings)
+        polled = [
+            item
+            for item in accounts.chosen(account)
+            if account
+            or PROVIDERS[item.provider].polls_hourly(PROVIDERS[item.provider].options_of(item))
+        ]
+        jobs = {item.name: job for item in polled if (job := _job(settings, item)) is not None}
+        if not jobs:
+            say("No account is asked: none is polled hourly, or none has had a first night.")
+            return
+        with landing_under_way(settings) as (land, _):
+            landed = land([item for item in polled if item.name in jobs], jobs, None)
+    outcomes = [*not_landed(accounts.incomplete if account is None else ()), *landed]
     show_crawls(settings, {outcome.run_id for outcome in outcomes})
-    conclude(settings, [*not_landed(accounts.incomplete if account is None else ()), *outcomes])
+    tell_of_night(settings, outcomes)
+    conclude(settings, outcomes)
 
 
 def _job(settings: Settings, account: Account) -> LandingJob | None:

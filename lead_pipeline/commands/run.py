@@ -11,7 +11,7 @@ import typer
 from lead_pipeline.commands.console import is_interactive, say, working
 from lead_pipeline.commands.dry_run import preview_run
 from lead_pipeline.commands.landing import not_landed, show_crawls
-from lead_pipeline.commands.outcome import PUBLISHING, conclude
+from lead_pipeline.commands.outcome import PUBLISHING, conclude, failures_told, tell_of_night
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -74,24 +74,29 @@ def run(
 
     settings = load_settings()
     first_day, last_day = _days(first, last, settings)
-    accounts = load_accounts(settings)
-    chosen = accounts.chosen(account)
-    incomplete = accounts.incomplete if account is None else ()
-    refuse_demo_home(settings)
-    if first_day is None and not dry_run and is_interactive():
-        _confirm_first_backfills(settings, chosen)
-    jobs = {
-        item.name: LandingJob(
-            first_day or _first_open_day(settings, item, last_day), last_day, full, accept_doubtful
-        )
-        for item in chosen
-    }
-    if dry_run:
-        preview_run(settings, chosen, jobs, incomplete)
-        return
-    outcomes = _run_days(settings, chosen, jobs)
+    with failures_told(settings, is_watched=dry_run or account is not None or is_interactive()):
+        accounts = load_accounts(settings)
+        chosen = accounts.chosen(account)
+        incomplete = accounts.incomplete if account is None else ()
+        refuse_demo_home(settings)
+        if first_day is None and not dry_run and is_interactive():
+            _confirm_first_backfills(settings, chosen)
+        jobs = {
+            item.name: LandingJob(
+                first_day or _first_open_day(settings, item, last_day),
+                last_day,
+                full,
+                accept_doubtful,
+            )
+            for item in chosen
+        }
+        if dry_run:
+            preview_run(settings, chosen, jobs, incomplete)
+            return
+        outcomes = [*not_landed(incomplete), *_run_days(settings, chosen, jobs)]
     show_crawls(settings, {outcome.run_id for outcome in outcomes})
-    conclude(settings, [*not_landed(incomplete), *outcomes])
+    tell_of_night(settings, outcomes, is_whole=account is None)
+    conclude(settings, outcomes)
 
 
 def _confirm_first_backfills(settings: Settings, accounts: Sequence[Account]) -> None:

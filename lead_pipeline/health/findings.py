@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lead_pipeline.accounts import Accounts, UnusableAccount
-from lead_pipeline.health.freshness import GRACE, due_until
+from lead_pipeline.health.freshness import GRACE, due_until, is_late
 from lead_pipeline.health.kinds import KINDS, Kind
 from lead_pipeline.health.published import PublishedState, Unmapped, published_state
 from lead_pipeline.landing.commits import CommitRecord
@@ -129,7 +129,7 @@ def _stale_accounts(situation: Situation) -> Iterator[Finding]:
     for account in situation.accounts.declared:
         status = situation.status_of(account.name)
         through = None if status is None else status.complete_through
-        if through is not None and through < situation.due_until:
+        if through is not None and is_late(through, situation.due_until):
             yield Finding(
                 "stale",
                 account.name,
@@ -169,7 +169,7 @@ def _stale_published(situation: Situation) -> Iterator[Finding]:
     for item in landed:
         through = published.through(item.account)
         wanted = min(item.complete_through or situation.due_until, situation.due_until)
-        if through is None or through < wanted:
+        if is_late(through, wanted):
             has = "nothing complete" if through is None else f"the data through {_said(through)}"
             yield Finding(
                 "stale",

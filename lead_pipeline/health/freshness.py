@@ -20,3 +20,8 @@ GRACE = timedelta(hours=3, minutes=30)
 def due_until(now: datetime) -> datetime:
     """The end of the last day that must be complete by `now`."""
     return day_start((now.astimezone(UTC) - SETTLING_DELAY - GRACE).date())
+
+
+def is_late(complete_through: datetime | None, due: datetime) -> bool:
+    """Whether data that is complete through that time (None: nothing is) ends before what is due."""
+    return complete_through is None or complete_through < due

@@ -27,6 +27,7 @@ from lead_pipeline.landing.commits import (
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import LogListener, Progress
 from lead_pipeline.landing.pull import pull_stream
+from lead_pipeline.orchestration.failures import failure_from
 from lead_pipeline.orchestration.resources import (
     AccountsResource,
     SettingsResource,
@@ -147,9 +148,9 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except RetryableError as error:
-        raise dg.Failure(str(error)) from None
+        raise failure_from(error, allow_retries=True) from None
     except LeadPipelineError as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
+        raise failure_from(error) from None
 
 
 def _pull(

@@ -14,6 +14,7 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.normalized.checks import CHECKS, Check, CheckOutcome
 from lead_pipeline.normalized.columns import column_schema
 from lead_pipeline.normalized.load import LoadResult, load_landing
+from lead_pipeline.orchestration.failures import failure_from
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 
 GROUP = "normalized"
@@ -42,7 +43,7 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
         try:
             result = load_landing(lead_settings.load(), tell=context.log.info)
         except LeadPipelineError as error:
-            raise dg.Failure(str(error), allow_retries=False) from None
+            raise failure_from(error) from None
         yield from _results(result, time.monotonic() - started)
 
     return with_default_resources(load_normalized)

@@ -27,7 +27,7 @@ from lead_pipeline.accounts import load_accounts
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.orchestration.instance import open_instance
-from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
+from lead_pipeline.orchestration.runner import LANDING, PipelineRunner, RunOutcome
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import load_settings
 
@@ -163,7 +163,7 @@ def _take_messages(
 
 def _died(name: str, exit_code: int | None) -> RunOutcome:
     return RunOutcome(
-        f"landing of {name}",
+        f"{LANDING}{name}",
         "",
         f"The process that pulled {name} ended unexpectedly (exit code {exit_code}). What it "
         "landed is kept; run again to resume from there.",
@@ -189,7 +189,7 @@ def _land(
     try:
         outcome = _landed(name, job, messages, load_definitions)
     except LeadPipelineError as error:
-        outcome = RunOutcome(f"landing of {name}", "", str(error))
+        outcome = RunOutcome(f"{LANDING}{name}", "", str(error), type(error).__name__)
     except KeyboardInterrupt:
         # The parent was interrupted as well, and says so.
         os._exit(1)

@@ -6,7 +6,7 @@ days + account ──▶ landing run          all accounts ──▶ load, dbt, 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,15 +14,13 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
-from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
 from dagster._core.utils import make_new_run_id
-from dagster_shared.error import SerializableErrorInfo
 
-from lead_pipeline.errors import LeadPipelineError
+from lead_pipeline.orchestration.failures import Interrupted, step_failures
 from lead_pipeline.orchestration.landing_assets import landing_keys, polled_keys, pull_run_config
 from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
 from lead_pipeline.orchestration.published_asset import publish_config
@@ -30,6 +28,9 @@ from lead_pipeline.orchestration.schedules import JOB
 from lead_pipeline.orchestration.tags import ACCOUNT_TAG
 from lead_pipeline.providers.base import Account
 from lead_pipeline.storage.locks import waits_heard
+
+LANDING = "landing of "
+"""How the names of runs begin that land an account."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,13 @@ class RunOutcome:
     name: str
     run_id: str
     failure: str | None
+    error: str | None = None
+    """The class of our error behind it, by name; None: it is none of ours."""
+
+    @property
+    def account(self) -> str | None:
+        """Whose landing it was; None: it loaded and published."""
+        return self.name.removeprefix(LANDING) if self.name.startswith(LANDING) else None
 
 
 def runs_under_way(instance: DagsterInstance) -> list[str]:
@@ -87,7 +95,7 @@ class PipelineRunner:
             keys, full=full, accept_doubtful=accept_doubtful, poll_since=poll_since
         )
         return self._execute(
-            f"landing of {account.name}",
+            f"{LANDING}{account.name}",
             keys,
             tags={
                 ACCOUNT_TAG: account.name,
@@ -137,40 +145,19 @@ class PipelineRunner:
                 )
         finally:
             free()
-        return RunOutcome(name, result.run_id, None if result.success else _failure(result))
+        return _outcome(name, result)
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> str:
-    """The first failed step in one sentence: its own message, without a stack trace.
-
-    Raises `KeyboardInterrupt` where the run did not fail but was interrupted.
-    """
-    for event in result.all_events:
-        if not event.is_step_failure:
-            continue
-        data = event.step_failure_data
-        if data.user_failure_data is not None and data.user_failure_data.description:
-            return str(data.user_failure_data.description)
-        errors = list(_causes(data.error))
-        if any(error.cls_name == DagsterExecutionInterruptedError.__name__ for error in errors):
-            raise KeyboardInterrupt
-        for error in errors:
-            if error.cls_name in _error_names(LeadPipelineError):
-                return error.message.partition(": ")[2].strip()
-        kind = errors[-1].cls_name if errors else "an error"
-        return (
-            f"Step {event.step_key} failed with {kind}. The stack trace is in the Dagster run "
-            f"{result.run_id}."
+def _outcome(name: str, result: dg.ExecuteInProcessResult) -> RunOutcome:
+    """How the run ended. Raises `KeyboardInterrupt` where it did not fail but was interrupted."""
+    if result.success:
+        return RunOutcome(name, result.run_id, None)
+    try:
+        first = next(step_failures(result.all_events, result.run_id), None)
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    if first is None:
+        return RunOutcome(
+            name, result.run_id, f"The Dagster run {result.run_id} failed before any step."
         )
-    return f"The Dagster run {result.run_id} failed before any step."
-
-
-def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
-    """The error and what caused it, outermost first."""
-    while error is not None:
-        yield error
-        error = error.cause
-
-
-def _error_names(error: type[Exception]) -> set[str]:
-    return {error.__name__}.union(*(_error_names(kind) for kind in error.__subclasses__()))
+    return RunOutcome(name, result.run_id, first.message, first.error)

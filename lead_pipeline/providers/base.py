@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 HOURLY_POLLS = "hourly_polls"
 """The option of providers that may be asked between nights."""
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Hosts that are this machine: the only ones taken with plain http."""
-
 
 @dataclass(frozen=True)
 class Credential:

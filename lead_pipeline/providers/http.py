@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from lead_pipeline.addresses import LOOPBACK
 from lead_pipeline.errors import (
     AccessRefused,
     MalformedPage,
@@ -30,7 +31,7 @@ from lead_pipeline.errors import (
     RequestRefused,
     RetryableError,
 )
-from lead_pipeline.providers.base import LOOPBACK, Account, Provider, Request
+from lead_pipeline.providers.base import Account, Provider, Request
 from lead_pipeline.providers.fields import parse_http_date
 from lead_pipeline.providers.quota import Pause, Quota
 
