@@ -13,6 +13,7 @@ import typer
 
 from lead_pipeline.commands import (
     check,
+    compact,
     demo,
     explain,
     new_provider,
@@ -87,6 +88,7 @@ app.command(cls=PlainCommand)(explain.explain)
 app.command(name="replay-rejected", cls=PlainCommand)(replay_rejected.replay_rejected)
 app.command(cls=PlainCommand)(rebuild.rebuild)
 app.command(cls=PlainCommand)(verify.verify)
+app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
 app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
