@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lead_pipeline.commands.console import say, show_table
+from lead_pipeline.commands.console import last_word, say, show_table
 
 
 def compact() -> None:
@@ -33,9 +33,7 @@ def compact() -> None:
     show_table(
         "Landed files put together",
         ["account", "files before", "files after", "rows"],
-        [
-            [account, found.before, found.after, found.rows]
-            for account in done
-            for found in [total.get(account, Compacted())]
-        ],
+        [[name, found.before, found.after, found.rows] for name, found in sorted(total.items())],
     )
+    files = sum(found.before for found in total.values())
+    last_word(f"{files:,} small files were put together." if files else "No small files are due.")
