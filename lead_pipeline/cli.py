@@ -14,6 +14,7 @@ import typer
 from lead_pipeline.commands import (
     alerts,
     check,
+    compact,
     demo,
     explain,
     new_provider,
@@ -88,6 +89,7 @@ app.command(cls=PlainCommand)(explain.explain)
 app.command(name="replay-rejected", cls=PlainCommand)(replay_rejected.replay_rejected)
 app.command(cls=PlainCommand)(rebuild.rebuild)
 app.command(cls=PlainCommand)(verify.verify)
+app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
 app.add_typer(alerts.app)

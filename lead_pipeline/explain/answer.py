@@ -10,6 +10,7 @@ from lead_pipeline.explain.document import Answer, LeadMatch
 from lead_pipeline.explain.explanation import explain_lead
 from lead_pipeline.explain.find import LeadRef, find_leads
 from lead_pipeline.explain.mapped import MappedRecord, mapped_records
+from lead_pipeline.landing.places import read_in_place
 from lead_pipeline.normalized.stages import StageMapping, stages_of
 from lead_pipeline.settings import Settings
 
@@ -20,6 +21,10 @@ def answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answer
     `tell` receives what is waited for, one sentence each. Raises `ConfigurationError` when
     nothing is found, `LoadError` when landed files or the stage mapping cannot be read.
     """
+    return read_in_place(settings.landing_path, lambda: _answer(settings, text, tell))
+
+
+def _answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answer:
     text = text.strip()
     catalog = read_catalog(settings.landing_path)
     refs = find_leads(catalog, text) if text else []

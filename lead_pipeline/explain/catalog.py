@@ -8,11 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from lead_pipeline.landing.commits import (
+    COMPACTIONS,
     CommitRecord,
     LandedFile,
     accounts_with_landing,
     commit_records,
 )
+from lead_pipeline.landing.places import Places
 from lead_pipeline.providers import PROVIDERS
 
 
@@ -23,6 +25,7 @@ class AccountFiles:
     landing: Path
     account: str
     crawls: Sequence[CommitRecord]
+    places: Places
 
     @property
     def provider(self) -> str:
@@ -52,8 +55,16 @@ class AccountFiles:
     def _is_log(self, crawl: CommitRecord) -> bool:
         return crawl.stream in PROVIDERS[crawl.provider].streams_of("events")
 
+    def listed(self, file: str, crawl_id: str) -> list[str]:
+        """The files that the crawl has listed, of which the rows lie in `file`."""
+        sources = self.places.sources(file)
+        if not sources:
+            return [file]
+        return [s.path for s in sources if Path(s.path).name.startswith(f"{crawl_id}-")]
+
     def _paths(self, files_of: Callable[[CommitRecord], Sequence[LandedFile]]) -> list[str]:
-        return [str(self.landing / file.path) for crawl in self.crawls for file in files_of(crawl)]
+        files = (file for crawl in self.crawls for file in files_of(crawl))
+        return [str(self.landing / path) for path in self.places.paths(files)]
 
 
 def read_catalog(landing: Path) -> Mapping[str, AccountFiles]:
@@ -63,9 +74,10 @@ def read_catalog(landing: Path) -> Mapping[str, AccountFiles]:
     """
     catalog = {}
     for account in accounts_with_landing(landing):
-        crawls = list(commit_records(landing, account))
+        records = list(commit_records(landing, account))
+        crawls = [record for record in records if record.stream != COMPACTIONS]
         if crawls:
-            catalog[account] = AccountFiles(landing, account, crawls)
+            catalog[account] = AccountFiles(landing, account, crawls, Places(records))
     return catalog
 
 

@@ -67,7 +67,7 @@ def _numbered(
     found += [(_entry(files, record), record) for record in records]
     found.sort(key=lambda item: (item[0].observed_at, item[0].crawl_id, item[0].page or 0))
     return [
-        (replace(entry, number=number, is_loaded=_is_loaded(entry, loaded)), record)
+        (replace(entry, number=number, is_loaded=_is_loaded(files, entry, loaded)), record)
         for number, (entry, record) in enumerate(found, start=1)
     ]
 
@@ -89,10 +89,10 @@ def _entry(files: AccountFiles, record: MappedRecord) -> Entry:
     )
 
 
-def _is_loaded(entry: Entry, loaded: LoadedLead) -> bool | None:
+def _is_loaded(files: AccountFiles, entry: Entry, loaded: LoadedLead) -> bool | None:
     if loaded.unreadable or entry.kind not in _LOADABLE:
         return None
-    return entry.file in loaded.paths
+    return loaded.paths.issuperset(files.listed(entry.file, entry.crawl_id))
 
 
 def _explanation(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,9 @@ from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.parsed_files import ParsedFiles
 from lead_pipeline.windows import UpdatedWindow
 
-State = Literal["running", "complete", "doubtful", "refused", "stuck", "restarted", "replayed"]
+State = Literal[
+    "running", "complete", "doubtful", "refused", "stuck", "restarted", "replayed", "compacted"
+]
 """`running` is also what a killed crawl leaves behind; only such a crawl is resumed."""
 
 
@@ -99,6 +101,18 @@ class AbsenceSearch(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a full crawl is begun at once, to find what the search could not."""
 
 
+COMPACTIONS = "_compactions"
+"""Stands for the stream in the record of files that were put together: it is no stream."""
+
+
+class Compaction(msgspec.Struct, frozen=True):
+    """One file that took the place of several, whose rows it holds one after the other."""
+
+    path: str
+    replaces: list[LandedFile]
+    """As their crawls list them, in the order of their rows."""
+
+
 class CommitRecord(msgspec.Struct, kw_only=True):
     """What one crawl did and how far it is durable. All times UTC."""
 
@@ -170,6 +184,10 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     absences: AbsenceSearch | None = None
     """Of a search for vanished leads. Its record has the window of the crawl that it followed, and
     `_absences` in place of a stream: it proves no window."""
+
+    compactions: list[Compaction] = []
+    """Of files that were put together, which are also in `files`. Its record has `_compactions` in
+    place of a stream: it asks for nothing and proves nothing, and is loaded with its sources."""
 
     @property
     def updated_window(self) -> UpdatedWindow:
@@ -259,11 +277,23 @@ def commit_records(
     """
 
     def is_wanted(crawl_id: str) -> bool:
-        return crawl_id not in leave_out and _CRAWL_ID.fullmatch(crawl_id) is not None
+        return crawl_id not in leave_out
 
-    found = _PARSED.read(
-        crawls_folder(landing, account), _summary_path(landing, account), is_wanted
-    )
+    yield from _records(landing, account, is_wanted)
+
+
+def compaction_records(landing: Path, account: str) -> Iterator[CommitRecord]:
+    """Those of files that were put together, oldest first."""
+    return _records(landing, account, lambda crawl_id: f"-{COMPACTIONS}-" in crawl_id)
+
+
+def _records(
+    landing: Path, account: str, is_wanted: Callable[[str], bool]
+) -> Iterator[CommitRecord]:
+    def is_ours(crawl_id: str) -> bool:
+        return is_wanted(crawl_id) and _CRAWL_ID.fullmatch(crawl_id) is not None
+
+    found = _PARSED.read(crawls_folder(landing, account), _summary_path(landing, account), is_ours)
     for crawl_id, record in found:
         if record.crawl_id == crawl_id:
             yield record

@@ -15,6 +15,7 @@ import duckdb
 
 from lead_pipeline.landing.commits import CommitRecord, commit_records, searches_of
 from lead_pipeline.landing.held import HeldLeads
+from lead_pipeline.landing.places import Places
 from lead_pipeline.providers.base import LeadState, Provider
 from lead_pipeline.storage.sql import read_sql
 from lead_pipeline.windows import UpdatedWindow
@@ -86,6 +87,7 @@ class LandedRecords:
         it did not meet is gone.
         """
         records = list(commit_records(self._landing, self._account))
+        places = Places(records)
         lists = [record for record in records if record.stream in self._lists]
         walks = [record.started_at for record in lists if record.shows_absence]
         met_from = max(walks, default=datetime.min.replace(tzinfo=UTC))
@@ -93,10 +95,13 @@ class LandedRecords:
         rows = self._query(
             "held_leads",
             [
-                str(self._landing / file.path)
-                for record in lists
-                if record.finished_at is None or record.finished_at >= met_from
-                for file in record.files
+                str(self._landing / path)
+                for path in places.paths(
+                    file
+                    for record in lists
+                    if record.finished_at is None or record.finished_at >= met_from
+                    for file in record.files
+                )
             ],
             met_from=met_from,
             gone_ids=[lead.lead_id for lead in gone],
@@ -145,16 +150,18 @@ class LandedRecords:
         since: datetime | None = None,
         end: datetime | None = None,
     ) -> list[str]:
-        """The files of the streams that count: those that a commit record lists."""
+        """The files with the rows that count: those that a commit record lists."""
         first = "" if since is None else since.date().isoformat()
         last = "~" if end is None else end.date().isoformat()
-        return [
-            str(self._landing / file.path)
-            for record in commit_records(self._landing, self._account)
+        records = list(commit_records(self._landing, self._account))
+        paths = Places(records).paths(
+            file
+            for record in records
             if record.stream in streams
             for file in record.files
             if first <= _date_of(file.path) <= last
-        ]
+        )
+        return [str(self._landing / path) for path in paths]
 
     def _query(self, name: str, files: list[str] | None, **parameters: Any) -> list[Any]:
         if files is not None:

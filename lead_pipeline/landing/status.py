@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 
 from lead_pipeline.landing.absences import said
 from lead_pipeline.landing.commits import (
@@ -19,6 +20,7 @@ from lead_pipeline.landing.commits import (
 from lead_pipeline.landing.coverage import coverage_of, merged_windows, proven_windows
 from lead_pipeline.landing.gaps import first_open_day
 from lead_pipeline.landing.landed import LandedRecords
+from lead_pipeline.landing.places import read_in_place
 from lead_pipeline.landing.rejected import RejectedGroup, rejected_groups
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Provider
@@ -87,7 +89,9 @@ def account_statuses(
     for account in accounts_with_landing(settings.landing_path):
         records = list(commit_records(settings.landing_path, account))
         if records:
-            statuses.append(_status(settings, records, (options or {}).get(account), yesterday))
+            own = (options or {}).get(account)
+            read = partial(_status, settings, records, own, yesterday)
+            statuses.append(read_in_place(settings.landing_path, read))
     return statuses
 
 

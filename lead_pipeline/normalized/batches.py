@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.landing.places import Place
 from lead_pipeline.providers import PROVIDERS
 
 BATCH_ROWS = 200_000
@@ -20,6 +22,10 @@ class NewFile:
     crawl: CommitRecord
     path: str
     rows: int
+    place: Place
+    """Where the rows lie."""
+    is_part: bool = False
+    """Whether the tables hold other rows of the file that they lie in."""
 
     @property
     def is_seen(self) -> bool:
@@ -36,6 +42,8 @@ class Contents(NamedTuple):
     """Whether `leads.sql` reads their records."""
     has_stage_changes: bool = False
     """Whether `stage_events.sql` does."""
+    are_parts: bool = False
+    """Whether not all rows of the files are wanted."""
 
 
 class Batch(NamedTuple):
@@ -49,21 +57,31 @@ class Batch(NamedTuple):
         """How many records or ids its files hold."""
         return sum(file.rows for file in self.files)
 
+    @property
+    def paths(self) -> list[str]:
+        """Where their rows lie, each file once."""
+        return list(dict.fromkeys(file.place.path for file in self.files))
+
 
 def batches(files: Sequence[NewFile]) -> Iterator[Batch]:
-    """Files of like contents, up to `BATCH_ROWS` rows at a time, in their order."""
+    """Files of like contents, up to `BATCH_ROWS` rows at a time, in their order.
+
+    Those whose rows lie in one file stay together.
+    """
     by_contents: dict[Contents, list[NewFile]] = {}
     for file in files:
         by_contents.setdefault(_contents(file), []).append(file)
     for contents in sorted(by_contents):
         batch = Batch(contents, [])
         rows = 0
-        for file in by_contents[contents]:
-            if batch.files and rows + file.rows > BATCH_ROWS:
+        for _, together in groupby(by_contents[contents], key=lambda file: file.place.path):
+            files = list(together)
+            added = sum(file.rows for file in files)
+            if batch.files and rows + added > BATCH_ROWS:
                 yield batch
                 batch, rows = Batch(contents, []), 0
-            batch.files.append(file)
-            rows += file.rows
+            batch.files.extend(files)
+            rows += added
         yield batch
 
 
@@ -72,4 +90,6 @@ def _contents(file: NewFile) -> Contents:
         return Contents()
     provider = PROVIDERS[file.crawl.provider]
     stream = provider.stream(file.crawl.stream)
-    return Contents(provider.slug, stream.kind != "events", stream.tells_stage_changes)
+    return Contents(
+        provider.slug, stream.kind != "events", stream.tells_stage_changes, file.is_part
+    )

@@ -113,7 +113,7 @@ READ: tuple[Step, ...] = (
     FileStep(
         "load/2_read/landed_records",
         writes=("landed_records",),
-        parameters=given.batch_files,
+        parameters=given.batch_records,
     ),
 )
 """A batch of records, as they came."""

@@ -108,7 +108,25 @@ def files_to_check(context: StepContext) -> Columns:
 
 def batch_files(context: StepContext) -> Iterable[Parameters]:
     """Where the files of the batch lie."""
-    return [{"files": [str(context.landing / file.path) for file in context.batch]}]
+    return [{"files": _paths(context)}]
+
+
+def batch_records(context: StepContext) -> Iterable[Parameters]:
+    """The same, and which of their rows are wanted, where it is not all of them."""
+    parts = [file.place for file in context.batch if file.is_part]
+    return [
+        {
+            "files": _paths(context),
+            "are_parts": bool(parts),
+            "part_files": [str(context.landing / part.path) for part in parts],
+            "first_rows": [part.first_row for part in parts],
+            "end_rows": [part.end_row for part in parts],
+        }
+    ]
+
+
+def _paths(context: StepContext) -> list[str]:
+    return list(dict.fromkeys(str(context.landing / file.place.path) for file in context.batch))
 
 
 def chunk(context: StepContext) -> Iterable[Parameters]:

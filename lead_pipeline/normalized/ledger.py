@@ -10,12 +10,19 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lead_pipeline.landing.commits import CommitRecord, accounts_with_landing, commit_records
+from lead_pipeline.landing.commits import (
+    COMPACTIONS,
+    CommitRecord,
+    accounts_with_landing,
+    commit_records,
+)
 from lead_pipeline.landing.coverage import ProvenWindow, coverage_of, merged_windows
+from lead_pipeline.landing.places import Places
 from lead_pipeline.normalized.batches import NewFile
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.steps import Columns, StepContext
@@ -29,11 +36,12 @@ Stretch = tuple[datetime, datetime]
 
 
 def all_records(landing: Path) -> list[CommitRecord]:
-    """Every commit record there is, by account, oldest crawl first."""
+    """The commit record of every crawl there is, by account, oldest first."""
     return [
         record
         for account in accounts_with_landing(landing)
         for record in commit_records(landing, account)
+        if record.stream != COMPACTIONS
     ]
 
 
@@ -49,13 +57,14 @@ def new_records(session: Session, landing: Path) -> list[CommitRecord]:
         record
         for account in accounts_with_landing(landing)
         for record in commit_records(landing, account, leave_out=finished)
+        if record.stream != COMPACTIONS
     ]
 
 
-def new_files(session: Session, records: Sequence[CommitRecord]) -> list[NewFile]:
+def new_files(session: Session, records: Sequence[CommitRecord], places: Places) -> list[NewFile]:
     """The files of `records` that are not loaded, oldest date of records first.
 
-    Rows that lie together were updated on one day, so later loads can skip most of a table.
+    The ledger knows files as their crawls have listed them, wherever their rows lie now. Rows that lie together were updated on one day, so later loads can skip most of a table.
     """
     loaded = {
         path
@@ -66,12 +75,19 @@ def new_files(session: Session, records: Sequence[CommitRecord]) -> list[NewFile
         )
     }
     found = [
-        NewFile(record, file.path, file.rows)
+        NewFile(record, file.path, file.rows, places.of(file))
         for record in records
         for file in (*record.files, *record.seen_files)
         if file.path not in loaded
     ]
-    return sorted(found, key=lambda file: (Path(file.path).parent.name, file.path))
+    new = {file.path for file in found}
+    return sorted(
+        (
+            replace(file, is_part=any(s.path not in new for s in places.sources(file.place.path)))
+            for file in found
+        ),
+        key=lambda file: (Path(file.path).parent.name, file.place),
+    )
 
 
 def coverage(proven_crawls: Sequence[Any], context: StepContext) -> Columns:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.landing.places import places_of
 from lead_pipeline.normalized import declared_steps as steps
 from lead_pipeline.normalized.batches import BATCH_ROWS, Batch, batches
 from lead_pipeline.normalized.checks import CheckOutcome, run_checks
@@ -119,7 +120,7 @@ def load_into(
     context = StepContext(
         landing=settings.landing_path,
         records=records,
-        files=new_files(session, records),
+        files=new_files(session, records, places_of(settings.landing_path)),
         known_fields=inputs.known_fields,
         phone_region=inputs.phone_region,
     )
@@ -175,15 +176,16 @@ def _load_batch(runner: StepRunner, context: StepContext, batch: Batch) -> None:
 
 
 def _check_row_counts(session: Session, context: StepContext, batch: Batch) -> None:
-    """Raise `LoadError` when a file holds fewer rows, or more, than its crawl has written."""
+    """Raise `LoadError` when a file holds fewer rows, or more, than its crawls have written."""
     if session.count("landed_records") == batch.rows:
         return
-    for file in batch.files:
-        path = context.landing / file.path
-        found = pq.read_metadata(path).num_rows
-        if found != file.rows:
+    for path in batch.paths:
+        of_file = [file for file in batch.files if file.place.path == path]
+        written = max(file.place.end_row for file in of_file)
+        found = pq.read_metadata(context.landing / path).num_rows
+        if found < written or (found > written and not batch.contents.are_parts):
             raise LoadError(
-                f"{path} holds {found:,} rows, its crawl wrote {file.rows:,}. "
+                f"{context.landing / path} holds {found:,} rows, its crawl wrote {written:,}. "
                 "Restore the file from a backup."
             )
 

@@ -1,6 +1,6 @@
 """What follows a publication, so that a home does not grow with its nights.
 
-    bi/published ──▶ old runs of Dagster removed
+    bi/published ──▶ old runs of Dagster removed ──▶ small landed files of closed days put together
 
 Nothing of it may cost readers their build: what fails is told, and tried again the next night.
 """
@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from dagster import DagsterError, DagsterInstance
 from sqlalchemy.exc import SQLAlchemyError
 
+from lead_pipeline.errors import LeadPipelineError
+from lead_pipeline.landing.compaction import compact_landing
 from lead_pipeline.orchestration.pruning import prune_history
 from lead_pipeline.settings import Settings
 
@@ -21,6 +23,11 @@ Tell = Callable[[str], None]
 
 def after_publication(instance: DagsterInstance, settings: Settings, tell: Tell) -> None:
     """A bounded part of what is due, without waiting for anybody."""
+    _prune(instance, settings, tell)
+    _compact(settings, tell)
+
+
+def _prune(instance: DagsterInstance, settings: Settings, tell: Tell) -> None:
     try:
         before = datetime.now(UTC) - timedelta(days=settings.log_days)
         tell(f"Removed {prune_history(instance, before)} of before {before:%Y-%m-%d}.")
@@ -29,3 +36,17 @@ def after_publication(instance: DagsterInstance, settings: Settings, tell: Tell)
             f"Old runs could not be removed ({type(error).__name__}). The next publication tries "
             "again; if it stays, look at the disk and at Dagster's databases."
         )
+
+
+def _compact(settings: Settings, tell: Tell) -> None:
+    try:
+        done = compact_landing(settings, datetime.now(UTC), tell, patience=0)
+    except (LeadPipelineError, OSError) as error:
+        tell(
+            f"Small landed files could not be put together: {error} Nothing is lost; the next "
+            "publication tries again."
+        )
+        return
+    for account, compacted in done.items():
+        if compacted:
+            tell(f"{account}: {compacted}.")
