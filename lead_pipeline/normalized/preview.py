@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from lead_pipeline.landing.places import places_of
 from lead_pipeline.normalized.fingerprint import fingerprint_of, reason_of
 from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.ledger import all_records, new_files, new_records
@@ -68,7 +69,8 @@ def _look(settings: Settings, session: Session) -> PendingLoad:
         return _everything(settings, "there are no tables yet")
     if noted != now:
         return _everything(settings, reason_of(noted, now))
-    files = new_files(session, new_records(session, settings.landing_path))
+    landing = settings.landing_path
+    files = new_files(session, new_records(session, landing), places_of(landing))
     return PendingLoad(len(files), sum(file.rows for file in files), None)
 
 

@@ -44,6 +44,9 @@ class Pruned:
     logs: int
     locks: int
 
+    def __bool__(self) -> bool:
+        return bool(self.runs or self.logs or self.locks)
+
     def __str__(self) -> str:
         return f"{self.runs:,} old runs, the logs of {self.logs:,} others, {self.locks:,} locks"
 

@@ -30,12 +30,15 @@ def after_publication(instance: DagsterInstance, settings: Settings, tell: Tell)
 def _prune(instance: DagsterInstance, settings: Settings, tell: Tell) -> None:
     try:
         before = datetime.now(UTC) - timedelta(days=settings.log_days)
-        tell(f"Removed {prune_history(instance, before)} of before {before:%Y-%m-%d}.")
+        pruned = prune_history(instance, before)
     except (SQLAlchemyError, DagsterError, OSError) as error:
         tell(
             f"Old runs could not be removed ({type(error).__name__}). The next publication tries "
             "again; if it stays, look at the disk and at Dagster's databases."
         )
+        return
+    if pruned:
+        tell(f"Removed {pruned} of before {before:%Y-%m-%d}.")
 
 
 def _compact(settings: Settings, tell: Tell) -> None:
