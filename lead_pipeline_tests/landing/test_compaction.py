@@ -31,6 +31,7 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
+from lead_pipeline_tests.commands import environment, lead_pipeline
 from lead_pipeline_tests.normalized.landings import CrawlPlan, Landing, all_tables, files_below
 from lead_pipeline_tests.normalized.test_stage_history import event
 from lead_pipeline_tests.pulling import at, settings_in
@@ -389,3 +390,20 @@ def test_a_record_of_put_together_files_asks_for_nothing(landed: Settings) -> No
     record: CommitRecord = list(commit_records(landed.landing_path, "mega"))[-1]
     assert not record.complete
     assert (record.records, record.rows_by_date, record.unchanged_until) == (0, {}, None)
+
+
+def test_the_command_puts_together_what_is_due_and_says_so(landed: Settings) -> None:
+    rows = every_row(landed)
+    variables = environment(landed.home)
+    ran = lead_pipeline(landed.home, variables, "compact")
+    assert (ran.status, ran.errors) == (0, "")
+    assert "60 small files were put together." in ran.output
+    assert every_row(landed) == rows
+    again = lead_pipeline(landed.home, variables, "compact")
+    assert (again.status, again.output.splitlines()[-1]) == (0, "No small files are due.")
+
+
+def test_the_command_names_a_home_without_landing(tmp_path: Path) -> None:
+    ran = lead_pipeline(tmp_path, environment(tmp_path / "home"), "compact")
+    assert ran.status == 1
+    assert "nothing to put together" in ran.last_line
