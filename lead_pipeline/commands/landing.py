@@ -31,12 +31,12 @@ def landing_under_way(
     """How to land accounts while progress is shown, and a runner for what follows."""
     from lead_pipeline.definitions import load_definitions
     from lead_pipeline.landing.progress import subscribed
-    from lead_pipeline.orchestration.instance import open_instance
+    from lead_pipeline.orchestration.instance import open_log_of_runs
     from lead_pipeline.orchestration.parallel import land_in_parallel
     from lead_pipeline.orchestration.processes import end_dead_runs
     from lead_pipeline.orchestration.runner import PipelineRunner, runs_under_way
 
-    with open_instance(settings, note) as instance:
+    with open_log_of_runs(settings, note) as instance:
         end_dead_runs(instance)
         for other in runs_under_way(instance):
             say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")

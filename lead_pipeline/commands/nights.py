@@ -18,7 +18,7 @@ import msgspec
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.definitions import defs
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.orchestration.instance import open_instance
+from lead_pipeline.orchestration.instance import open_log_of_runs
 from lead_pipeline.orchestration.processes import end_dead_runs
 from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
 from lead_pipeline.sandbox import Sandbox
@@ -102,7 +102,7 @@ def live_through_nights(
         os.environ.update(sandbox.environment())
         _save_state(settings.home, state)
         accounts = load_accounts(settings).usable
-        with open_instance(settings) as instance:
+        with open_log_of_runs(settings) as instance:
             end_dead_runs(instance)
             runner = PipelineRunner(defs(), instance)
             for number in range(1, nights + 1):

@@ -100,13 +100,13 @@ def _tell(settings: Settings, ended: list[Ended], *, is_whole: bool = False) -> 
 
 def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> None:
     from lead_pipeline.definitions import defs
-    from lead_pipeline.orchestration.instance import open_instance
+    from lead_pipeline.orchestration.instance import open_log_of_runs
     from lead_pipeline.orchestration.processes import end_dead_runs
     from lead_pipeline.orchestration.runner import PipelineRunner
 
     with (
         failures_told(settings),
-        open_instance(settings, note) as instance,
+        open_log_of_runs(settings, note) as instance,
         working(PUBLISHING),
     ):
         end_dead_runs(instance)

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dagster import DagsterInstance
+from dagster import DagsterError, DagsterInstance
+from sqlalchemy.exc import SQLAlchemyError
 
+from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.orchestration.databases import heal_storage, make_storage
 from lead_pipeline.settings import Settings, load_settings
 from lead_pipeline.storage.files import remove_temporaries, write_atomically
@@ -113,6 +115,39 @@ def open_instance(
         heal_storage(home, tell)
         # The public constructor that takes overrides; the folder is not a temporary one.
         return DagsterInstance.local_temp(str(home), overrides=_OVERRIDES)
+
+
+NOT_RECORDED = (
+    "Runs are not recorded this time; landing, loading and publishing go on without. What is asked for "
+    "again later is recorded again."
+)
+
+
+def open_log_of_runs(
+    settings: Settings, tell: Callable[[str], None] = _logger.warning
+) -> DagsterInstance:
+    """The persistent instance; one that is kept in memory where that cannot be opened.
+
+    Dagster's storage is a log of what was done, not a condition for doing it. `tell` then receives a
+    sentence with the reason.
+    """
+    try:
+        return open_instance(settings, tell)
+    except (ConfigurationError, DagsterError, SQLAlchemyError, OSError) as error:
+        tell(f"{reason_of_storage(error)} {NOT_RECORDED}")
+        return DagsterInstance.ephemeral()
+
+
+def reason_of_storage(error: Exception) -> str:
+    """Why Dagster's storage takes nothing, in one sentence without a password of its URL."""
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"Dagster's storage cannot be used ({error.strerror or type(error).__name__})."
+    return (
+        f"Dagster's storage cannot be used ({type(error).__name__}). Look at the disk and at "
+        "dagster.yaml in DAGSTER_HOME."
+    )
 
 
 def _write_config(path: Path) -> None:

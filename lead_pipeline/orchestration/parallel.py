@@ -26,7 +26,7 @@ import dagster as dg
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
-from lead_pipeline.orchestration.instance import open_instance
+from lead_pipeline.orchestration.instance import open_log_of_runs
 from lead_pipeline.orchestration.runner import LANDING, PipelineRunner, RunOutcome
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import load_settings
@@ -202,10 +202,14 @@ def _landed(
     settings = load_settings()
     account = load_accounts(settings).named(name)
     with (
-        open_instance(settings) as instance,
+        open_log_of_runs(settings, _unsaid) as instance,
         subscribed(lambda progress: messages.put((name, progress))),
     ):
         return job.land(PipelineRunner(load_definitions(), instance), account)
+
+
+def _unsaid(sentence: str) -> None:
+    """The parent has opened the same storage and said what is wrong with it."""
 
 
 def _end_with_parent() -> None:

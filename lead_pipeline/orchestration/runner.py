@@ -19,8 +19,10 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 from dagster._core.utils import make_new_run_id
+from sqlalchemy.exc import SQLAlchemyError
 
 from lead_pipeline.orchestration.failures import Interrupted, step_failures
+from lead_pipeline.orchestration.instance import NOT_RECORDED, reason_of_storage
 from lead_pipeline.orchestration.landing_assets import landing_keys, polled_keys, pull_run_config
 from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
 from lead_pipeline.orchestration.published_asset import publish_config
@@ -127,16 +129,32 @@ class PipelineRunner:
         tags: dict[str, str] | None = None,
         run_config: dict[str, Any] | None = None,
     ) -> RunOutcome:
+        """Execute these assets; once more, unrecorded, where Dagster's storage fails meanwhile."""
+        try:
+            return self._executed_in(self._instance, name, keys, tags, run_config)
+        except SQLAlchemyError as error:
+            self._tell(f"{reason_of_storage(error)} {NOT_RECORDED}")
+            with DagsterInstance.ephemeral() as instance:
+                return self._executed_in(instance, name, keys, tags, run_config)
+
+    def _executed_in(
+        self,
+        instance: DagsterInstance,
+        name: str,
+        keys: Sequence[dg.AssetKey],
+        tags: dict[str, str] | None,
+        run_config: dict[str, Any] | None,
+    ) -> RunOutcome:
         job = self._definitions.resolve_job_def(JOB)
         # People read the progress and the summary. The run's own log is in the instance, and
         # what dbt prints is in its log file beside the candidate.
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         run_id = make_new_run_id()
-        free = take_run_lock(self._instance, run_id)
+        free = take_run_lock(instance, run_id)
         try:
             with redirect_stdout(io.StringIO()):
                 result = job.execute_in_process(
-                    instance=self._instance,
+                    instance=instance,
                     run_id=run_id,
                     asset_selection=list(keys),
                     tags=tags or {},

@@ -16,7 +16,13 @@ import yaml
 
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.orchestration.databases import DATABASES
-from lead_pipeline.orchestration.instance import dagster_home, open_instance
+from lead_pipeline.orchestration.instance import (
+    dagster_home,
+    open_instance,
+    open_log_of_runs,
+)
+from lead_pipeline.orchestration.runner import PipelineRunner
+from lead_pipeline.orchestration.schedules import JOB
 from lead_pipeline.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -214,6 +220,52 @@ def test_database_that_another_program_keeps_locked_is_named(
         other.execute("begin exclusive")
         with pytest.raises(ConfigurationError, match=re.escape(str(path))):
             open_instance(settings)
+
+
+def test_runs_go_on_unrecorded_where_a_database_cannot_be_opened(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_with_a_run(settings)
+    path = settings.dagster_home / DATABASES[0]
+    monkeypatch.setattr("lead_pipeline.orchestration.databases.PATIENCE_SECONDS", 0.1)
+    told: list[str] = []
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("pragma locking_mode = exclusive")
+        other.execute("begin exclusive")
+        with open_log_of_runs(settings, told.append) as instance:
+            result = dg.materialize([asset_of_nothing], instance=instance)
+
+    assert result.success
+    assert str(path) in told[0]
+    assert "Runs are not recorded this time" in told[0]
+
+
+@dg.asset
+def asset_of_nothing() -> None:
+    """What a run has to do at least."""
+
+
+def test_run_is_executed_again_unrecorded_where_the_storage_fails_meanwhile(
+    settings: Settings, tmp_path: Path
+) -> None:
+    tried: list[int] = []
+
+    @dg.asset(name="published")
+    def published() -> None:
+        tried.append(len(tried))
+        # As a disk that takes nothing does: no table of the storage can be written to.
+        for database in settings.dagster_home.rglob("*.db"):
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute("drop table if exists event_logs")
+                connection.commit()
+
+    definitions = dg.Definitions(assets=[published], jobs=[dg.define_asset_job(JOB, selection="*")])
+    told: list[str] = []
+    with open_instance(settings) as instance:
+        outcome = PipelineRunner(definitions, instance, told.append).load_and_publish()
+
+    assert (outcome.failure, tried) == (None, [0, 1])
+    assert "Runs are not recorded this time" in told[-1]
 
 
 def test_nothing_is_made_where_another_storage_is_configured(
