@@ -28,7 +28,7 @@ from lead_pipeline.commands import (
     status,
     verify,
 )
-from lead_pipeline.commands.console import be_quiet, fail, take_any_terminal
+from lead_pipeline.commands.console import be_quiet, be_verbose, fail, take_any_terminal
 from lead_pipeline.commands.plain_help import PlainCommand, PlainGroup
 from lead_pipeline.errors import LeadPipelineError
 
@@ -77,6 +77,8 @@ def options(
         raise typer.BadParameter("--verbose and --quiet exclude each other; leave one out.")
     if quiet:
         be_quiet()
+    if verbose:
+        be_verbose()
 
 
 app.command(cls=PlainCommand)(run.run)

@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from lead_pipeline.logs import use_format
 from lead_pipeline.orchestration.alert_sensors import build_alert_sensors
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
 from lead_pipeline.orchestration.freshness_checks import (
@@ -58,6 +59,7 @@ def load_definitions(
 def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
     lead_settings = given.get(SETTINGS) or SettingsResource.from_environment()
     settings = lead_settings.load()
+    use_format(settings.log_format)
     lead_accounts = given.get(ACCOUNTS) or AccountsResource.from_environment(settings)
     # Also those without credentials: their runs fail and say so, until somebody sets them.
     accounts = lead_accounts.load(settings).declared

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lead_pipeline.addresses import SmtpServer, mail_addresses, secure_url, smtp_server
 from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.logs import Format, Level
 
 PREFIX = "LEAD_PIPELINE_"
 
@@ -74,6 +75,10 @@ class Settings(BaseSettings):
     """The region of phone numbers written without a country code (ISO 3166, two letters)."""
     stages: Path | None = None
     """A CSV whose rows win over those of our `stages.csv`; unset: `stages.csv` in `home`, if any."""
+    log_level: Level = "WARNING"
+    """From which level on commands show log lines, on standard error; --verbose shows INFO."""
+    log_format: Format = "text"
+    """Whether a log line is text for people or JSON for programs."""
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|MiB|GiB)$")] = "2GB"
     """What DuckDB may take while loading; what does not fit goes to a file beside the warehouse."""
     kept_builds: Annotated[int, Field(ge=0, le=100)] = 3
@@ -108,6 +113,16 @@ class Settings(BaseSettings):
     @classmethod
     def _of_the_user(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser()
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _in_small_letters(cls, form: object) -> object:
+        return form.lower() if isinstance(form, str) else form
 
     @field_validator("start_date")
     @classmethod

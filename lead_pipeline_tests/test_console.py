@@ -93,7 +93,7 @@ def test_help_shows_what_to_put_in_place_of_types_of_python(
     from lead_pipeline.cli import app
 
     monkeypatch.setenv("COLUMNS", "200")
-    app([command, "--help"], standalone_mode=False)
+    app([*command.split(), "--help"], standalone_mode=False)
     shown = capsys.readouterr().out
     assert "--help" in shown
     assert re.findall(r"\b(?:TEXT|INTEGER|FLOAT|PATH|BOOLEAN)\b|%[YmdH]|<\w+>", shown) == []

@@ -35,11 +35,13 @@ from lead_pipeline.bi.gate import PublishRules, check_candidate
 from lead_pipeline.bi.retained_builds import keep, prune
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
+from lead_pipeline.logs import log_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
 from lead_pipeline.storage.files import replace_atomically, sync
 from lead_pipeline.storage.sql import read_sql
 
 _logger = logging.getLogger(__name__)
+_log = log_of(__name__)
 
 _WRITING = 0o222
 """The permissions that a published file does without: whoever opens it to write is told at once,
@@ -118,6 +120,7 @@ def publish(
     finally:
         # Half a copy would take the room that the next one needs.
         remove_duckdb_file(finished)
+    _log.info("published", run=run_id, leads=row_counts["normalized.leads"], path=published)
     return Publication(published, published.stat().st_size, published_at, row_counts, coverage)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from lead_pipeline.commands.console import fail, say
+from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.commands.plain_help import PlainCommand, PlainGroup
 from lead_pipeline.errors import ConfigurationError
 
@@ -34,9 +35,8 @@ def test() -> None:
     from datetime import UTC, datetime
 
     from lead_pipeline.alerts.night import try_channels
-    from lead_pipeline.settings import load_settings
 
-    results = try_channels(load_settings(), datetime.now(UTC))
+    results = try_channels(settings_of_command(), datetime.now(UTC))
     if not results:
         raise ConfigurationError(
             "No channel for alerts is set. Set LEAD_PIPELINE_ALERT_WEBHOOK, or "

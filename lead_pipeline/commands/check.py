@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lead_pipeline.commands.console import answer_in_json, fail, print_json, say
+from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,11 +30,10 @@ def check(
     """
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.landing.check import check_account
-    from lead_pipeline.settings import load_settings
 
     if as_json:
         answer_in_json()
-    settings = load_settings()
+    settings = settings_of_command()
     accounts = load_accounts(settings)
     for left_out in accounts.left_out:
         if account in (None, left_out.name):
@@ -74,6 +74,7 @@ def _document(
                 "facts": check.facts,
                 "quota": check.quota,
                 "next_run": check.next_backfill,
+                "polls": check.polls,
             }
             for check in checks
         ]
@@ -87,6 +88,7 @@ def _document(
                 "facts": [],
                 "quota": None,
                 "next_run": None,
+                "polls": None,
             }
             for unusable in incomplete
         ],

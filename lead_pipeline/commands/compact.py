@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lead_pipeline.commands.console import last_word, say, show_table
+from lead_pipeline.commands.edge import settings_of_command
 
 
 def compact() -> None:
@@ -15,9 +16,8 @@ def compact() -> None:
     """
     from lead_pipeline.errors import ConfigurationError
     from lead_pipeline.landing.compaction import Compacted, compact_landing
-    from lead_pipeline.settings import load_settings
 
-    settings = load_settings()
+    settings = settings_of_command()
     now = datetime.now(UTC)
     total: dict[str, Compacted] = {}
     while any((done := compact_landing(settings, now, say)).values()):

@@ -91,6 +91,23 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+_bars: list[ProgressBar] = []
+"""Bars that are shown now: what is told meanwhile is told in lines, since two would overwrite each
+other."""
+_is_verbose = False
+
+
+def be_verbose() -> None:
+    """Let commands show log lines, too."""
+    global _is_verbose
+    _is_verbose = True
+
+
+def is_verbose() -> bool:
+    """Whether somebody wants to see log lines."""
+    return _is_verbose
+
+
 def be_quiet() -> None:
     """Show no more than errors, the last word and documents."""
     console.quiet = True
@@ -139,7 +156,7 @@ def working(title: str) -> Iterator[Callable[[str], None]]:
     Yields a function that tells what has been reached.
     """
     shown = _shown()
-    if shown.is_terminal and not shown.quiet:
+    if shown.is_terminal and not shown.quiet and not _bars:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with ProgressBar(*columns, console=shown, transient=True) as bar:
             bar.add_task(f"{title} …", total=None)
@@ -193,6 +210,7 @@ def shown_progress() -> Iterator[ProgressListener]:
         console=shown,
         transient=True,
     ) as bars:
+        _bars.append(bars)
         tasks: dict[str, int] = {}
 
         def listener(progress: Progress) -> None:
@@ -210,7 +228,10 @@ def shown_progress() -> Iterator[ProgressListener]:
             else:
                 bars.update(tasks[stream], message=message)  # type: ignore[arg-type]
 
-        yield listener
+        try:
+            yield listener
+        finally:
+            _bars.remove(bars)
 
 
 def _lines(shown: Console) -> ProgressListener:

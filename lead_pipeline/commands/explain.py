@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lead_pipeline.commands.console import error_console, fail, note, print_json, say, show_table
+from lead_pipeline.commands.edge import settings_of_command
 
 if TYPE_CHECKING:
     from lead_pipeline.explain.document import Answer
@@ -37,9 +38,8 @@ def explain(
     Example: lead-pipeline explain sales_us:0b9c…
     """
     from lead_pipeline.explain.answer import answer
-    from lead_pipeline.settings import load_settings
 
-    settings = load_settings()
+    settings = settings_of_command()
     with error_console.status("Reading landed files …"):
         found = answer(settings, lead, note)
     if as_json:

@@ -67,6 +67,32 @@ def not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:
     return [RunOutcome(f"{LANDING}{item.name}", "", item.failure) for item in accounts]
 
 
+def sum_up(
+    settings: Settings, outcomes: Sequence[RunOutcome], *, published: bool | None, seconds: float
+) -> None:
+    """One line on what a run came to, and the same as a log line; None: it was not to publish."""
+    from lead_pipeline.logs import log_of
+
+    landings = [outcome for outcome in outcomes if outcome.name.startswith("landing")]
+    commits = commits_of(settings, {outcome.run_id for outcome in landings if outcome.run_id})
+    figures = {
+        "accounts": len(landings),
+        "failed": sum(1 for outcome in landings if outcome.failure),
+        "rows": sum(commit.records for commit in commits),
+        "requests": sum(commit.requests for commit in commits),
+        "waited_seconds": sum(wait.seconds for c in commits for wait in c.quota_waits),
+        "rejected": sum(commit.rejected for commit in commits),
+    }
+    log_of(__name__).info("run ended", **figures, published=published, seconds=seconds)
+    outcome = {None: "", True: ", published", False: ", not published"}[published]
+    say(
+        f"{figures['accounts']:,} accounts ({figures['failed']:,} failed), "
+        f"{figures['rows']:,} rows, {figures['requests']:,} requests, "
+        f"{figures['waited_seconds']:,.0f} s waiting for quotas, "
+        f"{figures['rejected']:,} rejected{outcome}, {seconds:,.0f} s in all."
+    )
+
+
 def show_crawls(settings: Settings, run_ids: set[str]) -> None:
     """The crawls of these runs, and what was unusual about them."""
     commits = commits_of(settings, run_ids)

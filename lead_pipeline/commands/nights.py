@@ -16,13 +16,14 @@ from pathlib import Path
 import msgspec
 
 from lead_pipeline.accounts import load_accounts
+from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.definitions import defs
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.orchestration.instance import open_log_of_runs
 from lead_pipeline.orchestration.processes import end_dead_runs
 from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
 from lead_pipeline.sandbox import Sandbox
-from lead_pipeline.settings import Settings, load_settings
+from lead_pipeline.settings import Settings
 from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.locks import held
 from lead_pipeline.windows import ONE_DAY, day_start
@@ -58,7 +59,7 @@ def prepare_demo() -> Settings:
 
     Raises `ConfigurationError` rather than mixing invented leads into real ones.
     """
-    settings = load_settings()
+    settings = settings_of_command()
     if settings.accounts is not None:
         raise ConfigurationError(
             "The demo uses accounts of its own. Unset LEAD_PIPELINE_ACCOUNTS for it."

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lead_pipeline.commands.console import is_interactive, say
-from lead_pipeline.commands.landing import not_landed, show_crawls
+from lead_pipeline.commands.edge import settings_of_command
+from lead_pipeline.commands.landing import not_landed, show_crawls, sum_up
 from lead_pipeline.commands.outcome import conclude, failures_told, tell_of_night
 
 if TYPE_CHECKING:
@@ -32,9 +34,9 @@ def poll(
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.commands.landing import landing_under_way
     from lead_pipeline.providers import PROVIDERS
-    from lead_pipeline.settings import load_settings
 
-    settings = load_settings()
+    settings = settings_of_command()
+    began = time.monotonic()
     with failures_told(settings, is_watched=account is not None or is_interactive()):
         accounts = load_accounts(settings)
         polled = [
@@ -51,6 +53,7 @@ def poll(
             landed = land([item for item in polled if item.name in jobs], jobs, None)
     outcomes = [*not_landed(accounts.incomplete if account is None else ()), *landed]
     show_crawls(settings, {outcome.run_id for outcome in outcomes})
+    sum_up(settings, outcomes, published=None, seconds=time.monotonic() - began)
     tell_of_night(settings, outcomes)
     conclude(settings, outcomes)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lead_pipeline.commands.dry_run import preview_publish
+from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.commands.outcome import load_and_publish
 
 
@@ -27,9 +28,8 @@ def publish(
     For a new build after a setting or a model has changed, after a rollback, or when a build was
     refused because leads are missing and that is meant.
     """
-    from lead_pipeline.settings import load_settings
 
-    settings = load_settings()
+    settings = settings_of_command()
     if dry_run:
         preview_publish(settings, allow_shrinkage=allow_shrinkage)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lead_pipeline.commands.console import show_table, working
+from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.commands.outcome import load_and_publish
 from lead_pipeline.errors import ConfigurationError
 
@@ -11,9 +12,8 @@ def rebuild() -> None:
     """Build the normalized tables again from landing, then the marts, and publish."""
     from lead_pipeline.landing.commits import accounts_with_landing
     from lead_pipeline.normalized.load import load_landing
-    from lead_pipeline.settings import load_settings
 
-    settings = load_settings()
+    settings = settings_of_command()
     if not accounts_with_landing(settings.landing_path):
         raise ConfigurationError(
             f"Nothing has landed in {settings.landing_path}, so there is nothing to build from. Is "

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lead_pipeline.commands.console import answer_in_json, last_word, print_json, say
+from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.commands.outcome import load_and_publish
 from lead_pipeline.errors import ConfigurationError
 
@@ -24,11 +25,10 @@ def replay_rejected(
     """
     from lead_pipeline.landing import rejected
     from lead_pipeline.landing.commits import accounts_with_landing
-    from lead_pipeline.settings import load_settings
 
     if as_json:
         answer_in_json()
-    settings = load_settings()
+    settings = settings_of_command()
     names = accounts_with_landing(settings.landing_path)
     if account is not None and account not in names:
         raise ConfigurationError(f"Nothing of an account {account!r} has landed.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lead_pipeline.commands.console import answer_in_json, last_word, print_json, say, show_table
+from lead_pipeline.commands.edge import settings_of_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +58,8 @@ def rollback(
         raise typer.BadParameter("Name the build once: as BUILD or with --to.")
     if show + hold + release > 1:
         raise typer.BadParameter("--list, --hold and --release exclude each other.")
-    from lead_pipeline.settings import load_settings
 
-    settings, named = load_settings(), build or to
+    settings, named = settings_of_command(), build or to
     if as_json:
         answer_in_json()
     show_builds = _print_builds if as_json else _show_builds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,8 @@ import typer
 
 from lead_pipeline.commands.console import is_interactive, say, working
 from lead_pipeline.commands.dry_run import preview_run
-from lead_pipeline.commands.landing import not_landed, show_crawls
+from lead_pipeline.commands.edge import settings_of_command
+from lead_pipeline.commands.landing import not_landed, show_crawls, sum_up
 from lead_pipeline.commands.outcome import PUBLISHING, conclude, failures_told, tell_of_night
 from lead_pipeline.errors import ConfigurationError
 
@@ -70,10 +72,10 @@ def run(
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.commands.nights import refuse_demo_home
     from lead_pipeline.orchestration.parallel import LandingJob
-    from lead_pipeline.settings import load_settings
 
-    settings = load_settings()
+    settings = settings_of_command()
     first_day, last_day = _days(first, last, settings)
+    began = time.monotonic()
     with failures_told(settings, is_watched=dry_run or account is not None or is_interactive()):
         accounts = load_accounts(settings)
         chosen = accounts.chosen(account)
@@ -95,6 +97,8 @@ def run(
             return
         outcomes = [*not_landed(incomplete), *_run_days(settings, chosen, jobs)]
     show_crawls(settings, {outcome.run_id for outcome in outcomes})
+    published = outcomes[-1].failure is None
+    sum_up(settings, outcomes, published=published, seconds=time.monotonic() - began)
     tell_of_night(settings, outcomes, is_whole=account is None)
     conclude(settings, outcomes)
 

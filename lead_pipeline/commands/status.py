@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lead_pipeline.commands.console import fail, last_word, print_json, say, show_table
+from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.health.kinds import KINDS
 
@@ -55,9 +56,8 @@ def status(
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.health.document import status_document
     from lead_pipeline.health.findings import findings_of, situation_of
-    from lead_pipeline.settings import load_settings
 
-    settings = load_settings()
+    settings = settings_of_command()
     situation = situation_of(settings, load_accounts(settings), datetime.now(UTC))
     _refuse_nothing(settings, situation)
     findings = findings_of(situation)

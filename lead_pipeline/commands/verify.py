@@ -15,6 +15,7 @@ from lead_pipeline.commands.console import (
     show_table,
     working,
 )
+from lead_pipeline.commands.edge import settings_of_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,12 +35,11 @@ def verify(
     anew with `lead-pipeline rebuild`.
     """
     from lead_pipeline.normalized.verify import verify as compare
-    from lead_pipeline.settings import load_settings
 
     if as_json:
         answer_in_json()
     with working("Comparing the tables with a rebuild from landing") as tell:
-        comparisons = compare(load_settings(), tell)
+        comparisons = compare(settings_of_command(), tell)
     if as_json:
         print_json({"tables": [_document(comparison) for comparison in comparisons]})
     else:

@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Protocol
 
+from lead_pipeline.logs import log_of
 from lead_pipeline.providers.quota import Pause
+
+_log = log_of(__name__)
 
 NEWSWORTHY_SECONDS = 5.0
 """Waits shorter than this are told only when progress is due anyway."""
@@ -110,6 +113,8 @@ class ProgressReporter:
 
     def waiting(self, pause: Pause) -> None:
         """The crawl waits for the quota."""
+        if pause.seconds >= NEWSWORTHY_SECONDS:
+            _log.info("quota wait", waits_seconds=pause.seconds, reason=pause.reason)
         self._report(
             f"{self._position()}; waits {pause.seconds:,.1f} s: {pause.reason}",
             is_news=pause.seconds >= NEWSWORTHY_SECONDS,
@@ -117,6 +122,7 @@ class ProgressReporter:
 
     def retrying(self, reason: str, seconds: float) -> None:
         """The crawl asks again."""
+        _log.info("request failed", asks_again_in_seconds=seconds, reason=reason)
         self._report(
             f"{self._position()}; asks again in {seconds:,.1f} s after {reason}", is_news=True
         )

@@ -11,6 +11,7 @@ Belongs here: what is decided around a crawl. Does not belong here: the crawl's 
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from lead_pipeline.landing.journal import Journal, remove_other_journals
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import Progress, ProgressListener, ProgressReporter
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
+from lead_pipeline.logs import about, log_of
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
 from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy, Timeouts
@@ -47,6 +49,8 @@ from lead_pipeline.storage.disks import naming_the_disk
 from lead_pipeline.storage.files import remove_temporaries
 from lead_pipeline.storage.locks import held
 from lead_pipeline.windows import UpdatedWindow
+
+_log = log_of(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +152,48 @@ class _Pull:
         commit, walk = self._resumable(records) or self._planned()
         if isinstance(walk, RecordWalk) and not walk.record_ids:
             return self._nothing_to_ask(commit)
+        with about(
+            account=self._account.name,
+            stream=self._stream,
+            window=self._window,
+            crawl=commit.crawl_id,
+        ):
+            return self._run_logged(records, commit, walk)
+
+    def _run_logged(
+        self, records: list[CommitRecord], commit: CommitRecord, walk: Walk
+    ) -> CommitRecord:
+        _log.info(
+            "crawl begins",
+            full=self._full or None,
+            resumes_after_page=commit.pages or None,
+            run=self._dagster_run_id,
+        )
+        began = time.monotonic()
+        try:
+            ended = self._walk(records, commit, walk)
+        except Exception as error:
+            _log.warning(
+                "crawl stopped",
+                error=type(error).__name__,
+                pages=commit.pages,
+                seconds=time.monotonic() - began,
+            )
+            raise
+        _log.info(
+            "crawl ended",
+            state=ended.state,
+            rows=ended.records,
+            pages=ended.pages,
+            requests=ended.requests,
+            retries=ended.retries,
+            waited_seconds=sum(wait.seconds for wait in ended.quota_waits),
+            rejected=ended.rejected,
+            seconds=time.monotonic() - began,
+        )
+        return ended
+
+    def _walk(self, records: list[CommitRecord], commit: CommitRecord, walk: Walk) -> CommitRecord:
         reporter = ProgressReporter(self._account.name, self._stream, self._listener)
         with self._client(reporter) as client:
             others = [r for r in records if r.state == "running" and r is not commit]

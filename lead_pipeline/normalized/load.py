@@ -11,6 +11,7 @@ the place of the old one when it is complete.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.landing.places import places_of
+from lead_pipeline.logs import log_of
 from lead_pipeline.normalized import declared_steps as steps
 from lead_pipeline.normalized.batches import BATCH_ROWS, Batch, batches
 from lead_pipeline.normalized.checks import CheckOutcome, run_checks
@@ -42,6 +44,7 @@ CHUNK_LEADS = 200_000
 TABLES = ("lead_versions", "leads", "lead_stage_history")
 
 _logger = logging.getLogger(__name__)
+_log = log_of(__name__)
 Tell = Callable[[str], None]
 
 
@@ -76,24 +79,39 @@ def load_landing(
     warehouse. Raises `LoadError` naming what cannot be read; the tables are then as they were.
     """
     with held(settings.warehouse_lock, "loading landed files", tell):
-        # Read under the lock: whoever held it may have waited for long.
-        inputs = LoadInputs.of(settings)
-        fingerprint = fingerprint_of(inputs)
-        noted = None
-        if settings.warehouse_path.exists():
-            with open_warehouse(settings.warehouse_path, settings.memory_limit) as connection:
-                session = Session(connection)
-                noted = noted_fingerprint(session)
-                if noted == fingerprint and not rebuild:
-                    records = new_records(session, settings.landing_path)
-                    return load_into(session, settings, records, inputs, tell)
-        why = "" if noted is None else reason_of(noted, fingerprint)
-        if noted is not None:
-            asked = "as asked for"
-            tell(f"Building the normalized tables again from all landed files: {why or asked}.")
-        result = build_scratch(settings, inputs, all_records(settings.landing_path), tell)
-        replace_warehouse(settings.scratch_warehouse_path, settings.warehouse_path)
-        return replace(result, rebuilt=noted is not None, rebuilt_because=why)
+        began = time.monotonic()
+        result = _load(settings, rebuild=rebuild, tell=tell)
+        _log.info(
+            "load ended",
+            files=result.files,
+            rows=result.rows,
+            leads_changed=result.leads_changed,
+            rebuilt=result.rebuilt,
+            seconds=time.monotonic() - began,
+        )
+        return result
+
+
+def _load(settings: Settings, *, rebuild: bool, tell: Tell) -> LoadResult:
+    """Load or rebuild; the caller holds the lock."""
+    # Read under the lock: whoever held it may have waited for long.
+    inputs = LoadInputs.of(settings)
+    fingerprint = fingerprint_of(inputs)
+    noted = None
+    if settings.warehouse_path.exists():
+        with open_warehouse(settings.warehouse_path, settings.memory_limit) as connection:
+            session = Session(connection)
+            noted = noted_fingerprint(session)
+            if noted == fingerprint and not rebuild:
+                records = new_records(session, settings.landing_path)
+                return load_into(session, settings, records, inputs, tell)
+    why = "" if noted is None else reason_of(noted, fingerprint)
+    if noted is not None:
+        asked = "as asked for"
+        tell(f"Building the normalized tables again from all landed files: {why or asked}.")
+    result = build_scratch(settings, inputs, all_records(settings.landing_path), tell)
+    replace_warehouse(settings.scratch_warehouse_path, settings.warehouse_path)
+    return replace(result, rebuilt=noted is not None, rebuilt_because=why)
 
 
 def build_scratch(

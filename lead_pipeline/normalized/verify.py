@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from lead_pipeline.errors import LoadError
+from lead_pipeline.logs import log_of
 from lead_pipeline.normalized.fingerprint import fingerprint_of, reason_of
 from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.ledger import all_records
@@ -46,6 +47,7 @@ KEYS = {
 SHOWN_ROWS = 5
 
 _logger = logging.getLogger(__name__)
+_log = log_of(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableCompariso
             build_scratch(settings, inputs, records, tell)
             with _open_live(settings, inputs) as live:
                 attach(live.connection, scratch, "rebuilt", options="read_only")
-                return [_compare(live, table) for table in KEYS]
+                found = [_compare(live, table) for table in KEYS]
+            differing = sum(1 for comparison in found if not comparison.is_equal)
+            _log.info("verified", tables=len(found), differing=differing)
+            return found
         finally:
             remove_warehouse(scratch)
 

@@ -47,11 +47,14 @@ from lead_pipeline.bi.dbt_project import (
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
+from lead_pipeline.logs import log_of
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
+
+_log = log_of(__name__)
 
 SOURCE_ASSETS = {
     "leads": "leads",
@@ -173,7 +176,9 @@ def build_marts(
     if not succeeded:
         discard_candidate(candidate)
         raise PublishError(_failure(target_path, manifest))
-    mark_tested(candidate, run_id=context.run.run_id, tests_passed=_count(target_path, "pass"))
+    passed = _count(target_path, "pass")
+    mark_tested(candidate, run_id=context.run.run_id, tests_passed=passed)
+    _log.info("marts built", run=context.run.run_id, tests_passed=passed)
 
 
 def dbt_folder(candidate: Path) -> Path:

@@ -39,6 +39,10 @@ run_monitoring:
   poll_interval_seconds: 15
   # A day; what is asked for again resumes from its checkpoint.
   max_runtime_seconds: 86400
+python_logs:
+  # Log lines of ours, in the log of their run and in the output of its process.
+  managed_python_loggers: [lead_pipeline]
+  python_log_level: INFO
 run_retries:
   # Only runs whose process died: a failed step would fail again.
   enabled: true
@@ -65,6 +69,8 @@ _EARLIER_CONFIGS = frozenset(
         "2b058caab8be132a05d5c81dbd610722f1109ff48f426915dd0214b0aaf60981",
         # Ticks that are kept for ever.
         "b331bfc6d865a0e39478f9b5e3c45f072fe8e9ebaa45108e1a9d1086facc4651",
+        # Without our log lines.
+        "6fafbabda9feedea25a7e96b04f5671bf930af3a8548a52eec17b0decf6dac20",
         # Without retries of crashed runs.
         "d15319ccee4b1aa996cf5116347f88d244e2f44ceeb760c5fc8ee429312b7ade",
         "6a11ca801798cfaf0afc67bb89ac66addc443764322565d70adc012af54f0652",

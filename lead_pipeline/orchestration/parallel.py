@@ -26,6 +26,7 @@ import dagster as dg
 from lead_pipeline.accounts import load_accounts
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
+from lead_pipeline.logs import show
 from lead_pipeline.orchestration.instance import open_log_of_runs
 from lead_pipeline.orchestration.runner import LANDING, PipelineRunner, RunOutcome
 from lead_pipeline.providers.base import Account
@@ -200,6 +201,7 @@ def _landed(
     name: str, job: LandingJob, messages: Any, load_definitions: Callable[[], dg.Definitions]
 ) -> RunOutcome:
     settings = load_settings()
+    show(settings.log_level, settings.log_format)
     account = load_accounts(settings).named(name)
     with (
         open_log_of_runs(settings, _unsaid) as instance,

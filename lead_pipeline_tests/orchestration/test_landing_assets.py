@@ -67,6 +67,21 @@ def test_that_every_record_could_be_filed_is_said_only_where_one_came(
     assert record.evaluation.description == description
 
 
+def test_log_lines_of_a_crawl_are_in_the_log_of_its_run(
+    sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**sandbox.environment(), "LEAD_PIPELINE_HOME": str(home)}.items():
+        monkeypatch.setenv(name, value)
+    put_leads(sandbox, "mega", 2, at(1, 12))
+    with instance_of(home) as instance:
+        outcome = PipelineRunner(defs(), instance).land(account_of(sandbox, "mega"), *DAYS)
+        messages = [event.user_message for event in instance.all_logs(outcome.run_id)]
+    [commit] = commits(settings_in(home), "mega")
+    about = f'account=mega stream=leads window="{commit.updated_window}" crawl={commit.crawl_id}'
+    assert f"crawl begins {about} run={outcome.run_id}" in messages
+    assert any(text.startswith(f"crawl ended {about} state=complete rows=2 ") for text in messages)
+
+
 @pytest.fixture
 def wrong_tenant_event(sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """Three leads that changed, and an event of another tenant in the audit log."""

@@ -1,0 +1,31 @@
+"""The edge of a command: settings are read once, and log lines go where they should.
+
+    variables, .env, --verbose ──▶ settings ──▶ passed down;  log lines ──▶ standard error
+
+Belongs here: what each command that does something begins with. Does not belong here: arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from lead_pipeline.commands.console import is_verbose
+
+if TYPE_CHECKING:
+    from lead_pipeline.settings import Settings
+
+LOG_LEVEL = "LEAD_PIPELINE_LOG_LEVEL"
+
+
+def settings_of_command() -> Settings:
+    """The settings, once log lines are shown as they and --verbose say."""
+    from lead_pipeline.logs import show
+    from lead_pipeline.settings import load_settings
+
+    if is_verbose() and not os.environ.get(LOG_LEVEL):
+        # The processes that land accounts read it, too.
+        os.environ[LOG_LEVEL] = "INFO"
+    settings = load_settings()
+    show(settings.log_level, settings.log_format)
+    return settings
