@@ -291,7 +291,11 @@ def test_new_home_lets_runs_wait_in_the_queue_and_watches_their_processes(
 
     assert config["concurrency"]["pools"] == {"default_limit": 1, "granularity": "run"}
     assert config["run_launcher"]["class"] == "WatchedRunLauncher"
-    assert config["run_monitoring"] == {"enabled": True, "poll_interval_seconds": 15}
+    assert config["run_monitoring"] == {
+        "enabled": True,
+        "poll_interval_seconds": 15,
+        "max_runtime_seconds": 86_400,
+    }
 
 
 EARLIER = """\
