@@ -106,11 +106,7 @@ def commands() -> Iterator[list[str]]:
 def test_command_of_the_kit_exists(command: list[str]) -> None:
     name = Path(command[0]).name
     assert name in ("python", "lead-pipeline") or Path(sys.executable).with_name(name).exists()
-    modules = [
-        after
-        for option, after in pairwise(command)
-        if option in ("-m", "--module-name")
-    ]
+    modules = [after for option, after in pairwise(command) if option in ("-m", "--module-name")]
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
 
 
