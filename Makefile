@@ -54,11 +54,13 @@ $(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json
 		|| echo "npm is missing or cannot install the reader for Node; its tests are skipped"
 	touch $(READERS)/.installed
 
-lint: setup  ## Style of Python and SQL, and the direction of imports
+lint: setup  ## Style of Python, SQL and the deployment kit, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/sqlfmt --check --quiet dbt_project
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 types: setup  ## Types, strictly
 	$(BIN)/mypy

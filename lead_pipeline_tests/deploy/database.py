@@ -1,0 +1,123 @@
+"""A PostgreSQL server of one's own, on loopback, for the time of a test.
+
+Here: starting and stopping it. Not here: what Dagster keeps in it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+USER = "dagster"
+PASSWORD = "a:pass/word@with%signs"
+UNPRIVILEGED = ("postgres", "nobody")
+"""Users that the server may run as; it refuses to run as root."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where an empty database is, in the variables of the deployment kit."""
+
+    port: int
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What `deploy/dagster.yaml` reads."""
+        return {
+            "POSTGRES_HOST": "127.0.0.1",
+            "POSTGRES_PORT": str(self.port),
+            "POSTGRES_USER": USER,
+            "POSTGRES_PASSWORD": PASSWORD,
+            "POSTGRES_DB": "postgres",
+        }
+
+    def count(self, table: str) -> int:
+        """Rows of one of Dagster's tables."""
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=self.port, user=USER, password=PASSWORD, dbname="postgres"
+        )
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"select count(*) from {table}")  # noqa: S608 - a name in a test
+                (rows,) = cursor.fetchone() or (0,)
+                return int(rows)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running_database() -> Iterator[Database]:
+    """A server with an empty database; the test is skipped where PostgreSQL is not installed."""
+    programs = _programs()
+    user = next((name for name in UNPRIVILEGED if _exists(name)), None)
+    if programs is None or (os.getuid() == 0 and user is None):
+        pytest.skip("PostgreSQL is not installed")
+    runs_as = user if os.getuid() == 0 else None
+    # The folders of pytest let no other user in.
+    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
+    try:
+        (folder / "password").write_text(PASSWORD)
+        if runs_as is not None:
+            for path in (folder, folder / "password"):
+                shutil.chown(path, runs_as)
+        port = free_port()
+        data = str(folder / "data")
+        made = ["--auth=scram-sha-256", f"--username={USER}", f"--pwfile={folder / 'password'}"]
+        _run(runs_as, [str(programs / "initdb"), "--pgdata", data, "--no-sync", *made])
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        control = [str(programs / "pg_ctl"), "--pgdata", data, "--wait"]
+        _run(runs_as, [*control, "--log", str(folder / "log"), "--options", options, "start"])
+        try:
+            yield Database(port)
+        finally:
+            _run(runs_as, [*control, "--mode", "immediate", "stop"])
+    finally:
+        shutil.rmtree(folder)
+
+
+def _programs() -> Path | None:
+    """The folder with the programs of the newest PostgreSQL, which Debian keeps off the path."""
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        return Path(on_path).resolve().parent
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+def _exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _run(user: str | None, command: list[str]) -> None:
+    # The server keeps what it inherits open, so nothing here waits for the end of its output.
+    subprocess.run(  # noqa: S603
+        command,
+        check=True,
+        user=user,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
