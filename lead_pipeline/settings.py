@@ -41,6 +41,9 @@ def snapshot_path(home: Path) -> Path:
     return home / "bi" / ".sources" / "leads.duckdb"
 
 
+_OWNER = r"^(team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$"
+"""What Dagster takes as an owner of an asset."""
+
 _NOT_TEXT = ".env is not UTF-8 text. Save it as UTF-8."
 
 
@@ -89,6 +92,8 @@ class Settings(BaseSettings):
     """A crawl with more than so many percent fewer records than the last list is not believed."""
     max_shrinkage_percent: Annotated[float, Field(ge=0, le=100)] = 20
     """A build that takes more than so many percent of an account's leads away is not published."""
+    owner: Annotated[str, Field(pattern=_OWNER)] | None = None
+    """Who answers for the assets, shown in Dagster: `team:NAME` or an e-mail address."""
     masking: bool | None = None
     """Whether the BI file holds keyed hashes in place of personal data."""
     masking_key: SecretStr | None = Field(default=None, validate_default=True)
