@@ -262,6 +262,16 @@ class Settings(BaseSettings):
         return self.home / "bi" / ".candidate" / "leads.duckdb"
 
     @property
+    def checks_path(self) -> Path:
+        """A copy in which tests are run that nobody builds for; there only while they run."""
+        return self.home / "bi" / ".checks" / "leads.duckdb"
+
+    @property
+    def checks_lock(self) -> Path:
+        """Held by whoever runs tests in that copy."""
+        return self.home / ".locks" / "checks"
+
+    @property
     def snapshot_path(self) -> Path:
         """A copy of what the last build read, for dbt's target `dev`."""
         return snapshot_path(self.home)

@@ -46,7 +46,9 @@ def column_lineage(
         if node["resource_type"] != "model" or not path.exists():
             continue
         try:
-            found[unique_id] = _lineage_of(path.read_text("utf-8"), _parents(node, manifest), columns)
+            found[unique_id] = _lineage_of(
+                path.read_text("utf-8"), _parents(node, manifest), columns
+            )
         except SqlglotError:
             continue
     return found
@@ -65,7 +67,7 @@ def _lineage_of(sql: str, parents: Mapping[tuple[str, str], str], columns: Colum
     for relation in parents:
         schema.setdefault(relation[0], {})[relation[1]] = dict(columns.get(relation, {}))
     # The catalog, which the SQL names, is called after the file.
-    tables = {catalog: schema for catalog in _catalogs(sql)}
+    tables = dict.fromkeys(_catalogs(sql), schema)
     nodes: dict[str, Node] = lineage(None, sql, tables, dialect="duckdb", trim_selects=False)
     return {
         column: sorted(

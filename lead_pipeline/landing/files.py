@@ -31,7 +31,10 @@ RECORD_COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
     "account": (pa.string(), "Set of credentials that the record was read with."),
     "stream": (pa.string(), "Kind of the record: leads, lead_events, lead_details, stale_leads."),
     "record_id": (pa.string(), "The provider's own id of the record."),
-    "updated_at": (_TIME, "When the provider last changed it; an event's own time. Its UTC day is `date`."),
+    "updated_at": (
+        _TIME,
+        "When the provider last changed it; an event's own time. Its UTC day is `date`.",
+    ),
     "created_at": (_TIME, "When the provider made it; null where it does not say."),
     "payload": (pa.string(), "The record's JSON, exactly as the bytes came. Personal data."),
     "fetched_at": (_TIME, "When it came, by our clock."),

@@ -44,9 +44,7 @@ def presented(
     ]
 
 
-def _tags(
-    spec: dg.AssetSpec, providers: Mapping[str, str], settings: Settings
-) -> dict[str, str]:
+def _tags(spec: dg.AssetSpec, providers: Mapping[str, str], settings: Settings) -> dict[str, str]:
     layer = spec.key.path[0]
     tags = {LAYER: layer}
     if layer == "landing":
