@@ -26,6 +26,7 @@ from lead_pipeline.orchestration.landing_assets import build_landing_assets, lan
 from lead_pipeline.orchestration.launcher import locked_in_process_executor
 from lead_pipeline.orchestration.normalized_assets import build_normalized_assets
 from lead_pipeline.orchestration.partitions import daily_partitions
+from lead_pipeline.orchestration.presentation import presented
 from lead_pipeline.orchestration.publish_sensor import build_publish_job, build_publish_sensor
 from lead_pipeline.orchestration.published_asset import build_published_asset
 from lead_pipeline.orchestration.resources import (
@@ -72,7 +73,7 @@ def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
     publish_job = build_publish_job()
     deadline = timedelta(minutes=settings.publish_deadline_minutes)
     return dg.Definitions(
-        assets=[*landing, normalized, models, published],
+        assets=presented([*landing, normalized, models, published], accounts, settings),
         asset_checks=build_freshness_checks(accounts),
         jobs=[job, publish_job],
         schedules=build_schedules(job, lead_settings.load, accounts, nightly_cron),

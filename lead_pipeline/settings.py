@@ -41,6 +41,9 @@ def snapshot_path(home: Path) -> Path:
     return home / "bi" / ".sources" / "leads.duckdb"
 
 
+_OWNER = r"^(team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$"
+"""What Dagster takes as an owner of an asset."""
+
 _NOT_TEXT = ".env is not UTF-8 text. Save it as UTF-8."
 
 
@@ -89,6 +92,8 @@ class Settings(BaseSettings):
     """A crawl with more than so many percent fewer records than the last list is not believed."""
     max_shrinkage_percent: Annotated[float, Field(ge=0, le=100)] = 20
     """A build that takes more than so many percent of an account's leads away is not published."""
+    owner: Annotated[str, Field(pattern=_OWNER)] | None = None
+    """Who answers for the assets, shown in Dagster: `team:NAME` or an e-mail address."""
     masking: bool | None = None
     """Whether the BI file holds keyed hashes in place of personal data."""
     masking_key: SecretStr | None = Field(default=None, validate_default=True)
@@ -255,6 +260,16 @@ class Settings(BaseSettings):
     def candidate_path(self) -> Path:
         """Where a build is made and tested. Its file name, and so its catalog, is the same."""
         return self.home / "bi" / ".candidate" / "leads.duckdb"
+
+    @property
+    def checks_path(self) -> Path:
+        """A copy in which tests are run that nobody builds for; there only while they run."""
+        return self.home / "bi" / ".checks" / "leads.duckdb"
+
+    @property
+    def checks_lock(self) -> Path:
+        """Held by whoever runs tests in that copy."""
+        return self.home / ".locks" / "checks"
 
     @property
     def snapshot_path(self) -> Path:

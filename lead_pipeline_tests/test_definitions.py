@@ -14,6 +14,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
 from lead_pipeline import definitions
+from lead_pipeline.landing.files import RECORD_SCHEMA
 from lead_pipeline.sandbox import Sandbox, World, tenants
 from lead_pipeline_tests.commands import instance_of
 from lead_pipeline_tests.orchestration.evaluating import evaluated
@@ -80,6 +81,63 @@ def test_a_backfill_of_landing_is_one_run(loaded: dg.Definitions) -> None:
     graph = loaded.resolve_asset_graph()
     policies = {node.backfill_policy for node in graph.asset_nodes if node.is_partitioned}
     assert policies == {dg.BackfillPolicy.single_run()}
+
+
+def specs_of(loaded: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
+
+
+@pytest.mark.parametrize(
+    ("asset", "tags"),
+    [
+        ("landing/vorel/leads", {"layer": "landing", "provider": "vorel", "pii": ""}),
+        ("normalized/leads", {"layer": "normalized", "pii": ""}),
+        ("marts/leads", {"layer": "marts", "pii": ""}),
+        ("marts/stage_funnel_daily", {"layer": "marts"}),
+        ("bi/published", {"layer": "bi", "pii": ""}),
+    ],
+)
+def test_tags_tell_layer_provider_and_personal_data(
+    asset: str, tags: dict[str, str], loaded: dg.Definitions
+) -> None:
+    shown = specs_of(loaded)[asset].tags
+    assert {key: shown[key] for key in shown if key in ("layer", "provider", "pii")} == tags
+
+
+def test_masked_marts_are_not_tagged_as_personal_data(
+    loaded: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_MASKING", "true")
+    monkeypatch.setenv("LEAD_PIPELINE_MASKING_KEY", "a key that nobody can guess, really")
+    personal = {key for key, spec in specs_of(definitions.defs()).items() if "pii" in spec.tags}
+    assert personal == LANDING | {"normalized/leads", "normalized/lead_versions"}
+    assert "marts/leads" in {key for key, spec in specs_of(loaded).items() if "pii" in spec.tags}
+
+
+@pytest.mark.parametrize("owner", ["team:data", "ada@example.com"])
+def test_owner_of_the_settings_answers_for_every_asset(
+    owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_OWNER", owner)
+    assert {tuple(s.owners) for s in specs_of(definitions.defs()).values()} == {(owner,)}
+
+
+def test_without_the_setting_assets_have_no_owner(loaded: dg.Definitions) -> None:
+    assert {tuple(spec.owners) for spec in specs_of(loaded).values()} == {()}
+
+
+def test_every_asset_links_to_its_source_code(loaded: dg.Definitions) -> None:
+    for key, spec in specs_of(loaded).items():
+        references = spec.metadata["dagster/code_references"].code_references
+        files = [r.file_path for r in references if isinstance(r, dg.LocalFileCodeReference)]
+        assert files, key
+        assert [file for file in files if not Path(file).exists()] == []
+
+
+def test_columns_of_landing_are_those_of_its_files_and_described(loaded: dg.Definitions) -> None:
+    schema = specs_of(loaded)["landing/mega/leads"].metadata["dagster/column_schema"]
+    assert [column.name for column in schema.columns] == RECORD_SCHEMA.names
+    assert [column.name for column in schema.columns if not column.description] == []
 
 
 def test_job_and_schedules_have_the_promised_names(loaded: dg.Definitions) -> None:

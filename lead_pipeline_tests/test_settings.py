@@ -93,6 +93,7 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
         ("LEAD_PIPELINE_KEPT_BUILDS", "-1"),
         ("LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT", "101"),
         ("LEAD_PIPELINE_MASKING", "perhaps"),
+        ("LEAD_PIPELINE_OWNER", "the data team"),
     ],
 )
 def test_wrong_value_is_told_by_the_name_of_its_variable(

@@ -11,7 +11,7 @@ count (that is the commit record's to say).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
@@ -26,21 +26,25 @@ from lead_pipeline.storage.files import replace_atomically
 
 _TIME = pa.timestamp("us", tz="UTC")
 
-RECORD_SCHEMA = pa.schema(
-    [
-        ("provider", pa.string()),
-        ("account", pa.string()),
-        ("stream", pa.string()),
-        ("record_id", pa.string()),
-        ("updated_at", _TIME),
-        ("created_at", _TIME),
-        ("payload", pa.string()),
-        ("fetched_at", _TIME),
-        ("served_at", _TIME),
-        ("crawl_id", pa.string()),
-        ("page", pa.int32()),
-    ]
-)
+RECORD_COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
+    "provider": (pa.string(), "Provider that the record comes from, by its slug."),
+    "account": (pa.string(), "Set of credentials that the record was read with."),
+    "stream": (pa.string(), "Kind of the record: leads, lead_events, lead_details, stale_leads."),
+    "record_id": (pa.string(), "The provider's own id of the record."),
+    "updated_at": (
+        _TIME,
+        "When the provider last changed it; an event's own time. Its UTC day is `date`.",
+    ),
+    "created_at": (_TIME, "When the provider made it; null where it does not say."),
+    "payload": (pa.string(), "The record's JSON, exactly as the bytes came. Personal data."),
+    "fetched_at": (_TIME, "When it came, by our clock."),
+    "served_at": (_TIME, "When it was served, by the provider's clock."),
+    "crawl_id": (pa.string(), "The crawl that brought it; its commit record is in `_crawls`."),
+    "page": (pa.int32(), "The page of the crawl that it was on, from 1."),
+}
+"""Type and meaning of each landing column, in the order of the files."""
+
+RECORD_SCHEMA = pa.schema([(name, kind) for name, (kind, _) in RECORD_COLUMNS.items()])
 """The landing columns that the contract fixes. Files of earlier releases have no `served_at`."""
 
 REJECTED_SCHEMA = pa.schema(

@@ -5,8 +5,9 @@ normalized/* ──prepare candidate──▶ dbt build ──all tests pass─�
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
+    CodeReferencesMetadataValue,
+    LocalFileCodeReference,
     MetadataValue,
     Output,
+    TableColumnDep,
+    TableColumnLineage,
 )
 from dagster_dbt import (
     DagsterDbtTranslator,
@@ -37,6 +42,8 @@ from lead_pipeline.bi.candidate import (
     row_counts,
     unwritable,
 )
+from lead_pipeline.bi.check_copy import copy_to_check
+from lead_pipeline.bi.column_lineage import Lineage, column_lineage, columns_of
 from lead_pipeline.bi.dbt_project import (
     PROJECT_DIR,
     dbt_environment,
@@ -48,6 +55,7 @@ from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
 from lead_pipeline.logs import log_of
+from lead_pipeline.normalized.columns import column_schema
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import connect_utc
@@ -91,6 +99,21 @@ class LeadPipelineTranslator(DagsterDbtTranslator):
             return AssetKey(["normalized", SOURCE_ASSETS[dbt_resource_props["name"]]])
         return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The model's own text. Its SQL is behind the link to its file, and in no description."""
+        kind, name = dbt_resource_props["resource_type"], dbt_resource_props["name"]
+        return str(dbt_resource_props.get("description") or f"dbt {kind} {name}")
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The columns, and where the file of a model or seed is."""
+        metadata = super().get_metadata(dbt_resource_props)
+        if dbt_resource_props["resource_type"] == "source":
+            return metadata
+        path = PROJECT_DIR / dbt_resource_props["original_file_path"]
+        file = LocalFileCodeReference(file_path=str(path), line_number=1, label=path.name)
+        references = CodeReferencesMetadataValue(code_references=[file])
+        return {**metadata, "dagster/code_references": references}
+
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """One group; the schema in the key tells the layers apart."""
         return "marts"
@@ -106,6 +129,10 @@ def build_dbt_assets() -> AssetsDefinition:
         context: AssetExecutionContext, lead_settings: SettingsResource
     ) -> Iterator[DbtDagsterEventType]:
         settings = lead_settings.load()
+        if not context.selected_asset_keys:
+            # Checks alone: nothing is built, and nobody who builds or publishes is waited for.
+            yield from check_marts(context, settings, manifest, translator)
+            return
         candidate = settings.candidate_path
         # The publish lock first, the warehouse's inside it: nobody takes them the other way.
         with held(settings.publish_lock, "building the marts", context.log.info):
@@ -142,11 +169,83 @@ def build_marts(
     candidate is then gone.
     """
     target_path = dbt_folder(candidate)
+    # Unit tests are about the models, not about these leads: development and CI run them.
+    arguments = ("build", "--exclude-resource-type", "unit_test")
+    ran = _run_dbt(arguments, context, candidate, target_path, manifest, translator)
+    metadata = (
+        _model_metadata(candidate, target_path, manifest, translator) if ran.succeeded else {}
+    )
+    for event in ran.events:
+        if isinstance(event, Output):
+            more = metadata.get(event.output_name, {})
+            yield event.with_metadata({**event.metadata, **more})
+        else:
+            yield event
+    if not ran.succeeded:
+        discard_candidate(candidate)
+        raise PublishError(_failure(target_path, manifest))
+    passed = _count(target_path, "pass")
+    mark_tested(candidate, run_id=context.run.run_id, tests_passed=passed)
+    _log.info("marts built", run=context.run.run_id, tests_passed=passed)
+
+
+def check_marts(
+    context: AssetExecutionContext,
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> Iterator[DbtDagsterEventType]:
+    """Run the selected tests alone, on what readers have and what the last build had read.
+
+    Views that the tests read are made in a copy, which is removed; candidate and published file
+    stay as they are. A test that fails is a failed check, by which Dagster fails the run. Raises
+    `PublishError` where nothing has been published yet, or a view cannot be made.
+    """
+    with (
+        held(settings.checks_lock, "checking the marts", context.log.info),
+        copy_to_check(settings) as copy,
+    ):
+        target_path = dbt_folder(copy)
+        tests = sorted(_selected_nodes(context, manifest, translator))
+        chosen = [".".join(manifest["nodes"][test]["fqn"]) for test in tests]
+        # The marts among what the tests read are there. Views are made before the first test, since
+        # dbt skips what comes after a test that has failed.
+        views = (
+            *("build", "--select", *(f"+{test}" for test in chosen)),
+            *("--exclude", "path:models/marts,resource_type:model"),
+            *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
+        )
+        made = _run_dbt(views, context, copy, target_path, manifest, translator)
+        if not made.succeeded:
+            raise PublishError(_not_checked(target_path, manifest))
+        asked = ("test", "--indirect-selection", "empty", "--select", *chosen)
+        ran = _run_dbt(asked, context, copy, target_path, manifest, translator)
+        yield from ran.events
+        if _count(target_path, "pass", "warn", "fail") < len(tests):
+            raise PublishError(_not_checked(target_path, manifest))
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """What came of dbt: its events for Dagster, and whether all went well."""
+
+    events: list[DbtDagsterEventType]
+    succeeded: bool
+
+
+def _run_dbt(
+    arguments: Sequence[str],
+    context: AssetExecutionContext,
+    file: Path,
+    target_path: Path,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> _Ran:
+    """Run dbt in `file` to its end: rows are counted, and files removed, when it has closed them."""
     target_path.joinpath("run_results.json").unlink(missing_ok=True)
     invocation = DbtCliInvocation.run(
-        # Unit tests are about the models, not about these leads: development and CI run them.
-        args=parsed_dbt_command("build", "--exclude-resource-type", "unit_test"),
-        env=dbt_environment(target_path, candidate) | {"DBT_LOG_FORMAT": "json"},
+        args=parsed_dbt_command(*arguments),
+        env=dbt_environment(target_path, file) | {"DBT_LOG_FORMAT": "json"},
         manifest=manifest,
         dagster_dbt_translator=translator,
         project_dir=PROJECT_DIR,
@@ -157,7 +256,6 @@ def build_marts(
         # `dbt --version` would tell it as well, after asking a package index for news.
         cli_version=Version(installed_version("dbt-core")),
     )
-    # Rows are counted when dbt has closed the file, so the events wait for its end.
     selected = _selected_nodes(context, manifest, translator)
     events = [
         event
@@ -165,20 +263,7 @@ def build_marts(
         if _is_news(message, selected)
         for event in message.to_default_asset_events(manifest, translator, context, target_path)
     ]
-    succeeded = invocation.process.returncode == 0
-    metadata = _model_metadata(candidate) if succeeded else {}
-    for event in events:
-        if isinstance(event, Output):
-            more = metadata.get(event.output_name, {})
-            yield event.with_metadata({**event.metadata, **more})
-        else:
-            yield event
-    if not succeeded:
-        discard_candidate(candidate)
-        raise PublishError(_failure(target_path, manifest))
-    passed = _count(target_path, "pass")
-    mark_tested(candidate, run_id=context.run.run_id, tests_passed=passed)
-    _log.info("marts built", run=context.run.run_id, tests_passed=passed)
+    return _Ran(events, succeeded=invocation.process.returncode == 0)
 
 
 def dbt_folder(candidate: Path) -> Path:
@@ -207,18 +292,47 @@ def _is_news(message: DbtCliEventMessage, selected: set[str]) -> bool:
     return node.get("unique_id") in selected or node.get("node_status") in ("warn", *FAILED)
 
 
-def _model_metadata(candidate: Path) -> dict[str, dict[str, Any]]:
-    """By output name: the rows of each mart, and leads by stage as a preview of nobody's data."""
+def _model_metadata(
+    candidate: Path,
+    target_path: Path,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> dict[str, dict[str, Any]]:
+    """By output name: rows and what each column is made of; leads by stage, nobody's data."""
     with closing(connect_utc(candidate, read_only=True)) as connection:
         metadata: dict[str, dict[str, Any]] = {
             name.replace(".", "__"): {"dagster/row_count": rows}
             for name, rows in row_counts(connection).items()
         }
         rows = connection.execute(read_sql("bi", "leads_by_stage")).fetchall()
+        columns = columns_of(connection)
+    for unique_id, lineage in column_lineage(manifest, target_path, columns).items():
+        output = "__".join(translator.get_asset_key(manifest["nodes"][unique_id]).path)
+        shown = _shown_lineage(lineage, manifest, translator)
+        metadata.setdefault(output, {})["dagster/column_lineage"] = shown
     lines = ["| account | stage | leads |", "|---|---|---:|"]
     lines += [f"| {account} | {stage} | {leads:,} |" for account, stage, leads in rows]
     metadata["marts__leads"]["leads_by_stage"] = MetadataValue.md("\n".join(lines))
     return metadata
+
+
+def _shown_lineage(
+    lineage: Lineage, manifest: Mapping[str, Any], translator: DagsterDbtTranslator
+) -> TableColumnLineage:
+    """`lineage` in the words of Dagster, without columns of by-products that no asset has."""
+    deps: dict[str, list[TableColumnDep]] = {}
+    for column, parents in lineage.items():
+        deps[column] = []
+        for unique_id, name in parents:
+            parent = manifest["nodes"].get(unique_id) or manifest["sources"][unique_id]
+            if parent["resource_type"] != "source" or _is_column_of_its_asset(parent, name):
+                deps[column].append(TableColumnDep(translator.get_asset_key(parent), name))
+    return TableColumnLineage(deps)
+
+
+def _is_column_of_its_asset(source: Mapping[str, Any], column: str) -> bool:
+    table = source["name"]
+    return SOURCE_ASSETS[table] == table and column in {name for name, _, _ in column_schema(table)}
 
 
 def _results(target_path: Path) -> list[dict[str, Any]]:
@@ -229,19 +343,33 @@ def _results(target_path: Path) -> list[dict[str, Any]]:
     return results
 
 
-def _count(target_path: Path, status: str) -> int:
-    return sum(result["status"] == status for result in _results(target_path))
+def _count(target_path: Path, *statuses: str) -> int:
+    return sum(
+        result["status"] in statuses and result["unique_id"].startswith("test.")
+        for result in _results(target_path)
+    )
 
 
 def _failure(target_path: Path, manifest: Mapping[str, Any]) -> str:
+    return (
+        f"dbt build failed: {_failed_nodes(target_path, manifest)}. "
+        "Nothing was published, readers keep the last file. The whole story is in "
+        f"{target_path / 'dbt.log'}."
+    )
+
+
+def _not_checked(target_path: Path, manifest: Mapping[str, Any]) -> str:
+    return (
+        f"Not all checks could be run: {_failed_nodes(target_path, manifest)}. Readers and builds "
+        "are not concerned. The whole story is in the log of the run; publish, then run them again."
+    )
+
+
+def _failed_nodes(target_path: Path, manifest: Mapping[str, Any]) -> str:
     """What failed, by name. Only the first line of dbt's message: the next can hold values."""
     failed = [
         f"{node_name(result['unique_id'], manifest)}: {(result['message'] or '').partition(chr(10))[0]}"
         for result in _results(target_path)
         if result["status"] in FAILED
     ]
-    return (
-        f"dbt build failed: {'; '.join(failed) or 'it ended before any model or test'}. "
-        "Nothing was published, readers keep the last file. The whole story is in "
-        f"{target_path / 'dbt.log'}."
-    )
+    return "; ".join(failed) or "it ended before any model or test"

@@ -24,6 +24,7 @@ from lead_pipeline.landing.commits import (
     crawls_folder,
     load_commit,
 )
+from lead_pipeline.landing.files import RECORD_COLUMNS
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import LogListener, Progress
 from lead_pipeline.landing.pull import pull_stream
@@ -44,6 +45,13 @@ MAX_QUOTA_RETURNS = 48
 LANDS_TAG = "lead_pipeline/lands"
 """The tag of steps that land an account: what follows them does not depend on their success."""
 REJECTED_CHECK = "no_rejected_records"
+
+_COLUMNS = dg.TableSchema(
+    [
+        dg.TableColumn(name, str(kind), description=text)
+        for name, (kind, text) in RECORD_COLUMNS.items()
+    ]
+)
 
 
 class PullConfig(dg.Config):
@@ -118,6 +126,7 @@ def _landing_asset(
         op_tags={LANDS_TAG: account_name},
         # The graph shows only the last part of a key: the account tells one `leads` from another.
         kinds={"parquet", account_name},
+        metadata={"dagster/column_schema": _COLUMNS},
         check_specs=[
             dg.AssetCheckSpec(
                 REJECTED_CHECK, asset=key, description="Every record that came could be filed."

@@ -3,6 +3,7 @@
 dbt models ──▶ bi/published
 """
 
+import time
 from collections.abc import Iterable
 
 from dagster import (
@@ -20,6 +21,7 @@ from lead_pipeline.bi.gate import rules_of
 from lead_pipeline.bi.publish import Publication, publish
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.orchestration.upkeep import after_publication
+from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 
 KEY = AssetKey(["bi", "published"])
@@ -60,6 +62,7 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
         context: AssetExecutionContext, config: PublishConfig, lead_settings: SettingsResource
     ) -> MaterializeResult[None]:
         settings = lead_settings.load()
+        started = time.monotonic()
         with held(settings.publish_lock, "publishing", context.log.info):
             publication = publish(
                 settings.candidate_path,
@@ -76,17 +79,33 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
             from lead_pipeline.report.page import write_report
 
             write_report(settings.published_path, settings.report_path)
+            report = _report(settings)
+        report["duration_seconds"] = MetadataValue.float(round(time.monotonic() - started, 2))
         after_publication(context.instance, settings, context.log.info)
-        report = MetadataValue.url(settings.report_path.as_uri())
-        return MaterializeResult(metadata=_metadata(publication) | {"report": report})
+        return MaterializeResult(metadata=_metadata(publication) | report)
 
     return with_default_resources(published)
+
+
+def _report(settings: Settings) -> dict[str, MetadataValue]:
+    """What opens in the web interface, which serves no files; and where the whole page is."""
+    # Pandas takes a second to import, too.
+    from lead_pipeline.report.summary import leads_by_stage
+
+    accounts, rows = leads_by_stage(settings.published_path)
+    lines = [["stage", *accounts], ["---", *["---:"] * len(accounts)]]
+    lines += [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    return {
+        "summary": MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines)),
+        "report": MetadataValue.url(settings.report_path.as_uri()),
+    }
 
 
 def _metadata(publication: Publication) -> dict[str, MetadataValue]:
     metadata: dict[str, MetadataValue] = {
         "path": MetadataValue.path(publication.path),
         "bytes": MetadataValue.int(publication.size_bytes),
+        "leads": MetadataValue.int(publication.row_counts["normalized.leads"]),
         "published_at": MetadataValue.timestamp(publication.published_at),
     }
     for table, rows in publication.row_counts.items():

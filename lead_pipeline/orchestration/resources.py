@@ -240,5 +240,13 @@ _DEFAULTS: Mapping[str, dg.ConfigurableResource[Any]] = {
 def with_default_resources(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
     """`assets`, which read settings and accounts from the environment unless told otherwise."""
     [bound] = dg.with_resources([assets], _DEFAULTS)
+    return with_replaceable_resources(bound)
+
+
+def with_replaceable_resources(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    """`assets`, whose own resources yield to others of the same keys.
+
+    Dagster forgets that of assets whose specifications have been changed.
+    """
     with disable_dagster_warnings():
-        return _AssetsWithDefaults(**bound.get_attributes_dict())
+        return _AssetsWithDefaults(**assets.get_attributes_dict())

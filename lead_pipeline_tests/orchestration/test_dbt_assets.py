@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 from dagster import (
+    AssetCheckKey,
     AssetKey,
     AssetsDefinition,
     AssetSelection,
     DagsterInstance,
     ExecuteInProcessResult,
+    LocalFileCodeReference,
+    TableColumnLineage,
     materialize,
 )
 
@@ -29,6 +32,7 @@ from lead_pipeline.orchestration.published_asset import (
     publish_config,
 )
 from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.locks import held
 from lead_pipeline_tests.bi.readers import CLIENTS_BY_NAME
 from lead_pipeline_tests.bi.test_masking import KEY, PERSONAL, found_below, plant
 from lead_pipeline_tests.sample_builds import MASK, leads_of, read, run_of
@@ -163,11 +167,71 @@ def test_build_publishes_and_reports_rows_and_coverage(built: Built) -> None:
     assert metadata["marts/leads"]["dagster/row_count"].value == 4
     assert "| vorel | engaged | 1 |" in str(metadata["marts/leads"]["leads_by_stage"].value)
     assert metadata["bi/published"]["rows/marts.leads"].value == 4
+    assert metadata["bi/published"]["leads"].value == 4
+    summary = str(metadata["bi/published"]["summary"].value)
+    assert summary.splitlines()[0] == "| stage | mega | vorel |"
+    assert summary.splitlines()[-1] == "| all stages | 1 | 3 |"
     assert metadata["bi/published"]["path"].value == str(built.home.published)
     report = built.home.published.with_name("report.html")
     assert metadata["bi/published"]["report"].value == report.as_uri()
     assert report.read_text("utf-8").startswith("<!doctype html>")
     assert built.rows("select run_id from meta.build") == [(built.result.run_id,)]
+
+
+def sources_of(built: Built, asset: str, column: str) -> set[tuple[str, str]]:
+    """The columns of the normalized tables that a column is made of, over all models between."""
+    lineages = {
+        event.asset_key.to_user_string(): event.materialization.metadata["dagster/column_lineage"]
+        for event in built.result.get_asset_materialization_events()
+        if event.asset_key and "dagster/column_lineage" in event.materialization.metadata
+    }
+    if asset.startswith("normalized/"):
+        return {(asset, column)}
+    lineage = lineages[asset].value
+    assert isinstance(lineage, TableColumnLineage)
+    return {
+        source
+        for dep in lineage.deps_by_column[column]
+        for source in sources_of(built, dep.asset_key.to_user_string(), dep.column_name)
+    }
+
+
+@pytest.mark.parametrize(
+    ("mart", "column", "source"),
+    [
+        ("marts/leads", "email", ("normalized/leads", "email")),
+        ("marts/leads", "first_engaged_at", ("normalized/lead_stage_history", "entered_at")),
+        ("marts/lead_stage_history", "evidence", ("normalized/lead_stage_history", "evidence")),
+        ("marts/stale_leads", "owner_name", ("normalized/leads", "owner_name")),
+    ],
+)
+def test_column_of_a_mart_is_followed_to_the_normalized_tables(
+    mart: str, column: str, source: tuple[str, str], built: Built
+) -> None:
+    assert source in sources_of(built, mart, column)
+
+
+def test_every_column_of_every_mart_has_a_lineage(built: Built) -> None:
+    known = set()
+    for event in built.result.get_asset_materialization_events():
+        if event.asset_key and event.asset_key.path[0] == "marts":
+            lineage = event.materialization.metadata["dagster/column_lineage"].value
+            assert isinstance(lineage, TableColumnLineage)
+            known |= {(event.asset_key.path[1], column) for column in lineage.deps_by_column}
+    columns = "select table_name, column_name from duckdb_columns() where schema_name = 'marts'"
+    assert known == set(built.rows(columns))
+
+
+def test_models_are_described_in_their_own_words_and_link_to_their_file(
+    assets: list[AssetsDefinition],
+) -> None:
+    [spec] = [spec for spec in assets[0].specs if spec.key == AssetKey(["marts", "leads"])]
+    assert (spec.description or "").startswith("One row per lead of any provider")
+    assert [s.key for s in assets[0].specs if "```" in (s.description or "")] == []
+    references = spec.metadata["dagster/code_references"].code_references
+    paths = [r.file_path for r in references if isinstance(r, LocalFileCodeReference)]
+    assert paths[0].endswith("dbt_project/models/marts/leads.sql")
+    assert Path(paths[0]).exists()
 
 
 def test_build_does_not_parse_the_project_a_second_time(built: Built) -> None:
@@ -347,6 +411,70 @@ def test_selecting_one_model_builds_all_and_reports_one(home: Home) -> None:
     assert result.success
     assert [event.asset_key for event in result.get_asset_materialization_events()] == [key]
     assert read(home.candidate, "select count(*) > 0 from marts.stage_funnel_daily") == [(True,)]
+
+
+CHECK_OF_MARTS = AssetCheckKey(
+    AssetKey(["marts", "lead_daily_history"]), "daily_history_agrees_with_funnel"
+)
+CHECK_OF_SOURCES = AssetCheckKey(
+    AssetKey(["staging", "stg_lead_stage_history"]), "newest_history_row_agrees_with_lead"
+)
+
+
+def everything_below(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def check_alone(home: Home, keys: Sequence[AssetCheckKey]) -> ExecuteInProcessResult:
+    return home.run(AssetSelection.checks(*keys))
+
+
+def test_single_check_builds_nothing_and_leaves_every_file_as_it_is(home: Home) -> None:
+    home.load(SAMPLE)
+    assert home.run().success
+    before = everything_below(home.path / "bi")
+    # A newer load, which a build would take up.
+    home.load(())
+    result = check_alone(home, [CHECK_OF_MARTS])
+    assert result.success
+    assert [(c.check_name, c.passed) for c in result.get_asset_check_evaluations()] == [
+        (CHECK_OF_MARTS.name, True)
+    ]
+    assert result.get_asset_materialization_events() == []
+    assert everything_below(home.path / "bi") == before
+
+
+def test_single_check_that_fails_is_named_by_the_run_and_readers_keep_their_file(
+    home: Home,
+) -> None:
+    home.load(SAMPLE)
+    assert home.run().success
+    with closing(connect_utc(home.path / "bi" / ".sources" / "leads.duckdb")) as connection:
+        connection.execute("update normalized.leads set stage = 'lost' where lead_id = '2'")
+    before = everything_below(home.path / "bi")
+    result = check_alone(home, [CHECK_OF_MARTS, CHECK_OF_SOURCES])
+    assert not result.success
+    found = {c.check_name: c.passed for c in result.get_asset_check_evaluations()}
+    assert found == {CHECK_OF_MARTS.name: True, CHECK_OF_SOURCES.name: False}
+    assert everything_below(home.path / "bi") == before
+
+
+def test_check_before_the_first_publication_says_what_to_do(home: Home) -> None:
+    home.load(SAMPLE)
+    message = error_of(check_alone(home, [CHECK_OF_MARTS]))
+    assert "There are no marts to check" in message
+    assert "lead-pipeline publish" in message
+
+
+def test_check_does_not_wait_for_a_build(home: Home) -> None:
+    home.load(SAMPLE)
+    assert home.run().success
+    with held(home.path / ".locks" / "publish", "a build that takes long"):
+        assert check_alone(home, [CHECK_OF_MARTS]).success
 
 
 def test_missing_warehouse_says_what_to_do(home: Home) -> None:
