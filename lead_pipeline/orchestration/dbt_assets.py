@@ -24,6 +24,7 @@ from dagster import (
     TableColumnDep,
     TableColumnLineage,
 )
+from dagster._utils.warnings import disable_dagster_warnings
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -110,8 +111,10 @@ class LeadPipelineTranslator(DagsterDbtTranslator):
         if dbt_resource_props["resource_type"] == "source":
             return metadata
         path = PROJECT_DIR / dbt_resource_props["original_file_path"]
-        file = LocalFileCodeReference(file_path=str(path), line_number=1, label=path.name)
-        references = CodeReferencesMetadataValue(code_references=[file])
+        # Beta in Dagster's words; the pinned release has them.
+        with disable_dagster_warnings():
+            file = LocalFileCodeReference(file_path=str(path), line_number=1, label=path.name)
+            references = CodeReferencesMetadataValue(code_references=[file])
         return {**metadata, "dagster/code_references": references}
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
