@@ -1,5 +1,6 @@
-"""A copy in which tests of the marts are run alone, beside all builds and readers.
+"""A copy in which tests are run alone, beside all builds and readers.
 
+    warehouse.duckdb ──copy, mask──▶ bi/.checks/leads.duckdb          what no mart is read for
     bi/.sources/leads.duckdb ──copy──▶ bi/.checks/leads.duckdb ◀──marts── bi/leads.duckdb
       what the last build read                                              what readers have
 
@@ -9,40 +10,51 @@ Its name is that of the published file, because DuckDB names the catalog after i
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import duckdb
 
+from lead_pipeline.bi.candidate import prepare_candidate
+from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import attach, connect_utc
+from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
 
 
 @contextmanager
-def copy_to_check(settings: Settings) -> Iterator[Path]:
+def copy_to_check(
+    settings: Settings, tell: Callable[[str], None], *, with_marts: bool
+) -> Iterator[Path]:
     """The copy, which is removed with its folder after the block; the caller holds its lock.
 
-    Raises `PublishError` where nothing has been published yet, or the copy cannot be written.
+    Without marts it has the tables as they are loaded now; with them, those that readers have and
+    what the last build had read, which may be older. Raises `PublishError` where there is nothing to
+    copy yet, or the copy cannot be written.
     """
-    if not settings.published_path.exists() or not settings.snapshot_path.exists():
-        raise PublishError(
-            f"There are no marts to check at {settings.published_path}. Publish first: "
-            "lead-pipeline publish."
-        )
     copy = settings.checks_path
     # What a killed process has left.
     shutil.rmtree(copy.parent, ignore_errors=True)
     try:
-        _make(copy, settings)
+        if with_marts:
+            _copy_what_readers_have(copy, settings)
+        else:
+            with held(settings.warehouse_lock, "copying leads", tell):
+                prepare_candidate(settings.warehouse_path, copy, mask_of(settings))
         yield copy
     finally:
         shutil.rmtree(copy.parent, ignore_errors=True)
 
 
-def _make(copy: Path, settings: Settings) -> None:
+def _copy_what_readers_have(copy: Path, settings: Settings) -> None:
+    if not settings.published_path.exists() or not settings.snapshot_path.exists():
+        raise PublishError(
+            f"There are no marts to check at {settings.published_path}. Publish first: "
+            "lead-pipeline publish."
+        )
     try:
         copy.parent.mkdir(parents=True)
         shutil.copyfile(settings.snapshot_path, copy)

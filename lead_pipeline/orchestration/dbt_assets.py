@@ -134,7 +134,7 @@ def build_dbt_assets() -> AssetsDefinition:
         settings = lead_settings.load()
         if not context.selected_asset_keys:
             # Checks alone: nothing is built, and nobody who builds or publishes is waited for.
-            yield from check_marts(context, settings, manifest, translator)
+            yield from check_alone(context, settings, manifest, translator)
             return
         candidate = settings.candidate_path
         # The publish lock first, the warehouse's inside it: nobody takes them the other way.
@@ -192,40 +192,72 @@ def build_marts(
     _log.info("marts built", run=context.run.run_id, tests_passed=passed)
 
 
-def check_marts(
+def check_alone(
     context: AssetExecutionContext,
     settings: Settings,
     manifest: Mapping[str, Any],
     translator: DagsterDbtTranslator,
 ) -> Iterator[DbtDagsterEventType]:
-    """Run the selected tests alone, on what readers have and what the last build had read.
+    """Run the selected tests without a build; candidate and published file stay as they are.
 
-    Views that the tests read are made in a copy, which is removed; candidate and published file
-    stay as they are. A test that fails is a failed check, by which Dagster fails the run. Raises
-    `PublishError` where nothing has been published yet, or a view cannot be made.
+    Those that read marts look at what readers have, the others at the tables as they are loaded now:
+    so a load alone, to which the tests of its tables belong, tests what it has loaded. A test that
+    fails is a failed check, by which Dagster fails the run. Raises `PublishError` where there is
+    nothing to look at yet, or a view cannot be made.
     """
-    with (
-        held(settings.checks_lock, "checking the marts", context.log.info),
-        copy_to_check(settings) as copy,
-    ):
-        target_path = dbt_folder(copy)
-        tests = sorted(_selected_nodes(context, manifest, translator))
-        chosen = [".".join(manifest["nodes"][test]["fqn"]) for test in tests]
-        # The marts among what the tests read are there. Views are made before the first test, since
-        # dbt skips what comes after a test that has failed.
+    tests = sorted(_selected_nodes(context, manifest, translator))
+    read = {test: _ancestors(test, manifest) for test in tests}
+    with held(settings.checks_lock, "checking tables", context.log.info):
+        for with_marts in (False, True):
+            chosen = [test for test in tests if _reads_marts(read[test], manifest) is with_marts]
+            if not chosen:
+                continue
+            with copy_to_check(settings, context.log.info, with_marts=with_marts) as copy:
+                needs_views = any(not id_.startswith("source.") for t in chosen for id_ in read[t])
+                yield from _run_tests(context, copy, chosen, needs_views, manifest, translator)
+
+
+def _ancestors(unique_id: str, manifest: Mapping[str, Any]) -> set[str]:
+    """dbt's ids of all that the node is computed from."""
+    found: set[str] = set()
+    ahead = [unique_id]
+    while ahead:
+        parents = set(manifest["parent_map"].get(ahead.pop(), ())) - found
+        found |= parents
+        ahead += parents
+    return found
+
+
+def _reads_marts(unique_ids: set[str], manifest: Mapping[str, Any]) -> bool:
+    nodes = (manifest["nodes"].get(unique_id, {}) for unique_id in unique_ids)
+    return any(node.get("schema") == "marts" for node in nodes)
+
+
+def _run_tests(
+    context: AssetExecutionContext,
+    copy: Path,
+    tests: Sequence[str],
+    needs_views: bool,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> Iterator[DbtDagsterEventType]:
+    """Make the seeds and views that the tests read, then run them."""
+    target_path = dbt_folder(copy)
+    chosen = [".".join(manifest["nodes"][test]["fqn"]) for test in tests]
+    if needs_views:
+        # The marts are there. Views are made before the first test, since dbt skips what comes after
+        # a test that has failed.
         views = (
             *("build", "--select", *(f"+{test}" for test in chosen)),
             *("--exclude", "path:models/marts,resource_type:model"),
             *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
         )
-        made = _run_dbt(views, context, copy, target_path, manifest, translator)
-        if not made.succeeded:
+        if not _run_dbt(views, context, copy, target_path, manifest, translator).succeeded:
             raise PublishError(_not_checked(target_path, manifest))
-        asked = ("test", "--indirect-selection", "empty", "--select", *chosen)
-        ran = _run_dbt(asked, context, copy, target_path, manifest, translator)
-        yield from ran.events
-        if _count(target_path, "pass", "warn", "fail") < len(tests):
-            raise PublishError(_not_checked(target_path, manifest))
+    asked = ("test", "--indirect-selection", "empty", "--select", *chosen)
+    yield from _run_dbt(asked, context, copy, target_path, manifest, translator).events
+    if _count(target_path, "pass", "warn", "fail") < len(tests):
+        raise PublishError(_not_checked(target_path, manifest))
 
 
 @dataclass(frozen=True)

@@ -453,7 +453,8 @@ def test_single_check_that_fails_is_named_by_the_run_and_readers_keep_their_file
 ) -> None:
     home.load(SAMPLE)
     assert home.run().success
-    with closing(connect_utc(home.path / "bi" / ".sources" / "leads.duckdb")) as connection:
+    # Loaded since: not published, and by no fault of what readers have.
+    with closing(connect_utc(home.path / "warehouse.duckdb")) as connection:
         connection.execute("update normalized.leads set stage = 'lost' where lead_id = '2'")
     before = everything_below(home.path / "bi")
     result = check_alone(home, [CHECK_OF_MARTS, CHECK_OF_SOURCES])
@@ -463,7 +464,20 @@ def test_single_check_that_fails_is_named_by_the_run_and_readers_keep_their_file
     assert everything_below(home.path / "bi") == before
 
 
-def test_check_before_the_first_publication_says_what_to_do(home: Home) -> None:
+def test_tables_that_are_only_loaded_are_checked_without_a_build(
+    home: Home, assets: list[AssetsDefinition]
+) -> None:
+    home.load(SAMPLE)
+    of_tables = [spec.key for spec in assets[0].check_specs if spec.asset_key in SOURCES]
+    result = check_alone(home, of_tables)
+    assert result.success
+    assert {c.check_name for c in result.get_asset_check_evaluations()} == {
+        key.name for key in of_tables
+    }
+    assert everything_below(home.path / "bi") == {}
+
+
+def test_check_of_marts_before_the_first_publication_says_what_to_do(home: Home) -> None:
     home.load(SAMPLE)
     message = error_of(check_alone(home, [CHECK_OF_MARTS]))
     assert "There are no marts to check" in message
