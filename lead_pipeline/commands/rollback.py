@@ -177,7 +177,7 @@ def _row(settings: Settings, build: Build, *, readers_have: bool) -> list[object
     return [
         name_of(build),
         f"{build.published_at:%Y-%m-%d %H:%M}Z",
-        build.run_id,
+        build.run_id[:8],
         build.lead_count,
         build.masking_key_id,
         "yes" if is_held(settings.published_path, build) else None,
