@@ -11,7 +11,7 @@ import pytest
 from benchmarks.year import KINDS, below, is_whole, live
 from lead_pipeline_tests.sample_builds import read
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ def test_the_command_fails_with_the_figures_and_the_way_to_accept_them(
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
-            [COMMAND, "run", *arguments],
+            [COMMAND, "run", "--from", "2026-01-20", "--to", "2026-01-21", *arguments],
             cwd=tmp_path,
             env=home,
             capture_output=True,
