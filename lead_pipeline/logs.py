@@ -48,6 +48,12 @@ def log_of(name: str) -> structlog.stdlib.BoundLogger:
     return log
 
 
+def line_of(event: str, **fields: object) -> str:
+    """An event as one line, for a log that is not ours."""
+    (line,), _ = _rendered(None, "", {"event": event, **fields})
+    return line
+
+
 @contextmanager
 def about(**fields: object) -> Iterator[None]:
     """Every event of the block, however deep, is about these: an account, a window, a crawl."""

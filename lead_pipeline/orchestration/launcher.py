@@ -8,6 +8,7 @@ executor, for those that execute them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,8 +23,10 @@ from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._core.system_config.objects import ResolvedRunConfig
 
+from lead_pipeline.logs import line_of
 from lead_pipeline.orchestration.landing_assets import LANDS_TAG
 from lead_pipeline.orchestration.processes import GONE, is_dead, take_run_lock
+from lead_pipeline.orchestration.tags import ACCOUNT_TAG
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
@@ -58,17 +61,28 @@ class LockedInProcessExecutor(InProcessExecutor):
         """Execute the steps; yields Dagster's events of the run."""
         # Held until the process ends, since the run is marked as ended after this method.
         take_run_lock(plan_context.instance, plan_context.run_id)
+        began, succeeded, failed = time.monotonic(), 0, 0
         for part in _parts(plan_context, execution_plan):
             data = plan_context.plan_data._replace(execution_plan=part)
             context = PlanOrchestrationContext(
                 data, plan_context.log, plan_context.executor, plan_context.output_capture
             )
-            has_succeeded = False
             for event in super().execute(context, part):
-                has_succeeded = has_succeeded or event.is_step_success
+                succeeded += event.is_step_success
+                failed += event.is_step_failure
                 yield event
-            if not has_succeeded:
-                return
+            if not succeeded:
+                break
+        plan_context.log.info(
+            line_of(
+                "run ended",
+                account=plan_context.dagster_run.tags.get(ACCOUNT_TAG),
+                run=plan_context.run_id,
+                steps=succeeded,
+                failed_steps=failed,
+                seconds=time.monotonic() - began,
+            )
+        )
 
 
 def _parts(context: PlanOrchestrationContext, plan: ExecutionPlan) -> list[ExecutionPlan]:

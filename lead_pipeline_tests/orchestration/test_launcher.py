@@ -72,3 +72,11 @@ def test_what_has_landed_is_published_and_the_run_fails_where_an_account_does(
     home: Path, failing: Sequence[str], succeeds: bool, steps: list[str]
 ) -> None:
     assert ran(home, *failing) == (succeeds, steps)
+
+
+def test_run_ends_with_a_line_that_sums_it_up(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ran(home, "mega")
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "run ended" in line]
+    assert "steps=3 failed_steps=1 seconds=" in line
