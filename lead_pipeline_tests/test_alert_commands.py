@@ -115,6 +115,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
         yield Nights(folder / "home", sandbox, web, mail, refused, beats, fixed)
 
 
+@pytest.mark.long
 def test_refused_key_is_told_by_each_channel_once_and_its_end_once(nights: Nights) -> None:
     assert (nights.refused.status, nights.fixed.status) == (1, 0)
     for texts in (nights.web.texts, nights.mail.texts):
@@ -126,15 +127,18 @@ def test_refused_key_is_told_by_each_channel_once_and_its_end_once(nights: Night
         assert "vorel: a run failed" not in everything
 
 
+@pytest.mark.long
 def test_heartbeat_follows_only_the_night_in_which_all_went_well(nights: Nights) -> None:
     assert (nights.beats_after_refused, nights.web.beats) == (0, 1)
 
 
+@pytest.mark.long
 def test_alerts_change_nothing_of_what_the_command_says(nights: Nights) -> None:
     assert nights.refused.last_line.startswith("lead-pipeline: landing of mega failed: ")
     assert nights.fixed.errors == ""
 
 
+@pytest.mark.long
 def test_nothing_private_arrives_or_is_kept_beside_the_data(nights: Nights) -> None:
     secrets = {
         value

@@ -29,7 +29,7 @@ _TIME = pa.timestamp("us", tz="UTC")
 RECORD_COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
     "provider": (pa.string(), "Provider that the record comes from, by its slug."),
     "account": (pa.string(), "Set of credentials that the record was read with."),
-    "stream": (pa.string(), "Kind of the record: leads, lead_events, lead_details, stale_leads."),
+    "stream": (pa.string(), "Stream of the account that the record belongs to, such as leads."),
     "record_id": (pa.string(), "The provider's own id of the record."),
     "updated_at": (
         _TIME,

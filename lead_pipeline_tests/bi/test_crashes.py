@@ -54,7 +54,14 @@ def kill_at_every_step(deed: str, template: Path, folder: Path) -> list[list[Ste
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("deed", "result"), [("publish", "new"), ("rollback", "older")])
+@pytest.mark.parametrize(
+    ("deed", "result"),
+    [
+        # About a hundred steps, each in processes of its own.
+        pytest.param("publish", "new", marks=pytest.mark.long),
+        ("rollback", "older"),
+    ],
+)
 def test_kill_at_any_step_leaves_readers_the_old_file_or_the_new_one(
     template: Path, tmp_path: Path, deed: str, result: str
 ) -> None:

@@ -169,6 +169,7 @@ def test_a_list_with_a_record_that_names_nobody_shows_no_absence(
     assert {row["missing_since"] for row in table(settings, "leads")} == {None}
 
 
+@pytest.mark.long
 def test_the_command_fails_with_the_figures_and_the_way_to_accept_them(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -448,6 +448,7 @@ def test_single_check_builds_nothing_and_leaves_every_file_as_it_is(home: Home) 
     assert everything_below(home.path / "bi") == before
 
 
+@pytest.mark.long
 def test_single_check_that_fails_is_named_by_the_run_and_readers_keep_their_file(
     home: Home,
 ) -> None:
@@ -484,6 +485,7 @@ def test_check_of_marts_before_the_first_publication_says_what_to_do(home: Home)
     assert "lead-pipeline publish" in message
 
 
+@pytest.mark.long
 def test_check_does_not_wait_for_a_build(home: Home) -> None:
     home.load(SAMPLE)
     assert home.run().success
