@@ -16,10 +16,16 @@ import dagster as dg
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, PartitionBackfill
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
-from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, BACKFILL_ID_TAG, WILL_RETRY_TAG
+from dagster._core.storage.tags import (
+    AUTO_RETRY_RUN_ID_TAG,
+    BACKFILL_ID_TAG,
+    SCHEDULE_NAME_TAG,
+    WILL_RETRY_TAG,
+)
 
 from lead_pipeline.orchestration.landing_assets import GROUP as LANDING_GROUP
 from lead_pipeline.orchestration.published_asset import KEY as PUBLISHED
+from lead_pipeline.orchestration.tags import POLLS_SCHEDULE
 
 PUBLISH_TAG = "lead_pipeline/publish"
 """The tag of runs that only land, and whose leads a run of their batch publishes."""
@@ -69,15 +75,15 @@ def open_batch(instance: DagsterInstance, now: datetime) -> Batch:
     for record in records:
         run = record.dagster_run
         is_open = not _has_ended(record, now)
+        # Published by itself, or by a run that began to load after it.
+        is_published = run.run_id in began or newest >= (record.end_time or 0.0)
+        # First, since most runs of three days are: of these nothing more is read.
+        if not is_open and is_published and BACKFILL_ID_TAG not in run.tags:
+            continue
         if _asks_for_publication(instance, run):
             if is_open or _is_in_open_backfill(instance, run):
                 late.append(record)
-            # Published by itself, or by a run that began to load after it.
-            elif (
-                run.run_id not in began
-                and newest < (record.end_time or 0.0)
-                and _has_landed(instance, run)
-            ):
+            elif not is_published and _has_landed(instance, run):
                 landed.append(record)
         elif is_open and PUBLISHING_STEP in _steps(instance, run):
             publishing.append(record)
@@ -96,6 +102,9 @@ def _has_ended(record: RunRecord, now: datetime) -> bool:
 def _asks_for_publication(instance: DagsterInstance, run: DagsterRun) -> bool:
     if PUBLISH_TAG in run.tags:
         return True
+    if run.tags.get(SCHEDULE_NAME_TAG) == POLLS_SCHEDULE:
+        # There are many, and they only land: their steps need not be read.
+        return False
     steps = _steps(instance, run)
     if not _land(steps):
         return False

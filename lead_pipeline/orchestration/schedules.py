@@ -28,7 +28,7 @@ from lead_pipeline.landing.gaps import open_from, poll_since
 from lead_pipeline.orchestration.batches import PUBLISH_TAG
 from lead_pipeline.orchestration.landing_assets import landing_keys, polled_keys, pull_run_config
 from lead_pipeline.orchestration.processes import UNFINISHED
-from lead_pipeline.orchestration.tags import ACCOUNT_TAG
+from lead_pipeline.orchestration.tags import ACCOUNT_TAG, POLLS_SCHEDULE
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import Settings
@@ -107,7 +107,7 @@ def build_schedules(
             running=True,
         ),
         schedule(
-            "hourly_polls_schedule",
+            POLLS_SCHEDULE,
             "5 * * * *",
             _poll,
             "What has changed since the last crawl, of accounts where that is cheap. Only lands: "

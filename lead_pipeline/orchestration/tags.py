@@ -2,3 +2,5 @@
 
 ACCOUNT_TAG = "lead_pipeline/account"
 """The account that a run lands."""
+POLLS_SCHEDULE = "hourly_polls_schedule"
+"""The schedule whose runs only land; Dagster tags its runs with the name."""
