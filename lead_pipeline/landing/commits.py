@@ -19,14 +19,24 @@ from typing import Any, Literal
 import msgspec
 
 from lead_pipeline.errors import LoadError
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.files import digest_of, write_atomically
 from lead_pipeline.storage.parsed_files import ParsedFiles
+from lead_pipeline.storage.sealed import DamagedFile, open_document, seal_document
 from lead_pipeline.windows import UpdatedWindow
 
 State = Literal[
-    "running", "complete", "doubtful", "refused", "stuck", "restarted", "replayed", "compacted"
+    "running",
+    "complete",
+    "doubtful",
+    "refused",
+    "stuck",
+    "restarted",
+    "replayed",
+    "compacted",
+    "repaired",
 ]
-"""`running` is also what a killed crawl leaves behind; only such a crawl is resumed."""
+"""`running` is also what a killed crawl leaves behind; only such a crawl is resumed. `repaired` is one
+of which something was damaged or lost (`repair.py`)."""
 
 
 class LandedFile(msgspec.Struct, frozen=True):
@@ -35,6 +45,9 @@ class LandedFile(msgspec.Struct, frozen=True):
     path: str
     rows: int
     bytes: int
+    sha256: str | None = None
+    """Of the file's bytes, as hex digits; None: an earlier release has written it, so damage that
+    leaves it readable is not noticed."""
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -117,6 +130,12 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     """What one crawl did and how far it is durable. All times UTC."""
 
     crawl_id: str
+    previous: str | None = None
+    """The crawl of the account that ended before this one; None until this one has ended, for the
+    account's first one, and where an earlier release has written this record."""
+    previous_sha256: str | None = None
+    """Of the bytes of that crawl's commit record, as hex digits: so a lost one, and a changed one,
+    shows (`chain.py`)."""
     account: str
     provider: str
     stream: str
@@ -245,20 +264,57 @@ def new_crawl_id(started_at: datetime, stream: str) -> str:
 
 
 def save(landing: Path, record: CommitRecord) -> None:
-    """Write the commit record, replacing its last state."""
-    path = crawls_folder(landing, record.account) / f"{record.crawl_id}.json"
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
+    """Write the commit record, replacing its last state; the caller holds the account's lock.
+
+    A crawl that has ended is linked to the one that ended before it.
+    """
+    if record.finished_at is not None and record.previous is None:
+        _link(landing, record)
+    write_atomically(path_of(landing, record.account, record.crawl_id), encode(record))
+
+
+def encode(record: CommitRecord) -> bytes:
+    """The content of the record's file, which carries a digest of itself."""
+    return seal_document(msgspec.json.format(msgspec.json.encode(record), indent=1))
+
+
+def path_of(landing: Path, account: str, crawl_id: str) -> Path:
+    """Where the crawl's commit record lies."""
+    return crawls_folder(landing, account) / f"{crawl_id}.json"
+
+
+def _link(landing: Path, record: CommitRecord) -> None:
+    ended = [
+        other
+        for other in commit_records(landing, record.account, leave_out=(record.crawl_id,))
+        if other.finished_at is not None
+    ]
+    named = {other.previous for other in ended}
+    # By our clock, which may have been set back: one that another follows is not the last.
+    last = max(
+        (other for other in ended if other.crawl_id not in named),
+        key=lambda other: (other.finished_at or other.started_at, other.crawl_id),
+        default=None,
+    )
+    if last is not None:
+        record.previous = last.crawl_id
+        record.previous_sha256 = digest_of(path_of(landing, record.account, last.crawl_id))
 
 
 def load(path: Path) -> CommitRecord:
     """Read one commit record. Raises `LoadError` naming the file when it is damaged."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=CommitRecord)
-    except msgspec.DecodeError as error:
-        raise LoadError(
-            f"The commit record {path} cannot be read ({error}). Restore it from a backup, or "
-            "remove it and pull its window again."
-        ) from None
+        return msgspec.json.decode(open_document(path.read_bytes()), type=CommitRecord)
+    except DamagedFile as error:
+        why = str(error)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # What the decoder says can hold what stands in the file.
+        why = type(error).__name__
+    raise LoadError(
+        f"The commit record {path} cannot be read ({why}). Restore it from a backup; without one, "
+        "lead-pipeline scrub --repair keeps what its crawl has landed and lets its window be asked "
+        "for again."
+    )
 
 
 def load_commit(folder: Path, crawl_id: str) -> CommitRecord:

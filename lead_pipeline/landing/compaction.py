@@ -34,6 +34,7 @@ from lead_pipeline.landing.commits import (
     new_crawl_id,
     save,
 )
+from lead_pipeline.landing.digests import REMEDY, check_file
 from lead_pipeline.landing.files import RECORD_SCHEMA, SEEN_SCHEMA
 from lead_pipeline.landing.places import Places
 from lead_pipeline.settings import Settings
@@ -192,18 +193,19 @@ def _put_together(landing: Path, files: Sequence[LandedFile]) -> tuple[LandedFil
     table = pa.concat_tables([_read(landing, file, schema) for file in files])
     temporary = temporary_of(landing / folder / f"{PREFIX}.parquet")
     try:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         if pq.ParquetFile(temporary).read() != table:
             raise LoadError(
                 f"What was written to {temporary} does not read back as it was. Look at the disk; "
                 "nothing is lost."
             )
         content = temporary.read_bytes()
-        path = folder / f"{PREFIX}{sha256(content).hexdigest()[:16]}.parquet"
+        digest = sha256(content).hexdigest()
+        path = folder / f"{PREFIX}{digest[:16]}.parquet"
         replace_atomically(temporary, landing / path)
     finally:
         temporary.unlink(missing_ok=True)
-    new = LandedFile(path.as_posix(), table.num_rows, len(content))
+    new = LandedFile(path.as_posix(), table.num_rows, len(content), digest)
     return new, Compaction(new.path, list(files))
 
 
@@ -212,19 +214,18 @@ def _read(landing: Path, file: LandedFile, schema: pa.Schema) -> pa.Table:
 
     Raises `LoadError` where it is not as its crawl has written it, or holds more than we know.
     """
+    check_file(landing, file)
     path = landing / file.path
     try:
         with path.open("rb") as source:
-            table = pq.ParquetFile(source).read()
+            table = pq.ParquetFile(source, page_checksum_verification=True).read()
     except (OSError, pa.ArrowException) as error:
-        raise LoadError(
-            f"{path} cannot be read ({type(error).__name__}). Restore the file from a backup."
-        ) from None
+        raise LoadError(f"{path} cannot be read ({type(error).__name__}). {REMEDY}") from None
     unknown = set(table.column_names) - set(schema.names)
     if table.num_rows != file.rows or unknown:
         raise LoadError(
             f"{path} holds {table.num_rows:,} rows and the unknown columns {sorted(unknown)}; its "
-            f"crawl wrote {file.rows:,} rows. Restore the file from a backup, or upgrade."
+            f"crawl wrote {file.rows:,} rows. {REMEDY}"
         )
     columns = [
         table[field.name].cast(field.type)

@@ -115,6 +115,9 @@ class Crawl:
         """Take up pages that a killed crawl left in its journal."""
         remove_uncommitted(self._landing, self._commit)
         for kept in self._journal.pages_after(self._page):
+            if kept.cursor != self._cursor:
+                # It followed another answer, which a damaged page stood for.
+                break
             self._take(self._walk.page(kept.body, kept.cursor), kept)
 
     def _begin(self) -> None:

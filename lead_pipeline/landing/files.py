@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledPage
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.storage.files import replace_atomically
+from lead_pipeline.storage.files import digest_of, replace_atomically
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -183,7 +183,7 @@ def _write(
     target.parent.mkdir(parents=True, exist_ok=True)
     # A target's name is its crawl's own, and a killed flush is repeated over what it left.
     temporary = target.with_name(f".{target.name}.tmp")
-    pq.write_table(table, temporary, compression="zstd")
-    size = temporary.stat().st_size
+    pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    size, digest = temporary.stat().st_size, digest_of(temporary)
     replace_atomically(temporary, target)
-    return LandedFile(path.as_posix(), table.num_rows, size)
+    return LandedFile(path.as_posix(), table.num_rows, size, digest)

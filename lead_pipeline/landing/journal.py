@@ -3,8 +3,8 @@
     landing/<account>/_journal/<crawl_id>/000120.page
 
 A page is in the journal before the next one is asked for. So a kill at any instant costs at
-most the one page whose answer was under way, while files stay large. Belongs here: writing,
-reading and dropping pages. Does not belong here: what is in them.
+most the one page whose answer was under way, while files stay large. Each page carries a digest of
+itself. Belongs here: writing, reading and dropping pages. Does not belong here: what is in them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from pathlib import Path
 import msgspec
 
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.logs import log_of
 from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.sealed import DamagedFile, open_bytes, seal_bytes
+
+_log = log_of(__name__)
 
 
 class JournalPage(msgspec.Struct, frozen=True):
@@ -42,13 +46,15 @@ class Journal:
 
     def append(self, page: JournalPage) -> None:
         """Keep a page; it is on disk when this returns."""
-        write_atomically(self._folder / f"{page.number:06d}.page", msgspec.msgpack.encode(page))
+        write_atomically(
+            self._folder / f"{page.number:06d}.page", seal_bytes(msgspec.msgpack.encode(page))
+        )
 
     def pages_after(self, number: int) -> Iterator[JournalPage]:
         """The kept pages that follow page `number`, in order.
 
-        They end at the first page that is not there, as after restoring a part of a backup:
-        what comes after it is asked for again.
+        They end at the first page that is not there, as after restoring a part of a backup, or
+        that is damaged: what comes after it is asked for again.
         """
         for path in sorted(self._folder.glob("[0-9]*.page")):
             if int(path.stem) <= number:
@@ -56,7 +62,11 @@ class Journal:
             number += 1
             if int(path.stem) != number:
                 return
-            yield msgspec.msgpack.decode(path.read_bytes(), type=JournalPage)
+            try:
+                yield msgspec.msgpack.decode(open_bytes(path.read_bytes()), type=JournalPage)
+            except (DamagedFile, msgspec.DecodeError):
+                _log.warning("damaged page in a journal is asked for again", page=number, path=path)
+                return
 
     def drop_through(self, number: int) -> None:
         """Forget the pages up to `number`: their Parquet files are durable."""

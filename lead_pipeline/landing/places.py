@@ -39,7 +39,10 @@ class Places:
     def __init__(self, records: Iterable[CommitRecord]) -> None:
         self._places: dict[str, Place] = {}
         self._sources: dict[str, tuple[LandedFile, ...]] = {}
+        self._compacted: dict[str, LandedFile] = {}
         for record in records:
+            if record.compactions:
+                self._compacted |= {file.path: file for file in record.files}
             for compaction in record.compactions:
                 self._sources[compaction.path] = tuple(compaction.replaces)
                 row = 0
@@ -50,6 +53,11 @@ class Places:
     def of(self, file: LandedFile) -> Place:
         """Where the rows of the file lie."""
         return self._places.get(file.path) or Place(file.path, 0, file.rows)
+
+    def holder(self, file: LandedFile) -> LandedFile:
+        """The file that holds the rows, as it was written."""
+        place = self._places.get(file.path)
+        return file if place is None else self._compacted[place.path]
 
     def has_moved(self, file: LandedFile) -> bool:
         """Whether the rows lie in another file than the crawl has listed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.places import Place
 from lead_pipeline.providers import PROVIDERS
 
@@ -24,6 +24,8 @@ class NewFile:
     rows: int
     place: Place
     """Where the rows lie."""
+    holder: LandedFile
+    """The file that holds them, as it was written."""
     is_part: bool = False
     """Whether the tables hold other rows of the file that they lie in."""
 
@@ -56,6 +58,11 @@ class Batch(NamedTuple):
     def rows(self) -> int:
         """How many records or ids its files hold."""
         return sum(file.rows for file in self.files)
+
+    @property
+    def holders(self) -> list[LandedFile]:
+        """The files that hold their rows, each once."""
+        return list({file.holder.path: file.holder for file in self.files}.values())
 
     @property
     def paths(self) -> list[str]:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.landing.digests import REMEDY, check_file
 from lead_pipeline.landing.places import places_of
 from lead_pipeline.logs import log_of
 from lead_pipeline.normalized import declared_steps as steps
@@ -184,6 +185,8 @@ def _load_batches(runner: StepRunner, context: StepContext, tell: Tell) -> None:
 
 
 def _load_batch(runner: StepRunner, context: StepContext, batch: Batch) -> None:
+    for file in batch.holders:
+        check_file(context.landing, file)
     if not batch.contents.provider:
         runner.run(steps.READ_SEEN, context)
         return
@@ -203,8 +206,7 @@ def _check_row_counts(session: Session, context: StepContext, batch: Batch) -> N
         found = pq.read_metadata(context.landing / path).num_rows
         if found < written or (found > written and not batch.contents.are_parts):
             raise LoadError(
-                f"{context.landing / path} holds {found:,} rows, its crawl wrote {written:,}. "
-                "Restore the file from a backup."
+                f"{context.landing / path} holds {found:,} rows, its crawl wrote {written:,}. {REMEDY}"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -41,6 +42,12 @@ def replace_atomically(temporary: Path, path: Path) -> None:
     sync(temporary)
     temporary.replace(path)
     sync(path.parent)
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, as hex digits. Raises `OSError`."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:

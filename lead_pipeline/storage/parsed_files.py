@@ -3,8 +3,8 @@
     folder/*.json ──parsed──▶ memory of the process ──now and then──▶ summary file
           └──────────────── unchanged? (size, time, inode) ◀─────────────┘
 
-A summary is derived: whoever removes it loses time. One that is damaged, or was written by another
-release, counts as none. Belongs here: what makes a file unchanged. Does not belong here: what the
+A summary is derived: whoever removes it loses time. One that is damaged, which its digest tells, or
+was written by another release, counts as none. Belongs here: what makes a file unchanged. Does not belong here: what the
 files say.
 """
 
@@ -20,6 +20,7 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 
 from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.sealed import DamagedFile, open_bytes, seal_bytes
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -105,7 +106,7 @@ class ParsedFiles(Generic[T]):
             )
             for name, (mark, content) in known.items()
         }
-        write_atomically(summary, encode(_Summary(self._form, files)))
+        write_atomically(summary, seal_bytes(encode(_Summary(self._form, files))))
 
     def _known(self, folder: Path, summary: Path) -> dict[str, tuple[_Mark, T | msgspec.Raw]]:
         if folder in self._folders:
@@ -135,8 +136,8 @@ def _marks(folder: Path) -> dict[str, _Mark]:
 
 def _read_summary(path: Path, form: str) -> dict[str, tuple[_Mark, msgspec.Raw]]:
     try:
-        summary = msgspec.msgpack.decode(path.read_bytes(), type=_Summary)
-    except (OSError, msgspec.DecodeError):
+        summary = msgspec.msgpack.decode(open_bytes(path.read_bytes()), type=_Summary)
+    except (OSError, DamagedFile, msgspec.DecodeError, UnicodeDecodeError):
         return {}
     if summary.form != form:
         return {}

@@ -27,6 +27,7 @@ from lead_pipeline.landing.commits import (
     summarize_commits,
     unpack_digests,
 )
+from lead_pipeline.storage.sealed import seal_document
 from lead_pipeline_tests.normalized.landings import files_below
 from lead_pipeline_tests.pulling import at
 
@@ -70,9 +71,9 @@ def test_a_damaged_commit_record_is_named_with_what_to_do(tmp_path: Path, conten
 
 
 def test_a_commit_record_of_a_newer_version_with_more_fields_can_be_read(tmp_path: Path) -> None:
-    save(tmp_path, commit())
-    path = tmp_path / "mega" / "_crawls" / "crawl.json"
-    path.write_text(path.read_text().replace("{", '{"colour": "blue",', 1))
+    path = tmp_path / "crawl.json"
+    document = msgspec.json.encode(commit()).replace(b"{", b'{"colour": "blue",', 1)
+    path.write_bytes(seal_document(msgspec.json.format(document, indent=1)))
     assert load(path).crawl_id == "crawl"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.parsed_files import LEAST_NEW, ParsedFiles
+from lead_pipeline.storage.sealed import open_bytes, seal_bytes
 
 
 class Note(msgspec.Struct):
@@ -134,9 +135,9 @@ def test_a_summary_of_another_form_is_not_believed(folder: Path) -> None:
     first = Reader(folder)
     expected = first.texts()
     first.summarize()
-    summary = msgspec.msgpack.decode(first.summary.read_bytes())
+    summary = msgspec.msgpack.decode(open_bytes(first.summary.read_bytes()))
     summary[0] = "the form of another release"
-    first.summary.write_bytes(msgspec.msgpack.encode(summary))
+    first.summary.write_bytes(seal_bytes(msgspec.msgpack.encode(summary)))
     other = Reader(folder)
     assert other.texts() == expected
     assert len(other.parsed) == LEAST_NEW
