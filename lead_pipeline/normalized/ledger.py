@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lead_pipeline.landing.chain import check_chain
 from lead_pipeline.landing.commits import (
     COMPACTIONS,
     CommitRecord,
@@ -36,7 +37,12 @@ Stretch = tuple[datetime, datetime]
 
 
 def all_records(landing: Path) -> list[CommitRecord]:
-    """The commit record of every crawl there is, by account, oldest first."""
+    """The commit record of every crawl there is, by account, oldest first.
+
+    Raises `LoadError` where one is lost or not what was written.
+    """
+    for account in accounts_with_landing(landing):
+        check_chain(landing, account)
     return [
         record
         for account in accounts_with_landing(landing)
@@ -75,7 +81,7 @@ def new_files(session: Session, records: Sequence[CommitRecord], places: Places)
         )
     }
     found = [
-        NewFile(record, file.path, file.rows, places.of(file))
+        NewFile(record, file.path, file.rows, places.of(file), places.holder(file))
         for record in records
         for file in (*record.files, *record.seen_files)
         if file.path not in loaded
