@@ -25,6 +25,7 @@ from lead_pipeline.commands import (
     rollback,
     run,
     sandbox,
+    scrub,
     status,
     verify,
 )
@@ -91,6 +92,7 @@ app.command(cls=PlainCommand)(explain.explain)
 app.command(name="replay-rejected", cls=PlainCommand)(replay_rejected.replay_rejected)
 app.command(cls=PlainCommand)(rebuild.rebuild)
 app.command(cls=PlainCommand)(verify.verify)
+app.command(cls=PlainCommand)(scrub.scrub)
 app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)

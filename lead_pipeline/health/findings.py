@@ -22,6 +22,7 @@ from lead_pipeline.health.published import PublishedState, Unmapped, published_s
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.landing.gaps import first_open_day
+from lead_pipeline.landing.scrub import last_report
 from lead_pipeline.landing.status import AccountStatus, account_statuses
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
@@ -93,6 +94,23 @@ def findings_of(situation: Situation) -> list[Finding]:
     found = [finding for look in _LOOKS for finding in look(situation)]
     # Stable: findings of a kind and account stay in the order in which they were found.
     return sorted(found, key=lambda finding: (weights[finding.kind], finding.account or ""))
+
+
+def _damaged(situation: Situation) -> Iterator[Finding]:
+    """What the last scrub has found; it looks again each time, until it is right."""
+    report = last_report(situation.settings)
+    if report is None:
+        return
+    for problem in report.problems:
+        rows = f" Its {problem.rows:,} rows cannot be loaded." if problem.rows else ""
+        yield Finding(
+            "damaged",
+            problem.account,
+            f"{problem.path} in landing: {problem.what}.{rows}",
+            None,
+            f"Restore it from a backup, or without one: lead-pipeline scrub --repair. Found "
+            f"{_said(report.scrubbed_at)}; lead-pipeline scrub looks again.",
+        )
 
 
 def _gaps(situation: Situation) -> Iterator[Finding]:
@@ -288,6 +306,7 @@ def _missing_accounts(situation: Situation) -> Iterator[Finding]:
 
 
 _LOOKS: tuple[Callable[[Situation], Iterator[Finding]], ...] = (
+    _damaged,
     _gaps,
     _stale_accounts,
     _stale_published,

@@ -13,6 +13,7 @@ class Kind(NamedTuple):
 
 
 KINDS = (
+    Kind("damaged", "Landed files or commit records are gone, or not what crawls have written."),
     Kind("gap", "Days that should have been pulled by now are not complete."),
     Kind("stale", "An account's data, or what readers have of it, ends earlier than it should."),
     Kind("rejected", "Records came that could not be filed, and no replay has filed them."),

@@ -126,7 +126,7 @@ def compact_account(landing: Path, account: str, now: datetime) -> Compacted:
         left -= len(files)
     if not made:
         return Compacted()
-    record = _record_of(records[0], made, now)
+    record = record_of(records[0], made, now)
     save(landing, record)
     _remove_replaced(landing, [record])
     replaced = [file for _, compaction in made for file in compaction.replaces]
@@ -236,9 +236,10 @@ def _read(landing: Path, file: LandedFile, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _record_of(
+def record_of(
     like: CommitRecord, made: Sequence[tuple[LandedFile, Compaction]], now: datetime
 ) -> CommitRecord:
+    """The commit record that lets the new files count, of the same account as `like`."""
     return CommitRecord(
         crawl_id=new_crawl_id(now, COMPACTIONS),
         account=like.account,
