@@ -134,8 +134,8 @@ def _show(found: Scrubbed) -> None:
         )
     if found.without_digest:
         say(
-            f"{found.without_digest:,} of the files read were landed before digests were kept: only "
-            "their size was compared."
+            f"{found.without_digest:,} of the files read were landed before digests were kept: "
+            "whether their content is what was written is not known."
         )
 
 

@@ -22,14 +22,16 @@ REMEDY = (
 def damage_of(landing: Path, file: LandedFile) -> str | None:
     """What is wrong with the file, in words; None where it is as written, as far as is known.
 
-    Of files without a digest only the size is known. Reads the whole file.
+    Of files without a digest only that they are there. Reads the whole file.
     """
     path = landing / file.path
     try:
         size = path.stat().st_size
+        if file.sha256 is None:
+            return None
         if size != file.bytes:
             return f"it has {size:,} bytes instead of {file.bytes:,}"
-        if file.sha256 is not None and digest_of(path) != file.sha256:
+        if digest_of(path) != file.sha256:
             return "its digest is not that of what was written"
     except FileNotFoundError:
         return "it is gone"

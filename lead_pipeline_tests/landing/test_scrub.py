@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 from collections.abc import Callable
@@ -31,7 +30,13 @@ from lead_pipeline.landing.scrub import NIGHTS, Scrubbed, known_problems, scrub_
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.sandbox.examples import lead_id, mega_lead, vorel_lead
 from lead_pipeline.settings import Settings
-from lead_pipeline_tests.normalized.landings import CrawlPlan, Landing, all_tables, table
+from lead_pipeline_tests.normalized.landings import (
+    CrawlPlan,
+    Landing,
+    all_tables,
+    table,
+    without_digests,
+)
 from lead_pipeline_tests.pulling import at, settings_in
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -118,14 +123,8 @@ def test_a_killed_crawl_that_ends_later_is_linked_where_it_ends(landing: Landing
 def test_records_of_an_earlier_release_are_loaded_and_said_not_to_be_comparable(
     landing: Landing,
 ) -> None:
-    record = crawl(landing, 1)
-    path = record_path(landing.settings, record)
-    document = json.loads(path.read_text())
-    for name in ("record_sha256", "previous", "previous_sha256"):
-        del document[name]
-    for file in document["files"]:
-        del file["sha256"]
-    path.write_text(json.dumps(document))
+    crawl(landing, 1)
+    without_digests(landing.settings)
     found = scrub(landing.settings)
     assert (found.problems, found.without_digest) == ([], 1)
     assert lead_ids(landing.settings) == sorted(lead_id(n) for n in (0, 1))

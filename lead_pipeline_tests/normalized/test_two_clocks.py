@@ -22,7 +22,13 @@ from lead_pipeline.normalized.verify import verify
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, mega_lead, vorel_lead
 from lead_pipeline.sandbox.mega_business import STAGES
 from lead_pipeline.settings import Settings
-from lead_pipeline_tests.normalized.landings import CrawlPlan, Landing, query, table
+from lead_pipeline_tests.normalized.landings import (
+    CrawlPlan,
+    Landing,
+    query,
+    table,
+    without_digests,
+)
 from lead_pipeline_tests.normalized.test_stage_history import event, history, pick
 from lead_pipeline_tests.pulling import at, settings_in
 
@@ -86,6 +92,7 @@ def test_files_of_an_earlier_release_were_served_when_they_were_fetched(landing:
         with path.open("rb") as source:
             rows = pq.read_table(source)
         pq.write_table(rows.drop_columns(["served_at"]), path)
+    without_digests(landing.settings)
     first, second = history(landing.settings)
     # Fetched a second after the crawl began, by a clock without whole seconds only by chance.
     assert (first["stage"], second["entered_after"]) == ("new", at(5, 2) + SECOND)
