@@ -4,13 +4,15 @@ PYTHON ?= python3
 PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
+# Modules are compiled when they are first imported: most of what is installed never is.
+PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
 OLDEST_READER := .venv-oldest-reader
 READERS := .venv-readers
 CLIENTS := lead_pipeline_tests/bi/clients
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint types definitions dev format docs screenshot bench clean
+.PHONY: help setup demo test tests test-long lint types definitions dev format docs screenshot bench clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,8 +22,8 @@ setup: $(INSTALLED)  ## Install everything into .venv, at the versions of constr
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . --group dev
+	$(BIN)/$(PIP) --upgrade "pip>=25.1"
+	$(BIN)/$(PIP) --constraint constraints.txt --editable . --group dev
 	touch $(INSTALLED)
 
 demo: setup  ## Live through 14 nights with invented leads and publish them (no credentials needed)
@@ -29,13 +31,13 @@ demo: setup  ## Live through 14 nights with invented leads and publish them (no 
 
 test:  ## Lint, types, definitions, dbt and all tests but the longest (test-long)
 	# What does not need each other is done at the same time.
-	$(MAKE) --no-print-directory --jobs=3 \
-		setup $(OLDEST_READER)/.installed $(READERS)/.installed
-	$(MAKE) --no-print-directory --jobs=3 lint types definitions
-	# A third process fills the time in which the others wait for servers, locks and disks.
-	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
+	$(MAKE) --no-print-directory --jobs=4 lint types definitions tests
 	# Only the files that have such tests are imported.
 	$(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
+
+tests: setup $(OLDEST_READER)/.installed $(READERS)/.installed
+	# A third process fills the time in which the others wait for servers, locks and disks.
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
 
 test-long: setup  ## The tests that take longest: a stack that is killed, a wheel, 200,000 leads, many at once
 	$(BIN)/pytest -q -n 2 --dist loadfile -m long
@@ -43,12 +45,12 @@ test-long: setup  ## The tests that take longest: a stack that is killed, a whee
 # The tools that people open the BI file with; its tests read it with each of them.
 $(OLDEST_READER)/.installed:
 	$(PYTHON) -m venv $(OLDEST_READER)
-	$(OLDEST_READER)/bin/python -m pip install --quiet --disable-pip-version-check duckdb==1.0.0
+	$(OLDEST_READER)/bin/$(PIP) duckdb==1.0.0
 	touch $(OLDEST_READER)/.installed
 
 $(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json
 	$(PYTHON) -m venv $(READERS)
-	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(CLIENTS)/requirements.txt
+	$(READERS)/bin/$(PIP) --requirement $(CLIENTS)/requirements.txt
 	mkdir -p $(READERS)/node && cp $(CLIENTS)/package.json $(READERS)/node
 	npm install --prefix $(READERS)/node --no-package-lock --no-audit --no-fund --silent \
 		|| echo "npm is missing or cannot install the reader for Node; its tests are skipped"
@@ -63,7 +65,8 @@ lint: setup  ## Style of Python, SQL and the deployment kit, and the direction o
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 types: setup  ## Types, strictly
-	$(BIN)/mypy
+	# Beside the tests, which measure how soon something ends, it takes what they leave.
+	nice $(BIN)/mypy
 
 definitions: setup  ## Whether Dagster's own tools accept the code location
 	VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/dg check defs

@@ -1,4 +1,4 @@
-"""Running the real command as users do: a process of its own, against a sandbox.
+"""Running the real command as users do, against a sandbox: in a process of its own, or in ours.
 
 Here: starting it, and reading what it left behind. Not here: fixtures.
 """
@@ -12,13 +12,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 from dagster import DagsterInstance
 
+from lead_pipeline.cli import main
 from lead_pipeline.orchestration.instance import open_instance
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline_tests.pulling import settings_in
@@ -72,13 +75,34 @@ def start(
 
 def finish(process: subprocess.Popen[str]) -> Ran:
     """Wait until the command ends."""
-    output, errors = process.communicate(timeout=PATIENCE_SECONDS * 2)
+    output, errors = process.communicate(timeout=PATIENCE_SECONDS * 4)
     return Ran(process.returncode, output, errors)
 
 
 def lead_pipeline(folder: Path, variables: Mapping[str, str], *arguments: str) -> Ran:
     """Run `lead-pipeline` to its end."""
     return finish(start(folder, variables, arguments))
+
+
+def lead_pipeline_here(folder: Path, variables: Mapping[str, str], *arguments: str) -> Ran:
+    """Run `lead-pipeline` to its end in this process, which has imported all of it already.
+
+    For commands that only look, or refuse; those that land or build need a process of their own.
+    """
+    output, errors, status = StringIO(), StringIO(), 0
+    with (
+        patch.dict(os.environ, variables, clear=True),
+        patch.object(sys, "argv", ["lead-pipeline", *arguments]),
+        patch.object(signal, "signal"),
+        chdir(folder),
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        try:
+            main()
+        except SystemExit as exited:
+            status = exited.code if isinstance(exited.code, int) else int(exited.code is not None)
+    return Ran(status, output.getvalue(), errors.getvalue())
 
 
 @dataclass(frozen=True)

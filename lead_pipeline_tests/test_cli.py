@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from dagster import AssetKey, AssetRecordsFilter, DagsterRunStatus
 
-from lead_pipeline.cli import main
+from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.sandbox import FOREVER, Fault, Sandbox, World
 from lead_pipeline_tests.commands import (
     Ran,
@@ -23,6 +23,7 @@ from lead_pipeline_tests.commands import (
     finish,
     instance_of,
     lead_pipeline,
+    lead_pipeline_here,
     personal_data,
     start,
     wait_until,
@@ -44,25 +45,40 @@ def busy_sandbox() -> Iterator[Sandbox]:
 
 
 @dataclass(frozen=True)
-class TwoRuns:
-    """The same range pulled twice: first with a token that MEGA refuses, then with the right one."""
+class Runs:
+    """The same range, pulled three times.
+
+    First of Vorel alone, killed while it pulls; then of all accounts with a token that MEGA
+    refuses; then with the right one.
+    """
 
     home: Path
     refused: Ran
     published_by_refused: list[tuple[str, int]]
+    vorel_by_refused: list[CommitRecord]
     fixed: Ran
 
 
 @pytest.fixture(scope="module")
-def two_runs(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
-    folder = tmp_path_factory.mktemp("two_runs")
+def runs(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("runs")
     home = folder / "home"
     variables = environment(home, busy_sandbox.environment())
     arguments = ("run", "--from", FIRST, "--to", LAST)
+    busy_sandbox.vorel.faults.add(STALLED)
+    process = start(folder, variables, (*arguments, "--account", "vorel"))
+    wait_until(lambda: is_pulling(home, "vorel"))
+    os.killpg(process.pid, signal.SIGKILL)
+    finish(process)
+    busy_sandbox.vorel.faults.clear()
     refused = lead_pipeline(folder, variables | {"MEGA_TOKEN": WRONG_TOKEN}, *arguments)
-    published = leads_per_account(home)
+    published, vorel = leads_per_account(home), commits(settings_in(home), "vorel")
     fixed = lead_pipeline(folder, variables, *arguments)
-    return TwoRuns(home, refused, published, fixed)
+    return Runs(home, refused, published, vorel, fixed)
+
+
+def is_pulling(home: Path, account: str) -> bool:
+    return any((home / "landing" / account / "_crawls").glob("*.json"))
 
 
 def leads_per_account(home: Path) -> list[tuple[str, int]]:
@@ -157,59 +173,48 @@ def test_run_without_credentials_says_what_to_do(tmp_path: Path) -> None:
     ],
 )
 def test_refusal_says_what_to_do_in_its_last_line(
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: tuple[str, ...],
-    variables: dict[str, str],
-    remedy: str,
+    home: Path, tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], remedy: str
 ) -> None:
-    # In this process: nothing is imported again for a refusal.
-    for name, value in {**variables, "LEAD_PIPELINE_HOME": str(home)}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", ["lead-pipeline", *arguments])
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    with pytest.raises(SystemExit) as exited:
-        main()
-    assert exited.value.code in (1, 2)
-    assert remedy in capsys.readouterr().err.strip().splitlines()[-1]
+    ran = lead_pipeline_here(tmp_path, environment(home, variables), *arguments)
+    assert ran.status in (1, 2)
+    assert remedy in ran.last_line
     assert not (home / "warehouse.duckdb").exists()
 
 
-def test_refused_token_is_named_with_its_variable(two_runs: TwoRuns) -> None:
-    assert two_runs.refused.status == 1
-    assert two_runs.refused.last_line.startswith("lead-pipeline: landing of mega failed: ")
-    assert "MEGA_TOKEN" in two_runs.refused.last_line
+def test_refused_token_is_named_with_its_variable(runs: Runs) -> None:
+    assert runs.refused.status == 1
+    assert runs.refused.last_line.startswith("lead-pipeline: landing of mega failed: ")
+    assert "MEGA_TOKEN" in runs.refused.last_line
 
 
-def test_other_accounts_are_published_although_one_fails(two_runs: TwoRuns) -> None:
-    assert [account for account, _ in two_runs.published_by_refused] == ["expert_ai_labs", "vorel"]
+def test_other_accounts_are_published_although_one_fails(runs: Runs) -> None:
+    assert [account for account, _ in runs.published_by_refused] == ["expert_ai_labs", "vorel"]
 
 
-def test_all_accounts_are_published_once_all_work(two_runs: TwoRuns, busy_sandbox: Sandbox) -> None:
-    assert two_runs.fixed.status == 0, two_runs.fixed.errors
+def test_all_accounts_are_published_once_all_work(runs: Runs, busy_sandbox: Sandbox) -> None:
+    assert runs.fixed.status == 0, runs.fixed.errors
     alive = {
         "expert_ai_labs": len(busy_sandbox.expert_ai_labs.store),
         "mega": len(busy_sandbox.mega.store),
         "vorel": len(busy_sandbox.vorel.store),
     }
-    assert dict(leads_per_account(two_runs.home)) == alive
+    assert dict(leads_per_account(runs.home)) == alive
 
 
-def test_success_leaves_standard_error_empty(two_runs: TwoRuns) -> None:
-    assert two_runs.fixed.errors == ""
+def test_success_leaves_standard_error_empty(runs: Runs) -> None:
+    assert runs.fixed.errors == ""
 
 
-def test_output_says_where_the_file_is(two_runs: TwoRuns) -> None:
-    assert f"Published {two_runs.home / 'bi' / 'leads.duckdb'}" in two_runs.fixed.output
+def test_output_says_where_the_file_is(runs: Runs) -> None:
+    assert f"Published {runs.home / 'bi' / 'leads.duckdb'}" in runs.fixed.output
 
 
 @pytest.mark.parametrize("account", ["mega", "vorel"])
-def test_each_partition_of_the_range_has_its_own_row_count(two_runs: TwoRuns, account: str) -> None:
-    newest = commits(settings_in(two_runs.home), account)
+def test_each_partition_of_the_range_has_its_own_row_count(runs: Runs, account: str) -> None:
+    newest = commits(settings_in(runs.home), account)
     leads = [commit for commit in newest if commit.stream == "leads" and commit.complete][-1]
     days = [FIRST, "2026-01-02", LAST]
-    with instance_of(two_runs.home) as instance:
+    with instance_of(runs.home) as instance:
         rows = {}
         for day in days:
             found = instance.fetch_materializations(
@@ -222,30 +227,35 @@ def test_each_partition_of_the_range_has_its_own_row_count(two_runs: TwoRuns, ac
     assert rows == {day: leads.rows_by_date.get(day, 0) for day in days}
 
 
-def test_every_run_has_ended(two_runs: TwoRuns) -> None:
-    with instance_of(two_runs.home) as instance:
-        statuses = {run.status for run in instance.get_runs()}
-    assert statuses == {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
+def test_every_run_has_ended_the_killed_one_by_the_next(runs: Runs) -> None:
+    with instance_of(runs.home) as instance:
+        killed, *others = (run.status for run in reversed(instance.get_runs()))
+    assert killed == DagsterRunStatus.FAILURE
+    # A run per account and one that publishes, twice; MEGA's first one failed.
+    assert sorted(status.name for status in others) == ["FAILURE", *["SUCCESS"] * 7]
 
 
-def test_no_process_leaves_its_lock_behind(two_runs: TwoRuns) -> None:
-    assert list((two_runs.home / "dagster" / "processes").iterdir()) == []
+def test_killed_crawl_is_gone_on_with(runs: Runs) -> None:
+    crawls = [crawl.state for crawl in runs.vorel_by_refused if crawl.stream == "leads"]
+    assert crawls == ["complete"]
 
 
-def test_no_secret_is_written_anywhere(two_runs: TwoRuns, busy_sandbox: Sandbox) -> None:
+def test_no_process_leaves_its_lock_behind(runs: Runs) -> None:
+    assert list((runs.home / "dagster" / "processes").iterdir()) == []
+
+
+def test_no_secret_is_written_anywhere(runs: Runs, busy_sandbox: Sandbox) -> None:
     variables = busy_sandbox.environment()
     secrets = {variables[name].encode() for name in variables if "TOKEN" in name or "KEY" in name}
-    assert found_in_files(two_runs.home, secrets | {WRONG_TOKEN.encode()}, everywhere=True) == []
-    said = two_runs.refused.output + two_runs.refused.errors + two_runs.fixed.output
+    assert found_in_files(runs.home, secrets | {WRONG_TOKEN.encode()}, everywhere=True) == []
+    said = runs.refused.output + runs.refused.errors + runs.fixed.output
     assert [secret for secret in secrets if secret.decode() in said] == []
 
 
-def test_personal_data_is_in_landing_and_tables_only(
-    two_runs: TwoRuns, busy_sandbox: Sandbox
-) -> None:
+def test_personal_data_is_in_landing_and_tables_only(runs: Runs, busy_sandbox: Sandbox) -> None:
     people = personal_data(busy_sandbox)
     assert len(people) > 50
-    assert found_in_files(two_runs.home, people, everywhere=False) == []
+    assert found_in_files(runs.home, people, everywhere=False) == []
 
 
 @dataclass(frozen=True)
@@ -269,11 +279,12 @@ def without_key(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
         f'base_url = "{vorel["VOREL_BASE_URL"]}"\n'
     )
     variables = environment(home, {"LEAD_PIPELINE_ACCOUNTS": "accounts.toml"})
-    ran = [
-        lead_pipeline(folder, variables, *arguments)
-        for arguments in (("run", "--from", FIRST, "--to", LAST), ("check",), ("status",))
-    ]
-    return WithoutKey(home, *ran)
+    return WithoutKey(
+        home,
+        run=lead_pipeline(folder, variables, "run", "--from", FIRST, "--to", LAST),
+        check=lead_pipeline_here(folder, variables, "check"),
+        status=lead_pipeline_here(folder, variables, "status"),
+    )
 
 
 def test_run_publishes_the_others_and_then_fails_for_the_account_without_its_key(
@@ -315,52 +326,6 @@ def found_in_files(home: Path, needles: set[bytes], *, everywhere: bool) -> list
         content = path.read_bytes()
         found += [name for needle in needles if needle in content]
     return found
-
-
-@dataclass(frozen=True)
-class KilledRun:
-    """A run that was killed while it pulled, and the one after it."""
-
-    home: Path
-    after: Ran
-
-
-@pytest.fixture(scope="module")
-def killed_run(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> KilledRun:
-    folder = tmp_path_factory.mktemp("killed")
-    home = folder / "home"
-    variables = environment(home, busy_sandbox.environment())
-    arguments = ("run", "--from", FIRST, "--to", LAST, "--account", "vorel")
-    busy_sandbox.vorel.faults.add(STALLED)
-    process = start(folder, variables, arguments)
-    wait_until(lambda: is_pulling(home, "vorel"))
-    os.killpg(process.pid, signal.SIGKILL)
-    finish(process)
-    busy_sandbox.vorel.faults.clear()
-    return KilledRun(home, lead_pipeline(folder, variables, *arguments))
-
-
-def is_pulling(home: Path, account: str) -> bool:
-    return any((home / "landing" / account / "_crawls").glob("*.json"))
-
-
-def test_run_after_a_kill_succeeds(killed_run: KilledRun) -> None:
-    assert killed_run.after.status == 0, killed_run.after.errors
-
-
-def test_killed_run_is_ended_by_the_next(killed_run: KilledRun) -> None:
-    with instance_of(killed_run.home) as instance:
-        statuses = [run.status for run in reversed(instance.get_runs())]
-    assert statuses == [
-        DagsterRunStatus.FAILURE,
-        DagsterRunStatus.SUCCESS,
-        DagsterRunStatus.SUCCESS,
-    ]
-
-
-def test_killed_crawl_is_gone_on_with(killed_run: KilledRun) -> None:
-    crawls = commits(settings_in(killed_run.home), "vorel")
-    assert [crawl.state for crawl in crawls if crawl.stream == "leads"] == ["complete"]
 
 
 @pytest.mark.parametrize("accounts", ["one account", "all accounts"])

@@ -12,7 +12,7 @@ import pytest
 from lead_pipeline.commands.nights import marker_path, prepare_demo
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import Settings
-from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline
+from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline, lead_pipeline_here
 
 # The shared demo may be under way in another process of the tests.
 pytestmark = pytest.mark.timeout(600)
@@ -84,7 +84,7 @@ def test_demo_keeps_every_version_it_had(two_demos: TwoDemos) -> None:
 def test_run_refuses_the_folder_of_a_demo(two_demos: TwoDemos) -> None:
     credentials = {"VOREL_BASE_URL": "http://127.0.0.1:9", "VOREL_API_KEY": "a-key"}
     folder = two_demos.home.parent
-    ran = lead_pipeline(folder, environment(two_demos.home, credentials), "run")
+    ran = lead_pipeline_here(folder, environment(two_demos.home, credentials), "run")
     assert ran.status == 1
     assert "belongs to the demo" in ran.last_line
 
@@ -110,7 +110,7 @@ def test_demo_refuses_accounts_of_the_user(monkeypatch: pytest.MonkeyPatch) -> N
 def test_demo_does_not_live_into_the_future(home: Path) -> None:
     marker_path(home).parent.mkdir(parents=True)
     marker_path(home).write_text('{"last_day":"2999-01-01"}')
-    ran = lead_pipeline(home.parent, environment(home), "demo", "--nights", "1")
+    ran = lead_pipeline_here(home.parent, environment(home), "demo", "--nights", "1")
     assert ran.status == 1
     assert "--nights" in ran.last_line
 

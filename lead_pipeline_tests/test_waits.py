@@ -105,6 +105,7 @@ CASES = {
     "long quota, Ctrl-C": Case(QUOTA_BEYOND_THE_LONGEST_WAIT, signal.SIGINT, is_watched=True),
     "quota of one of two, SIGTERM": Case(QUOTA_OF_ONE_OF_TWO, signal.SIGTERM),
 }
+OTHER_PAIRS = ("another process, SIGTERM", "quota, SIGTERM")
 WATCHED = [name for name, case in CASES.items() if case.is_watched]
 
 
@@ -142,7 +143,12 @@ def waited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return Waited(taken, ran, took, statuses)
 
 
-@pytest.mark.parametrize("waited", CASES, indirect=True)
+@pytest.mark.parametrize(
+    "waited",
+    # Each wait and each signal is there once; the other pairs take processes of their own.
+    [pytest.param(name, marks=pytest.mark.long if name in OTHER_PAIRS else ()) for name in CASES],
+    indirect=True,
+)
 def test_wait_ends_within_five_seconds(waited: Waited) -> None:
     ended = (waited.ran.status, waited.seconds_to_end < ENDS_WITHIN_SECONDS)
     assert ended == (130, True), (waited.seconds_to_end, waited.ran.errors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from lead_pipeline_tests.commands import COMMAND, environment
+from lead_pipeline_tests.commands import Ran, environment, lead_pipeline, lead_pipeline_here
 from lead_pipeline_tests.fourth_provider.imitation import DealsImitation, deal, moved
 from lead_pipeline_tests.pulling import at
 
@@ -27,16 +26,11 @@ class Installation:
 
     def run(self, *arguments: str) -> str:
         """What a command says; it must succeed."""
-        ran = subprocess.run(  # noqa: S603
-            [COMMAND, *arguments],
-            cwd=self.folder,
-            env=self.variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
+        return _output_of(lead_pipeline(self.folder, self.variables, *arguments))
+
+    def look(self, *arguments: str) -> str:
+        """The same in this process, into which the provider must be installed."""
+        return _output_of(lead_pipeline_here(self.folder, self.variables, *arguments))
 
     def query(self, sql: str, *parameters: str) -> list[tuple[Any, ...]]:
         """Rows of the published file."""
@@ -44,6 +38,11 @@ class Installation:
         with duckdb.connect(str(file), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
             return connection.execute(sql, parameters).fetchall()
+
+
+def _output_of(ran: Ran) -> str:
+    assert ran.status == 0, ran.errors
+    return ran.output
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +110,12 @@ def test_nothing_that_the_api_serves_is_drift(installation: Installation) -> Non
         assert connection.execute("from normalized.contract_drift").fetchall() == []
 
 
+@pytest.mark.usefixtures("deals_installed")
 def test_commands_know_the_account(installation: Installation) -> None:
-    assert "deals (deals, http://127.0.0.1:" in installation.run("check")
-    assert "deals/deals" in installation.run("status")
-    assert "provider_status: open → won" not in installation.run("explain", "deals:1000100")
-    assert "equal" in installation.run("verify")
+    assert "deals (deals, http://127.0.0.1:" in installation.look("check")
+    assert "deals/deals" in installation.look("status")
+    assert "provider_status: open → won" not in installation.look("explain", "deals:1000100")
+    assert "equal" in installation.look("verify")
 
 
 def test_files_land_below_the_names_that_the_provider_declares(installation: Installation) -> None:
