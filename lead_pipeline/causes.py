@@ -49,6 +49,7 @@ _SAFE = tuple(
         r"No magic bytes found at end of file",
         r"Footer length error in file",
         r"Failed to read file",
+        r"Invalid string encoding found in Parquet file",
         r"Parquet magic bytes not found in footer",
     )
 )
@@ -101,9 +102,8 @@ def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        earlier = current.__cause__ or (
-            None if current.__suppress_context__ else current.__context__
-        )
+        # Also what `from None` keeps from messages that quote values.
+        earlier = current.__cause__ or current.__context__
         yield current, "" if earlier is None else "What follows was raised because of it:\n"
         current = earlier
 

@@ -33,6 +33,7 @@ from lead_pipeline.bi.candidate import (
 )
 from lead_pipeline.bi.gate import PublishRules, check_candidate
 from lead_pipeline.bi.retained_builds import keep, prune
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.logs import log_of
@@ -108,15 +109,15 @@ def publish(
         prune(published, rules.kept_builds, rules.masking_key_id, tell)
     except duckdb.Error as error:
         raise PublishError(
-            f"The build at {candidate} cannot be finished: {str(error).partition(chr(10))[0]}. "
+            f"The build at {candidate} cannot be finished: {cause_of(error)}. "
             "Readers keep the last file. Make room or fix what is named, then: lead-pipeline "
             "publish."
-        ) from error
+        ) from None
     except OSError as error:
         raise PublishError(
-            f"The build at {candidate} cannot be put in place: {error.strerror or error}. Readers "
+            f"The build at {candidate} cannot be put in place: {cause_of(error)}. Readers "
             "keep the last file. Make room or fix the folder, then: lead-pipeline publish."
-        ) from error
+        ) from None
     finally:
         # Half a copy would take the room that the next one needs.
         remove_duckdb_file(finished)

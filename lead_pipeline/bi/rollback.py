@@ -19,6 +19,7 @@ from lead_pipeline.bi.retained_builds import (
     release,
     retained_builds,
 )
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.storage.duckdb_files import wal_of
 
@@ -40,9 +41,9 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
         link_or_copy(chosen.path, published)
     except OSError as error:
         raise PublishError(
-            f"{chosen.path} cannot be put before readers: {error.strerror}. They keep what they "
+            f"{chosen.path} cannot be put before readers: {cause_of(error)}. They keep what they "
             "have. Make room or fix the folder, then run the command again."
-        ) from error
+        ) from None
     return chosen
 
 
@@ -58,9 +59,9 @@ def hold_build(published: Path, named: str | None, masking_key_id: str | None) -
         hold(published, chosen)
     except OSError as error:
         raise PublishError(
-            f"{chosen.path} cannot be kept: {error.strerror}. Make room or fix the folder, then run "
+            f"{chosen.path} cannot be kept: {cause_of(error)}. Make room or fix the folder, then run "
             "the command again."
-        ) from error
+        ) from None
     return chosen
 
 

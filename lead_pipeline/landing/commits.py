@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import LoadError
 from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.parsed_files import ParsedFiles
@@ -256,7 +257,7 @@ def load(path: Path) -> CommitRecord:
         return msgspec.json.decode(path.read_bytes(), type=CommitRecord)
     except msgspec.DecodeError as error:
         raise LoadError(
-            f"The commit record {path} cannot be read ({error}). Restore it from a backup, or "
+            f"The commit record {path} cannot be read ({cause_of(error)}). Restore it from a backup, or "
             "remove it and pull its window again."
         ) from None
 

@@ -18,6 +18,7 @@ import duckdb
 import jinja2
 import pandas as pd
 
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.report import charts
 from lead_pipeline.report.figures import DAYS, Figures, read_figures
@@ -57,11 +58,10 @@ def write_report(published: Path, report: Path) -> None:
     try:
         write_atomically(report, render(read_figures(published)).encode())
     except (duckdb.Error, OSError) as error:
-        reason = str(error).partition("\n")[0]
         raise PublishError(
-            f"Readers have {published}, but its page {report} could not be made: {reason}. Make "
+            f"Readers have {published}, but its page {report} could not be made: {cause_of(error)}. Make "
             "room or fix the folder, then publish again: lead-pipeline publish."
-        ) from error
+        ) from None
 
 
 def render(figures: Figures) -> str:
