@@ -72,7 +72,7 @@ QUOTING: dict[str, tuple[Callable[[], Exception], str]] = {
         "unknown field",
     ),
     "python": (lambda: raised_by(lambda: int(NAME)), "ValueError"),
-    "key": (lambda: raised_by(lambda: {}[NAME]), "KeyError"),
+    "key": (lambda: raised_by(lambda: dict[str, int]()[NAME]), "KeyError"),
 }
 
 
