@@ -100,6 +100,8 @@ app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
 def main() -> None:
     """Entry point: every failure ends with one line on standard error that says what to do."""
     take_any_terminal()
+    # Also what DuckDB, Dagster and dbt write, and what children do.
+    os.umask(0o077)
     warnings.filterwarnings("ignore", module="dagster")
     warnings.filterwarnings("ignore", message="sqlglotrs is deprecated")
     # Who stops a service means the same as who presses Ctrl-C.

@@ -22,9 +22,12 @@ from lead_pipeline.bi.retained_builds import (
 from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.storage.duckdb_files import wal_of
+from lead_pipeline.storage.permissions import FILE_MODE, Readers, shown_to
 
 
-def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) -> Build:
+def roll_back(
+    published: Path, *, to: str | None, masking_key_id: str | None, readers: Readers | None = None
+) -> Build:
     """Give readers the retained build whose name begins with `to`; by default the one before theirs.
 
     The build that readers have now is kept, so going forward again is a rollback too. The caller
@@ -38,6 +41,8 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
     try:
         keep(published, current, masking_key_id)
         wal_of(published).unlink(missing_ok=True)
+        # Two names of one file: the earlier one lies in a folder that nobody else may enter.
+        shown_to(readers, chosen.path, FILE_MODE)
         link_or_copy(chosen.path, published)
     except OSError as error:
         raise PublishError(

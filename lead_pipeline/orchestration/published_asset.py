@@ -24,6 +24,7 @@ from lead_pipeline.orchestration.resources import SettingsResource, with_default
 from lead_pipeline.orchestration.upkeep import after_publication
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.permissions import readers_of
 
 KEY = AssetKey(["bi", "published"])
 
@@ -87,7 +88,7 @@ def _published(
         # Altair takes a second to import, which other commands need not wait for.
         from lead_pipeline.report.page import write_report
 
-        write_report(settings.published_path, settings.report_path)
+        write_report(settings.published_path, settings.report_path, readers_of(settings))
         report = _report(settings)
     report["duration_seconds"] = MetadataValue.float(round(time.monotonic() - started, 2))
     after_publication(context.instance, settings, context.log.info)

@@ -29,7 +29,10 @@ def test_dbts_variables_of_another_project_do_not_reach_the_build(
     assert name not in dbt_environment(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["DBT_ENV_SECRET_TOKEN", "DBT_ENV_CUSTOM_ENV_REGION", "PATH", "HOME", "LANG", "REGION", "PWD"])
+@pytest.mark.parametrize(
+    "name",
+    ["DBT_ENV_SECRET_TOKEN", "DBT_ENV_CUSTOM_ENV_REGION", "PATH", "HOME", "LANG", "REGION", "PWD"],
+)
 def test_variables_that_ones_own_models_read_stay(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,7 +79,7 @@ def test_key_of_an_account_does_not_reach_dbt_whatever_its_variable_is_called(
 
 def test_dbt_itself_sees_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEGA_TOKEN", "s3cret-value")
-    seen = subprocess.run(  # noqa: S603 - this Python
+    seen = subprocess.run(
         [sys.executable, "-c", "import os; print(dict(os.environ))"],
         env=dbt_environment(tmp_path),
         capture_output=True,

@@ -46,7 +46,11 @@ def built(folder: Path, prepare: str) -> str:
     ran = subprocess.run(  # noqa: S603 - this Python
         [sys.executable, "-c", PROGRAM.format(prepare=prepare), "build", "--log-level", "debug"],
         cwd=folder,
-        env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_PROFILES_DIR": str(folder)},
+        env={
+            **os.environ,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_PROFILES_DIR": str(folder),
+        },
         capture_output=True,
         text=True,
         check=False,
