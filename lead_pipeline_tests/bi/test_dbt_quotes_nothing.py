@@ -30,7 +30,8 @@ FILES = {
     ),
     "models/in_python.py": (
         "def model(dbt, session):\n    dbt.config(materialized='table')\n"
-        "    rows = dbt.ref('people').fetchall()\n    raise ValueError(rows)\n"
+        "    rows = dbt.ref('people').fetchall()\n    return fail(rows)\n\n\n"
+        "def fail(rows):\n    raise ValueError(rows)\n"
     ),
     "tests/converts.sql": "select * from {{ ref('people') }} where name::date is null",
     "people.csv": f"name\n{NAME}\n",
