@@ -57,6 +57,7 @@ def open_home(tmp_path: Path) -> Path:
         (home / "own/script.sh").chmod(0o755)
     finally:
         os.umask(before)
+    tmp_path.chmod(0o755)
     return home
 
 
