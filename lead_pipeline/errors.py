@@ -17,7 +17,7 @@
     └── PublishError                a build that must not reach readers
 
 Messages say what happened, where, and what to do. They never hold a secret, a
-record, or a response body. Reasons for rejecting one record are not exceptions
+record, or a response body; of what a library says, `lead_pipeline.causes` knows what is safe. Reasons for rejecting one record are not exceptions
 that travel: they are values, see `lead_pipeline.landing.records`.
 """
 
