@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 import warnings
 from typing import Annotated, Any
 
@@ -103,6 +102,8 @@ app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
 def main() -> None:
     """Entry point: every failure ends with one line on standard error that says what to do."""
     take_any_terminal()
+    # Also what DuckDB, Dagster and dbt write, and what children do.
+    os.umask(0o077)
     warnings.filterwarnings("ignore", module="dagster")
     warnings.filterwarnings("ignore", message="sqlglotrs is deprecated")
     # Who stops a service means the same as who presses Ctrl-C.
@@ -123,14 +124,17 @@ def main() -> None:
         fail("lead-pipeline: interrupted. What has landed is kept; run again to resume from there.")
         sys.exit(INTERRUPTED)
     except Exception as error:
+        from lead_pipeline.causes import cause_of, stack_of
+
         if os.environ.get("LEAD_PIPELINE_DEBUG"):
-            traceback.print_exc()
+            sys.stderr.write(stack_of(error))
         if said := _said_of_disk(error):
             fail(f"lead-pipeline: {said}")
             sys.exit(1)
         fail(
-            f"lead-pipeline: unexpected {type(error).__name__}. This is a defect; nothing landed "
-            "is lost. Run again with LEAD_PIPELINE_DEBUG=1 for the stack trace, and report it."
+            f"lead-pipeline: unexpected {cause_of(error)}. This is a defect; nothing landed "
+            "is lost. Run again with LEAD_PIPELINE_DEBUG=1 for the stack trace, which names no "
+            "values of leads, and report it."
         )
         sys.exit(1)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-from lead_pipeline.logs import use_format
+from lead_pipeline.logs import log_of, use_format
 from lead_pipeline.orchestration.alert_sensors import build_alert_sensors
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
 from lead_pipeline.orchestration.freshness_checks import (
@@ -38,6 +38,11 @@ from lead_pipeline.orchestration.resources import (
     WarehouseResource,
 )
 from lead_pipeline.orchestration.schedules import NIGHTLY_CRON, build_job, build_schedules
+from lead_pipeline.storage.permissions import be_private, readers_of, tighten
+
+_log = log_of(__name__)
+# Dagster's processes begin here: what they, Dagster and dbt write is for their user alone.
+be_private()
 
 
 @dg.definitions
@@ -61,6 +66,7 @@ def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
     lead_settings = given.get(SETTINGS) or SettingsResource.from_environment()
     settings = lead_settings.load()
     use_format(settings.log_format)
+    tighten(settings.home, readers_of(settings), _log.warning)
     lead_accounts = given.get(ACCOUNTS) or AccountsResource.from_environment(settings)
     # Also those without credentials: their runs fail and say so, until somebody sets them.
     accounts = lead_accounts.load(settings).declared

@@ -17,8 +17,9 @@
     └── PublishError                a build that must not reach readers
 
 Messages say what happened, where, and what to do. They never hold a secret, a
-record, or a response body. Reasons for rejecting one record are not exceptions
-that travel: they are values, see `lead_pipeline.landing.records`.
+record, or a response body; of what a library says, `lead_pipeline.causes` knows
+what is safe. Reasons for rejecting one record are not exceptions that travel:
+they are values, see `lead_pipeline.landing.records`.
 """
 
 from __future__ import annotations

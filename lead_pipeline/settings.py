@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     """A build that takes more than so many percent of an account's leads away is not published."""
     owner: Annotated[str, Field(pattern=_OWNER)] | None = None
     """Who answers for the assets, shown in Dagster: `team:NAME` or an e-mail address."""
+    readers_group: str | None = None
+    """The group, by name or number, that may read what is published; unset: only this user."""
     masking: bool | None = None
     """Whether the BI file holds keyed hashes in place of personal data."""
     masking_key: SecretStr | None = Field(default=None, validate_default=True)

@@ -15,6 +15,7 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.permissions import be_private
 from lead_pipeline_tests.commands import Demo, live_through_demo
 from lead_pipeline_tests.fourth_provider import install_deals
 from lead_pipeline_tests.marts.building import BuiltWorld, build_world, invent_world
@@ -28,6 +29,8 @@ NEEDED_BYTES = 4 * 1024**3
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put the tests' files into memory where there is room: each commit waits for a real disk."""
+    # As every way into the pipeline does: what is tested in this process writes as commands do.
+    be_private()
     if "TMPDIR" in os.environ or not MEMORY.is_dir():
         return
     if shutil.disk_usage(MEMORY).free > NEEDED_BYTES:

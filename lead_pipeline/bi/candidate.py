@@ -24,6 +24,7 @@ from lead_pipeline.bi.masking import (
     rules_id,
     treatments_of,
 )
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
 from lead_pipeline.storage.files import write_atomically
@@ -84,12 +85,14 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
         try:
             attach(connection, warehouse, "warehouse", options="read_only")
         except duckdb.Error as error:
-            raise PublishError(f"The warehouse {warehouse} cannot be opened: {error}") from error
+            raise PublishError(
+                f"The warehouse {warehouse} cannot be opened: {cause_of(error)}"
+            ) from None
         _check_tables(connection, warehouse)
         try:
             _copy(connection, candidate, mask)
         except duckdb.Error as error:
-            raise unwritable(candidate, error) from error
+            raise unwritable(candidate, error) from None
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | None) -> None:
@@ -141,7 +144,7 @@ def mark_tested(candidate: Path, *, run_id: str, tests_passed: int) -> None:
             )
         write_atomically(_note_path(candidate, run_id), tested_at.isoformat().encode())
     except (duckdb.Error, OSError) as error:
-        raise unwritable(candidate, error) from error
+        raise unwritable(candidate, error) from None
 
 
 def tested_by(candidate: Path, run_id: str) -> datetime | None:
@@ -196,8 +199,7 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> Non
 
 def unwritable(candidate: Path, error: duckdb.Error | OSError) -> PublishError:
     """What to raise when `candidate`, or a file beside it, cannot be written."""
-    # Only the first line of DuckDB's message: the next can hold values.
     return PublishError(
-        f"The build at {candidate} cannot be written: {str(error).partition(chr(10))[0]}. Readers "
+        f"The build at {candidate} cannot be written: {cause_of(error)}. Readers "
         "keep the last file. Make room or fix what is named, then: lead-pipeline publish."
     )

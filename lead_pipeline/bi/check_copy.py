@@ -18,6 +18,7 @@ import duckdb
 
 from lead_pipeline.bi.candidate import prepare_candidate
 from lead_pipeline.bi.masking import mask_of
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import attach, connect_utc
@@ -67,6 +68,6 @@ def _copy_what_readers_have(copy: Path, settings: Settings) -> None:
     except (duckdb.Error, OSError) as error:
         # Only the first line of DuckDB's message: the next can hold values.
         raise PublishError(
-            f"The marts cannot be copied to {copy}: {str(error).partition(chr(10))[0]}. Make room or "
+            f"The marts cannot be copied to {copy}: {cause_of(error)}. Make room or "
             "fix what is named, then run the checks again."
-        ) from error
+        ) from None

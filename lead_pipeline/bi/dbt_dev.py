@@ -25,6 +25,7 @@ from dotenv import dotenv_values
 from lead_pipeline.settings import snapshot_path
 from lead_pipeline.storage.duckdb_files import attach
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.permissions import be_private
 
 REPOSITORY = Path(__file__).parents[2]
 """Where commands are run, so what a relative LEAD_PIPELINE_HOME begins at."""
@@ -45,6 +46,8 @@ class Plugin(BasePlugin):
 
         The file is this process's until its end. Raises `DbtRuntimeError` without leads to read.
         """
+        # People's dbt writes the same persons.
+        be_private()
         self._snapshot = find_snapshot(os.environ, REPOSITORY)
         path = Path(creds.path).resolve()
         path.parent.mkdir(parents=True, exist_ok=True)

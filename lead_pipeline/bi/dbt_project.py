@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,8 +15,14 @@ from typing import Any
 
 import yaml
 
+from lead_pipeline.accounts import account_variables
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.settings import DBT_PROJECT_DIR
+from lead_pipeline.settings import (
+    DBT_PROJECT_DIR,
+    environment_variables,
+    is_secret,
+    setting_variables,
+)
 from lead_pipeline.storage.locks import held
 
 PROJECT_DIR = DBT_PROJECT_DIR
@@ -41,8 +48,11 @@ CANDIDATE_TARGET = ("--target", "candidate")
 CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
 """Names the file that dbt builds in; read by `profiles.yml`."""
 
-WITHHELD_VARIABLES = (CANDIDATE_VARIABLE, "LEAD_PIPELINE_MASKING_KEY")
-"""What dbt does not get from the environment: a stale path, and a secret it has no use for."""
+_SECRET = re.compile(
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|WEBHOOK|HEARTBEAT|SMTP|DATABASE|DSN(_|$)|(^|_)KEY(_|$)|APIKEY"
+    r"|KEY_ID|PRIVATE|_PWD$|CONNECTION_STRING|(_|^)PAT$"
+)
+"""What names of variables have that hold secrets, ours and those of other programs."""
 
 
 def dbt_command(*arguments: str) -> list[str]:
@@ -64,13 +74,15 @@ def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[st
     """Environment for `dbt_command`: artifacts and logs go to `target_path`.
 
     The shell may hold dbt's variables of another project: `DBT_EMPTY` would publish tables without
-    rows. Those of one's own models (`DBT_ENV_…`, dbt's prefix for them) stay.
+    rows. Those of one's own models (`DBT_ENV_…`, dbt's prefix for them) stay. Secrets do not: dbt
+    runs the code of models and packages, and has no use for them.
     """
+    withheld = {CANDIDATE_VARIABLE, *_secrets()}
     environment = {
         name: value
         for name, value in os.environ.items()
-        if name not in WITHHELD_VARIABLES
-        and (not name.startswith("DBT_") or name.startswith("DBT_ENV_"))
+        if name.startswith("DBT_ENV_")
+        or (name not in withheld and not name.startswith("DBT_") and not _SECRET.search(name))
     }
     if candidate is not None:
         environment[CANDIDATE_VARIABLE] = str(candidate)
@@ -82,6 +94,13 @@ def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[st
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _secrets() -> set[str]:
+    """The variables that hold our secrets and keys of accounts, whatever they are called."""
+    ours = {variable for name, variable in setting_variables().items() if is_secret(name)}
+    file = environment_variables().get(setting_variables()["accounts"])
+    return ours | set(account_variables(Path(file).expanduser() if file else None))
 
 
 def load_manifest() -> dict[str, Any]:

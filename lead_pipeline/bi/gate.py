@@ -18,6 +18,7 @@ from lead_pipeline.bi.masking import follows_present_rules, mask_of, masking_key
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.doubt import FEW
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.permissions import Readers, readers_of
 
 REQUIRED_TABLES = (
     "normalized.leads",
@@ -57,6 +58,8 @@ class PublishRules:
     """Of how many days the last published file stays for a rollback."""
     masking_key_id: str | None = None
     """The key that the build must be masked with; None: it must not be masked."""
+    readers: Readers | None = None
+    """The group that may read what is published; None: the user of the pipeline alone."""
 
 
 def rules_of(
@@ -70,6 +73,7 @@ def rules_of(
         allow_missing=allow_missing,
         kept_builds=settings.kept_builds,
         masking_key_id=mask.key_id if mask else None,
+        readers=readers_of(settings),
     )
 
 

@@ -1,21 +1,55 @@
 """dbt on the parse that is kept: `python -m lead_pipeline.bi.parsed_dbt build …`.
 
 Takes the arguments of `dbt` and ends with its exit status. Belongs here: starting dbt with what
-`load_manifest` has parsed. Does not belong here: when to parse (`lead_pipeline.bi.dbt_project`).
+`load_manifest` has parsed, and such that its messages, logs and artifacts quote no value of a row.
+Does not belong here: when to parse (`lead_pipeline.bi.dbt_project`).
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.duckdb.environments.local import LocalEnvironment
+from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
+from dbt_common.exceptions import DbtRuntimeError
 
 from lead_pipeline.bi.dbt_project import parsed_project
+from lead_pipeline.causes import stack_of, without_values
 
 FAILED, BROKEN = 1, 2
 """dbt's own exit statuses: a node failed; dbt could not do what it was asked for."""
+
+
+class _ConnectionsThatQuoteNothing(DuckDBConnectionManager):
+    """What DuckDB says of a value reaches neither dbt's log nor its results."""
+
+    @contextmanager
+    def exception_handler(self, sql: str, connection_name: str = "master") -> Iterator[None]:
+        with super().exception_handler(sql, connection_name), without_values():
+            yield
+
+
+def quote_nothing() -> None:
+    """Let DuckDB's errors in statements and in models written in Python lose their values."""
+    DuckDBAdapter.ConnectionManager = _ConnectionsThatQuoteNothing
+    run_model = LocalEnvironment.run_python_job
+
+    def run_model_quoting_nothing(*arguments: Any) -> None:
+        try:
+            run_model(*arguments)
+        except DbtRuntimeError as error:
+            # dbt makes the whole stack trace of what the model has raised its message.
+            raised = error.__context__ or error
+            raise DbtRuntimeError(f"Python model failed:\n{stack_of(raised)}") from None
+
+    LocalEnvironment.run_python_job = staticmethod(run_model_quoting_nothing)  # type: ignore[method-assign, assignment]
 
 
 def load_parsed() -> Manifest:
@@ -29,6 +63,7 @@ def load_parsed() -> Manifest:
 
 def main() -> None:
     """Run dbt with the arguments of this process."""
+    quote_nothing()
     result = dbtRunner(manifest=load_parsed()).invoke(sys.argv[1:])
     if not result.success:
         sys.exit(FAILED if result.exception is None else BROKEN)

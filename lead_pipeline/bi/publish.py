@@ -33,19 +33,17 @@ from lead_pipeline.bi.candidate import (
 )
 from lead_pipeline.bi.gate import PublishRules, check_candidate
 from lead_pipeline.bi.retained_builds import keep, prune
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.logs import log_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
 from lead_pipeline.storage.files import replace_atomically, sync
+from lead_pipeline.storage.permissions import FILE_MODE, FOLDER_MODE, shown_to
 from lead_pipeline.storage.sql import read_sql
 
 _logger = logging.getLogger(__name__)
 _log = log_of(__name__)
-
-_WRITING = 0o222
-"""The permissions that a published file does without: whoever opens it to write is told at once,
-instead of locking other readers out. What may read it is left to the umask."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +106,15 @@ def publish(
         prune(published, rules.kept_builds, rules.masking_key_id, tell)
     except duckdb.Error as error:
         raise PublishError(
-            f"The build at {candidate} cannot be finished: {str(error).partition(chr(10))[0]}. "
+            f"The build at {candidate} cannot be finished: {cause_of(error)}. "
             "Readers keep the last file. Make room or fix what is named, then: lead-pipeline "
             "publish."
-        ) from error
+        ) from None
     except OSError as error:
         raise PublishError(
-            f"The build at {candidate} cannot be put in place: {error.strerror or error}. Readers "
+            f"The build at {candidate} cannot be put in place: {cause_of(error)}. Readers "
             "keep the last file. Make room or fix the folder, then: lead-pipeline publish."
-        ) from error
+        ) from None
     finally:
         # Half a copy would take the room that the next one needs.
         remove_duckdb_file(finished)
@@ -199,5 +197,7 @@ def _replace(finished: Path, published: Path, before: Build | None, rules: Publi
     # Nobody may write to the published file; if someone did, DuckDB would apply what is left
     # of it to the new file.
     wal_of(published).unlink(missing_ok=True)
+    shown_to(rules.readers, published.parent, FOLDER_MODE)
+    # Before the rename: nobody meets a file that he may not have, or may not read yet.
+    shown_to(rules.readers, finished, FILE_MODE)
     replace_atomically(finished, published)
-    published.chmod(published.stat().st_mode & 0o7777 & ~_WRITING)

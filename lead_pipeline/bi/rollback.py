@@ -19,11 +19,15 @@ from lead_pipeline.bi.retained_builds import (
     release,
     retained_builds,
 )
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.storage.duckdb_files import wal_of
+from lead_pipeline.storage.permissions import FILE_MODE, Readers, shown_to
 
 
-def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) -> Build:
+def roll_back(
+    published: Path, *, to: str | None, masking_key_id: str | None, readers: Readers | None = None
+) -> Build:
     """Give readers the retained build whose name begins with `to`; by default the one before theirs.
 
     The build that readers have now is kept, so going forward again is a rollback too. The caller
@@ -37,12 +41,14 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
     try:
         keep(published, current, masking_key_id)
         wal_of(published).unlink(missing_ok=True)
+        # Two names of one file: the earlier one lies in a folder that nobody else may enter.
+        shown_to(readers, chosen.path, FILE_MODE)
         link_or_copy(chosen.path, published)
     except OSError as error:
         raise PublishError(
-            f"{chosen.path} cannot be put before readers: {error.strerror}. They keep what they "
+            f"{chosen.path} cannot be put before readers: {cause_of(error)}. They keep what they "
             "have. Make room or fix the folder, then run the command again."
-        ) from error
+        ) from None
     return chosen
 
 
@@ -58,9 +64,9 @@ def hold_build(published: Path, named: str | None, masking_key_id: str | None) -
         hold(published, chosen)
     except OSError as error:
         raise PublishError(
-            f"{chosen.path} cannot be kept: {error.strerror}. Make room or fix the folder, then run "
+            f"{chosen.path} cannot be kept: {cause_of(error)}. Make room or fix the folder, then run "
             "the command again."
-        ) from error
+        ) from None
     return chosen
 
 

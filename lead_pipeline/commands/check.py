@@ -25,15 +25,20 @@ def check(
 ) -> None:
     """Ask each account's API whether the key works; say what is missing, and what comes next.
 
+    Also says who can read what the pipeline writes.
+
     Costs one or two requests per account. Exit status 1 when an account does not work or lacks
     credentials; providers of which nothing is set are left out.
     """
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.landing.check import check_account
+    from lead_pipeline.storage.permissions import readers_of, said_of_readers
 
     if as_json:
         answer_in_json()
     settings = settings_of_command()
+    who_reads = said_of_readers(settings.home, readers_of(settings))
+    say(who_reads)
     accounts = load_accounts(settings)
     for left_out in accounts.left_out:
         if account in (None, left_out.name):
@@ -50,7 +55,7 @@ def check(
     for result in checks:
         _show_check(result)
     if as_json:
-        print_json(_document(accounts, checks, incomplete))
+        print_json({**_document(accounts, checks, incomplete), "readable_by": who_reads})
     failures = {result.account.name: result.failure for result in checks if result.failure}
     failures |= {unusable.name: unusable.failure for unusable in incomplete}
     if failures:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from lead_pipeline.commands.console import is_verbose
+from lead_pipeline.commands.console import is_verbose, note
 
 if TYPE_CHECKING:
     from lead_pipeline.settings import Settings
@@ -19,13 +19,15 @@ LOG_LEVEL = "LEAD_PIPELINE_LOG_LEVEL"
 
 
 def settings_of_command() -> Settings:
-    """The settings, once log lines are shown as they and --verbose say."""
+    """The settings, once log lines are shown as they and --verbose say, and the home is private."""
     from lead_pipeline.logs import show
     from lead_pipeline.settings import load_settings
+    from lead_pipeline.storage.permissions import readers_of, tighten
 
     if is_verbose() and not os.environ.get(LOG_LEVEL):
         # The processes that land accounts read it, too.
         os.environ[LOG_LEVEL] = "INFO"
     settings = load_settings()
     show(settings.log_level, settings.log_format)
+    tighten(settings.home, readers_of(settings), note)
     return settings

@@ -81,8 +81,12 @@ def _roll_back(
     from lead_pipeline.storage.locks import held
 
     with held(settings.publish_lock, "rolling back", say):
+        rules = rules_of(settings)
         build = roll_back(
-            settings.published_path, to=named, masking_key_id=rules_of(settings).masking_key_id
+            settings.published_path,
+            to=named,
+            masking_key_id=rules.masking_key_id,
+            readers=rules.readers,
         )
         show_builds(settings)
         _replace_report(settings)
@@ -117,9 +121,10 @@ def _replace_report(settings: Settings) -> None:
     """The page of the build that readers have now; none where an older version made the build."""
     from lead_pipeline.errors import PublishError
     from lead_pipeline.report.page import write_report
+    from lead_pipeline.storage.permissions import readers_of
 
     try:
-        write_report(settings.published_path, settings.report_path)
+        write_report(settings.published_path, settings.report_path, readers_of(settings))
     except PublishError as error:
         settings.report_path.unlink(missing_ok=True)
         say(f"{error} The page of the build before has been removed.")

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from lead_pipeline.errors import LoadError
+from lead_pipeline.landing.unreadable import READING_FAILED, unreadable
 from lead_pipeline.normalized.declared_steps import COLLECTED, MAP_LEADS, REPAIR, STREAMS
 from lead_pipeline.normalized.emails import normalized_email
 from lead_pipeline.normalized.schema import fill_stages
@@ -96,11 +96,8 @@ def read_landed(
     """
     try:
         return connection.execute(read_sql("explain", name), parameters)
-    except duckdb.Error as error:
-        raise LoadError(
-            f"Landed files cannot be read ({type(error).__name__}: "
-            f"{str(error).splitlines()[0]}). Restore the file from a backup."
-        ) from None
+    except READING_FAILED as error:
+        raise unreadable(error, parameters.get("files", ())) from None
 
 
 def in_utc(value: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import LoadError
 from lead_pipeline.storage.files import digest_of, write_atomically
 from lead_pipeline.storage.parsed_files import ParsedFiles
@@ -308,8 +309,7 @@ def load(path: Path) -> CommitRecord:
     except DamagedFile as error:
         why = str(error)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # What the decoder says can hold what stands in the file.
-        why = type(error).__name__
+        why = cause_of(error)
     raise LoadError(
         f"The commit record {path} cannot be read ({why}). Restore it from a backup; without one, "
         "lead-pipeline scrub --repair keeps what its crawl has landed and lets its window be asked "

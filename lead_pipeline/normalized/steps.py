@@ -18,10 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.landing.unreadable import READING_FAILED, unreadable
 from lead_pipeline.normalized.batches import NewFile
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.providers.base import Provider
@@ -95,11 +94,9 @@ class FileStep(SqlStep):
     def run(self, session: Session, context: StepContext) -> None:
         try:
             super().run(session, context)
-        except duckdb.Error as error:
-            raise LoadError(
-                f"Landed files cannot be read ({type(error).__name__}: "
-                f"{str(error).splitlines()[0]}). Restore the file from a backup."
-            ) from None
+        except READING_FAILED as error:
+            paths = dict.fromkeys(file.place.path for file in context.batch)
+            raise unreadable(error, (str(context.landing / path) for path in paths)) from None
 
 
 @dataclass(frozen=True, kw_only=True)

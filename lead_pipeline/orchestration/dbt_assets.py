@@ -57,6 +57,7 @@ from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
 from lead_pipeline.logs import log_of
 from lead_pipeline.normalized.columns import column_schema
+from lead_pipeline.orchestration.failures import told_without_values
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import connect_utc
@@ -131,20 +132,30 @@ def build_dbt_assets() -> AssetsDefinition:
     def dbt_models(
         context: AssetExecutionContext, lead_settings: SettingsResource
     ) -> Iterator[DbtDagsterEventType]:
-        settings = lead_settings.load()
-        if not context.selected_asset_keys:
-            # Checks alone: nothing is built, and nobody who builds or publishes is waited for.
-            yield from check_alone(context, settings, manifest, translator)
-            return
-        candidate = settings.candidate_path
-        # The publish lock first, the warehouse's inside it: nobody takes them the other way.
-        with held(settings.publish_lock, "building the marts", context.log.info):
-            with held(settings.warehouse_lock, "copying leads", context.log.info):
-                prepare_candidate(settings.warehouse_path, candidate, mask_of(settings))
-            _begin(settings)
-            yield from build_marts(context, candidate, manifest, translator)
+        with told_without_values():
+            yield from _built_or_checked(context, lead_settings.load(), manifest, translator)
 
     return with_default_resources(dbt_models)
+
+
+def _built_or_checked(
+    context: AssetExecutionContext,
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> Iterator[DbtDagsterEventType]:
+    """Make a build, or run the checks that are selected without any model."""
+    if not context.selected_asset_keys:
+        # Checks alone: nothing is built, and nobody who builds or publishes is waited for.
+        yield from check_alone(context, settings, manifest, translator)
+        return
+    candidate = settings.candidate_path
+    # The publish lock first, the warehouse's inside it: nobody takes them the other way.
+    with held(settings.publish_lock, "building the marts", context.log.info):
+        with held(settings.warehouse_lock, "copying leads", context.log.info):
+            prepare_candidate(settings.warehouse_path, candidate, mask_of(settings))
+        _begin(settings)
+        yield from build_marts(context, candidate, manifest, translator)
 
 
 def _begin(settings: Settings) -> None:
@@ -152,11 +163,11 @@ def _begin(settings: Settings) -> None:
     candidate = settings.candidate_path
     try:
         if settings.masking and dbt_folder(candidate).exists():
-            # Errors in the log of a build that was not masked can quote its values.
+            # What models of a user print of a build that was not masked can be its values.
             shutil.rmtree(dbt_folder(candidate))
         keep_snapshot(candidate, settings.snapshot_path)
     except (OSError, duckdb.Error) as error:
-        raise unwritable(candidate, error) from error
+        raise unwritable(candidate, error) from None
 
 
 def build_marts(
@@ -401,10 +412,15 @@ def _not_checked(target_path: Path, manifest: Mapping[str, Any]) -> str:
 
 
 def _failed_nodes(target_path: Path, manifest: Mapping[str, Any]) -> str:
-    """What failed, by name. Only the first line of dbt's message: the next can hold values."""
+    """What failed, by name. `parsed_dbt` has seen to it that dbt's messages hold no values."""
     failed = [
-        f"{node_name(result['unique_id'], manifest)}: {(result['message'] or '').partition(chr(10))[0]}"
+        f"{node_name(result['unique_id'], manifest)}: {_in_one_line(result['message'] or '')}"
         for result in _results(target_path)
         if result["status"] in FAILED
     ]
     return "; ".join(failed) or "it ended before any model or test"
+
+
+def _in_one_line(message: str) -> str:
+    """dbt's first line says which file, and the next one what is wrong with it."""
+    return " ".join(line.strip() for line in message.splitlines()[:2] if line.strip())

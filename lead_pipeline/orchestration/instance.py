@@ -21,6 +21,7 @@ from lead_pipeline.orchestration.databases import heal_storage, make_storage
 from lead_pipeline.settings import Settings, load_settings
 from lead_pipeline.storage.files import remove_temporaries, write_atomically
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.permissions import be_private
 
 _logger = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ def _write_config(path: Path) -> None:
 
 def main() -> None:
     """Make the instance and print its `DAGSTER_HOME`, for Dagster's own commands."""
+    be_private()
     with open_instance(load_settings()) as instance:
         sys.stdout.write(f"{instance.root_directory}\n")
 

@@ -28,7 +28,7 @@ from lead_pipeline.landing.files import RECORD_COLUMNS
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import LogListener, Progress
 from lead_pipeline.landing.pull import pull_stream
-from lead_pipeline.orchestration.failures import failure_from
+from lead_pipeline.orchestration.failures import failure_from, told_without_values
 from lead_pipeline.orchestration.resources import (
     AccountsResource,
     SettingsResource,
@@ -155,7 +155,8 @@ def _landing_asset(
 def _failures() -> Iterator[None]:
     """Turn errors of the block into what Dagster should do about them."""
     try:
-        yield
+        with told_without_values():
+            yield
     except RetryableError as error:
         raise failure_from(error, allow_retries=True) from None
     except LeadPipelineError as error:

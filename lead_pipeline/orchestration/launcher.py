@@ -27,6 +27,10 @@ from lead_pipeline.logs import line_of
 from lead_pipeline.orchestration.landing_assets import LANDS_TAG
 from lead_pipeline.orchestration.processes import GONE, is_dead, take_run_lock
 from lead_pipeline.orchestration.tags import ACCOUNT_TAG
+from lead_pipeline.storage.permissions import be_private
+
+# Dagster's daemon and web server import this module, and not the definitions.
+be_private()
 
 
 class WatchedRunLauncher(DefaultRunLauncher):

@@ -14,7 +14,7 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.normalized.checks import CHECKS, Check, CheckOutcome
 from lead_pipeline.normalized.columns import column_schema
 from lead_pipeline.normalized.load import LoadResult, load_landing
-from lead_pipeline.orchestration.failures import failure_from
+from lead_pipeline.orchestration.failures import failure_from, told_without_values
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 
 GROUP = "normalized"
@@ -41,7 +41,8 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
     ) -> Iterator[Any]:
         started = time.monotonic()
         try:
-            result = load_landing(lead_settings.load(), tell=context.log.info)
+            with told_without_values():
+                result = load_landing(lead_settings.load(), tell=context.log.info)
         except LeadPipelineError as error:
             raise failure_from(error) from None
         yield from _results(result, time.monotonic() - started)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -24,6 +25,7 @@ from typing import Any
 import dagster as dg
 
 from lead_pipeline.accounts import load_accounts
+from lead_pipeline.causes import cause_of, stack_of
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.logs import show
@@ -171,6 +173,13 @@ def _died(name: str, exit_code: int | None) -> RunOutcome:
     )
 
 
+def _unforeseen(name: str, error: Exception) -> str:
+    return (
+        f"The process that pulled {name} ended with unexpected {cause_of(error)}. What it landed is "
+        "kept. Run again with LEAD_PIPELINE_DEBUG=1 for the stack trace, and report it."
+    )
+
+
 def _context() -> ForkServerContext | SpawnContext:
     """A fork server that has imported the package once; where there is none, new interpreters."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
@@ -191,6 +200,11 @@ def _land(
         outcome = _landed(name, job, messages, load_definitions)
     except LeadPipelineError as error:
         outcome = RunOutcome(f"{LANDING}{name}", "", str(error), type(error).__name__)
+    except Exception as error:
+        # Python would print its message, which can quote what it has met.
+        if os.environ.get("LEAD_PIPELINE_DEBUG"):
+            sys.stderr.write(stack_of(error))
+        outcome = RunOutcome(f"{LANDING}{name}", "", _unforeseen(name, error))
     except KeyboardInterrupt:
         # The parent was interrupted as well, and says so.
         os._exit(1)

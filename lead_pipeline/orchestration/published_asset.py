@@ -19,10 +19,12 @@ from pydantic import Field
 
 from lead_pipeline.bi.gate import rules_of
 from lead_pipeline.bi.publish import Publication, publish
+from lead_pipeline.orchestration.failures import told_without_values
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.orchestration.upkeep import after_publication
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.permissions import readers_of
 
 KEY = AssetKey(["bi", "published"])
 
@@ -61,30 +63,36 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
     def published(
         context: AssetExecutionContext, config: PublishConfig, lead_settings: SettingsResource
     ) -> MaterializeResult[None]:
-        settings = lead_settings.load()
-        started = time.monotonic()
-        with held(settings.publish_lock, "publishing", context.log.info):
-            publication = publish(
-                settings.candidate_path,
-                settings.published_path,
-                run_id=context.run.run_id,
-                rules=rules_of(
-                    settings,
-                    allow_shrinkage=config.allow_shrinkage,
-                    allow_missing=config.allow_missing,
-                ),
-                tell=context.log.info,
-            )
-            # Altair takes a second to import, which other commands need not wait for.
-            from lead_pipeline.report.page import write_report
-
-            write_report(settings.published_path, settings.report_path)
-            report = _report(settings)
-        report["duration_seconds"] = MetadataValue.float(round(time.monotonic() - started, 2))
-        after_publication(context.instance, settings, context.log.info)
-        return MaterializeResult(metadata=_metadata(publication) | report)
+        with told_without_values():
+            return _published(context, config, lead_settings.load())
 
     return with_default_resources(published)
+
+
+def _published(
+    context: AssetExecutionContext, config: PublishConfig, settings: Settings
+) -> MaterializeResult[None]:
+    started = time.monotonic()
+    with held(settings.publish_lock, "publishing", context.log.info):
+        publication = publish(
+            settings.candidate_path,
+            settings.published_path,
+            run_id=context.run.run_id,
+            rules=rules_of(
+                settings,
+                allow_shrinkage=config.allow_shrinkage,
+                allow_missing=config.allow_missing,
+            ),
+            tell=context.log.info,
+        )
+        # Altair takes a second to import, which other commands need not wait for.
+        from lead_pipeline.report.page import write_report
+
+        write_report(settings.published_path, settings.report_path, readers_of(settings))
+        report = _report(settings)
+    report["duration_seconds"] = MetadataValue.float(round(time.monotonic() - started, 2))
+    after_publication(context.instance, settings, context.log.info)
+    return MaterializeResult(metadata=_metadata(publication) | report)
 
 
 def _report(settings: Settings) -> dict[str, MetadataValue]:

@@ -23,6 +23,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, create_model, model_validator
 
 from lead_pipeline.accounts import Accounts, account_variables, load_accounts
+from lead_pipeline.causes import cause_of, without_values
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import (
     WAREHOUSE_FILE,
@@ -185,7 +186,9 @@ class WarehouseResource(DuckDBResource):
         """A read-only connection for the block, always closed; times of its session are UTC.
 
         Waits, and says for whom, while a load has the file. Raises `ConfigurationError` where
-        nothing has been loaded yet, or another program has the file open for writing.
+        nothing has been loaded yet, or another program has the file open for writing. Errors of
+        DuckDB within the block keep their class and lose the values that they quote: Dagster keeps
+        what an asset raises.
         """
         settings = self.settings.load()
         path = settings.home / self.database
@@ -196,7 +199,7 @@ class WarehouseResource(DuckDBResource):
                     f"There is no warehouse at {path} yet. Load leads first: lead-pipeline run. "
                     "If there are some, is LEAD_PIPELINE_HOME right?"
                 )
-            with _opened(path, self.connection_config) as connection:
+            with without_values(), _opened(path, self.connection_config) as connection:
                 yield connection
 
 
@@ -207,9 +210,9 @@ def _opened(path: Path, config: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyCo
             connection = stack.enter_context(read_warehouse(path, config))
         except duckdb.Error as error:
             raise ConfigurationError(
-                f"The warehouse cannot be read: {str(error).partition(chr(10))[0]} Another program "
+                f"The warehouse cannot be read: {cause_of(error)}. Another program "
                 "may have it open for writing; only lead-pipeline may."
-            ) from error
+            ) from None
         yield connection
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import MalformedPage
 from lead_pipeline.providers.base import Identity, UnusableRecord
 
@@ -89,8 +90,9 @@ def describe_body(body: bytes) -> str:
 
 
 def _reason(error: Exception) -> str:
-    # msgspec names types and paths, never values.
-    return str(error) if isinstance(error, msgspec.DecodeError) else "not UTF-8 text"
+    if not isinstance(error, msgspec.DecodeError):
+        return "not UTF-8 text"
+    return cause_of(error).partition(": ")[2]
 
 
 def read_identity(

@@ -18,10 +18,12 @@ import duckdb
 import jinja2
 import pandas as pd
 
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.report import charts
 from lead_pipeline.report.figures import DAYS, Figures, read_figures
 from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.permissions import PAGE_MODE, Readers, shown_to
 
 NOTHING = "\N{EN DASH}"
 """What stands for a figure that is not there."""
@@ -48,20 +50,20 @@ class Section:
     rows: list[tuple[str, ...]]
 
 
-def write_report(published: Path, report: Path) -> None:
+def write_report(published: Path, report: Path, readers: Readers | None = None) -> None:
     """Render the page of the file at `published` to `report`, replacing the one there.
 
-    The caller holds the publish lock. Raises `PublishError` when the file lacks a table that the
+    `readers` may read it. The caller holds the publish lock. Raises `PublishError` when the file lacks a table that the
     page shows, or the page cannot be written; readers have the file all the same.
     """
     try:
         write_atomically(report, render(read_figures(published)).encode())
+        shown_to(readers, report, PAGE_MODE)
     except (duckdb.Error, OSError) as error:
-        reason = str(error).partition("\n")[0]
         raise PublishError(
-            f"Readers have {published}, but its page {report} could not be made: {reason}. Make "
+            f"Readers have {published}, but its page {report} could not be made: {cause_of(error)}. Make "
             "room or fix the folder, then publish again: lead-pipeline publish."
-        ) from error
+        ) from None
 
 
 def render(figures: Figures) -> str:

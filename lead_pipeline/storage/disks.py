@@ -40,7 +40,7 @@ def disk_error(error: BaseException) -> str | None:
         return None
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    # Only the first line of DuckDB's message: the next can hold values.
+    # Only the first line of DuckDB's message: the next one quotes the statement.
     return str(error).partition("\n")[0].strip()
 
 
@@ -65,6 +65,9 @@ def unwritable(what: str, cause: str) -> str:
 
 
 def _says_disk(error: BaseException) -> bool:
+    if isinstance(error, duckdb.DataError | duckdb.IntegrityError | duckdb.ProgrammingError):
+        # About a value, which can hold any words.
+        return False
     if isinstance(error, OSError) and error.errno in _ERRNOS:
         return True
     text = str(error).lower()

@@ -1,30 +1,48 @@
 """Somebody who has a masked home, an address book of everybody in it, and not the key.
 
 Belongs here: what he knows of a person, what he makes of it (`Attacker`), and where he looks: every
-cell of every table, every byte of every file, the order of rows. Does not belong here: masked
-homes, and what he is expected to find.
+cell of every table, what the file says of itself (comments, views, statistics), every byte of every
+file as it is and uncompressed, the order of rows. Does not belong here: masked homes, and what he is
+expected to find.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.duckdb_files import attach, connect_utc
 
 WINDOW = 8
 """Bytes that are compared at once. Digests that agree in as many are the same."""
-ALGORITHMS = ("md5", "sha1", "sha256")
+ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha512", "sha3_256", "blake2b", "blake2s")
+SELF_DESCRIPTION = (
+    "duckdb_tables",
+    "duckdb_columns",
+    "duckdb_views",
+    "duckdb_constraints",
+    "duckdb_indexes",
+    "duckdb_sequences",
+    "duckdb_types",
+    "duckdb_schemas",
+    "duckdb_databases",
+)
+"""What a DuckDB file says of itself: comments, statements of views, values of enumerations."""
+_PAIRED = ("full_name", "email", "email_normalized", "phone", "phone_e164", "company")
+"""Columns that are hashed together, as keys of persons are made."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,8 @@ class Person:
     """Whole records: the provider's JSON as it came, and rows that the package makes of it."""
     version_ids: tuple[str, ...]
     """The digests that the package itself computes of such a record, as texts of uuids."""
+    numbers: tuple[int, ...]
+    """DuckDB's own hashes of what is in the columns, and of rows."""
 
     @property
     def values(self) -> set[str]:
@@ -62,6 +82,8 @@ def address_book(warehouse: Path, personal: Iterable[str]) -> list[Person]:
         rows = connection.execute(
             "select lead_key, version_id::varchar as version_id, payload,"  # noqa: S608
             " to_json(versions) as row,"
+            f" [hash(versions), {', '.join(f'hash({column})' for column in columns)},"
+            f" {', '.join(f'hash(lower({column}))' for column in columns)}] as numbers,"
             f" {', '.join(columns)} from normalized.lead_versions as versions"
         ).to_arrow_table()
     by_lead: dict[str, list[dict[str, Any]]] = {}
@@ -76,6 +98,7 @@ def address_book(warehouse: Path, personal: Iterable[str]) -> list[Person]:
             },
             whole=_distinct(text for version in versions for text in _records(version)),
             version_ids=_distinct(version["version_id"] for version in versions),
+            numbers=tuple({number for version in versions for number in version["numbers"]}),
         )
         for lead_key, versions in by_lead.items()
     ]
@@ -140,6 +163,7 @@ class Attacker:
         found = self.finds_in_bytes(path)
         if is_duckdb(path):
             found |= self.finds_in_cells(path) | self.finds_in_order(path)
+            found |= self.finds_in_statistics(path) | self.finds_uncompressed(path)
         return found
 
     def finds_in_bytes(self, path: Path) -> set[str]:
@@ -149,6 +173,30 @@ class Attacker:
     def finds_in_cells(self, path: Path) -> set[str]:
         """Every column of every table as text, so compression hides nothing; comments as well."""
         return self._needles.found_in(b"\0".join(_cells(path)))
+
+    def finds_uncompressed(self, path: Path) -> set[str]:
+        """The bytes of the same tables, written without compression: as numbers and texts are stored."""
+        with TemporaryDirectory() as folder:
+            copy = Path(folder, "uncompressed.duckdb")
+            with closing(connect_utc(":memory:")) as connection:
+                connection.execute("set force_compression = 'uncompressed'")
+                attach(connection, path, "compressed", options="read_only")
+                attach(connection, copy, "uncompressed")
+                connection.execute("copy from database compressed to uncompressed")
+                connection.execute("checkpoint uncompressed; detach uncompressed")
+            return self.finds_in_bytes(copy)
+
+    def finds_in_statistics(self, path: Path) -> set[str]:
+        """The smallest and the greatest value of each part of a column, of which DuckDB keeps the
+        first eight bytes."""
+        stated = "\0".join(_statistics(path))
+        return {
+            person.lead_key
+            for person in self.people
+            for value in person.values
+            for form in _forms(value)
+            if len(form) >= WINDOW and form[:WINDOW] in stated
+        }
 
     def finds_in_order(self, path: Path) -> set[str]:
         """Whoever stands where he would stand if the rows were sorted by something plain.
@@ -214,9 +262,17 @@ def _forms(value: str) -> Iterator[str]:
     """A value as it may have been written before it was hashed."""
     spaced = " ".join(value.split())
     yield from (value, value.strip(), value.lower(), value.upper(), spaced.lower(), spaced)
+    yield from (value.casefold(), value.title(), "".join(value.split()).lower())
     digits = "".join(letter for letter in value if letter.isdigit())
     if len(digits) >= WINDOW:
-        yield from (digits, f"+{digits}")
+        yield from (digits, f"+{digits}", f"00{digits}", f"tel:+{digits}", digits[-10:])
+        area, exchange, line = digits[-10:-7], digits[-7:-4], digits[-4:]
+        yield from (f"({area}) {exchange}-{line}", f"{area}-{exchange}-{line}")
+    local, at, domain = value.lower().partition("@")
+    if at and len(local) >= WINDOW:
+        plain, _, _ = local.partition("+")
+        yield from (local, plain, f"{plain}@{domain}", f"{plain.replace('.', '')}@{domain}")
+        yield f"mailto:{local}@{domain}"
 
 
 def _needles_of(person: Person) -> Iterator[bytes]:
@@ -229,11 +285,24 @@ def _needles_of(person: Person) -> Iterator[bytes]:
         for own in (person.lead_key, lead_id)
         for text in (own + form, f"{own}|{form}", f"{own}:{form}", form + own, f"{form}|{own}")
     }
-    for text in {*plain, *salted, *person.whole}:
+    for text in {*plain, *salted, *person.whole, *_pairs(person)}:
         for algorithm in ALGORITHMS:
             yield from _digest_forms(hashlib.new(algorithm, text.encode()).digest())
+    for number in person.numbers:
+        yield str(number).encode()
+        yield number.to_bytes(WINDOW, "little")
     for version_id in person.version_ids:
         yield from _digest_forms(bytes.fromhex(version_id.replace("-", "")))
+
+
+def _pairs(person: Person) -> Iterator[str]:
+    """Two columns together, in the ways in which people make a key of them."""
+    for one, other in permutations(_PAIRED, 2):
+        for first in person.columns.get(one, ())[-1:]:
+            for second in person.columns.get(other, ())[-1:]:
+                for separator in ("", "|", ":", ",", " ", "-"):
+                    yield first + separator + second
+                    yield (first + separator + second).lower()
 
 
 def _digest_forms(digest: bytes) -> Iterator[bytes]:
@@ -243,6 +312,10 @@ def _digest_forms(digest: bytes) -> Iterator[bytes]:
     digits = digest.hex()
     yield digits[:32].encode()
     yield digits[:32].upper().encode()
+    # The rest of what is longer follows from it.
+    yield base64.b64encode(digest)[:20]
+    yield base64.urlsafe_b64encode(digest)[:20]
+    yield str(int.from_bytes(digest[:16], "big")).encode()
     yield f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}".encode()
     high, low = digest[:WINDOW], digest[WINDOW : 2 * WINDOW]
     turned = bytes([high[0] ^ 0x80]) + high[1:]
@@ -257,10 +330,18 @@ def _cells(path: Path) -> Iterator[bytes]:
             rows = connection.execute(f'select columns(*)::varchar from "{schema}"."{table}"')  # noqa: S608
             for column in rows.to_arrow_table().columns:
                 yield "\0".join(text or "" for text in column.to_pylist()).encode()
-        comments = connection.execute(
-            "select comment from duckdb_columns() union all select comment from duckdb_tables()"
-        )
-        yield "\0".join(comment or "" for (comment,) in comments.fetchall()).encode()
+        for function in SELF_DESCRIPTION:
+            said = connection.execute(f"select columns(*)::varchar from {function}()")  # noqa: S608
+            yield "\0".join(text or "" for row in said.fetchall() for text in row).encode()
+
+
+def _statistics(path: Path) -> Iterator[str]:
+    with closing(connect_utc(path, read_only=True)) as connection:
+        for schema, table in _tables(connection):
+            stored = connection.execute(
+                "select distinct stats from pragma_storage_info(?)", [f'"{schema}"."{table}"']
+            )
+            yield from (text for (text,) in stored.fetchall() if text)
 
 
 def _leads_in_order(path: Path) -> Iterator[list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,12 +29,65 @@ def test_dbts_variables_of_another_project_do_not_reach_the_build(
     assert name not in dbt_environment(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["DBT_ENV_SECRET_TOKEN", "DBT_ENV_CUSTOM_ENV_REGION", "PATH"])
+@pytest.mark.parametrize(
+    "name",
+    ["DBT_ENV_SECRET_TOKEN", "DBT_ENV_CUSTOM_ENV_REGION", "PATH", "HOME", "LANG", "REGION", "PWD"],
+)
 def test_variables_that_ones_own_models_read_stay(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "here")
     assert dbt_environment(tmp_path)[name] == "here"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MEGA_TOKEN",
+        "EXPERT_AI_LABS_API_KEY",
+        "VOREL_API_KEY",
+        "LEAD_PIPELINE_MASKING_KEY",
+        "LEAD_PIPELINE_ERASURE_KEY",
+        "LEAD_PIPELINE_ALERT_WEBHOOK",
+        "LEAD_PIPELINE_HEARTBEAT_URL",
+        "LEAD_PIPELINE_SMTP_URL",
+        "LEAD_PIPELINE_DATABASE",
+        "POSTGRES_PASSWORD",
+        "PGPASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "DAGSTER_PG_DSN",
+        "GITHUB_TOKEN",
+    ],
+)
+def test_no_secret_reaches_dbt(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "s3cret-value")
+    assert "s3cret-value" not in dbt_environment(tmp_path).values()
+
+
+def test_key_of_an_account_does_not_reach_dbt_whatever_its_variable_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text(
+        '[[accounts]]\nname = "sales"\nprovider = "vorel"\napi_key_env = "SALES_ACCESS"\n'
+    )
+    monkeypatch.setenv("LEAD_PIPELINE_ACCOUNTS", str(file))
+    monkeypatch.setenv("SALES_ACCESS", "s3cret-value")
+    assert "s3cret-value" not in dbt_environment(tmp_path).values()
+
+
+def test_dbt_itself_sees_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEGA_TOKEN", "s3cret-value")
+    seen = subprocess.run(
+        [sys.executable, "-c", "import os; print(dict(os.environ))"],
+        env=dbt_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "PATH" in seen.stdout
+    assert "s3cret-value" not in seen.stdout
 
 
 def test_artifacts_go_where_the_pipeline_says_whatever_the_shell_says(

@@ -13,10 +13,12 @@ import pytest
 
 from lead_pipeline.bi import publish as publishing
 from lead_pipeline.bi.candidate import finished_path, prepare_candidate
-from lead_pipeline.bi.gate import REQUIRED_TABLES
+from lead_pipeline.bi.gate import REQUIRED_TABLES, PublishRules
+from lead_pipeline.bi.rollback import roll_back
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.storage.duckdb_files import connect_utc, spill_of, wal_of
+from lead_pipeline.storage.permissions import Readers
 from lead_pipeline_tests.sample_builds import Bi, read, run_of
 from lead_pipeline_tests.sample_warehouse import write_warehouse
 
@@ -273,14 +275,37 @@ def test_log_that_a_forbidden_writer_left_is_not_applied_to_the_new_file(bi: Bi)
     )
 
 
-@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o444), (0o027, 0o440), (0o077, 0o400)])
-def test_published_file_can_be_read_by_whom_the_umask_allows_and_written_by_nobody(
-    bi: Bi, umask: int, mode: int
-) -> None:
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_published_file_is_read_by_its_user_alone_and_written_by_nobody(bi: Bi, umask: int) -> None:
     before = os.umask(umask)
     try:
         bi.build_and_publish(run_id="first")
         bi.build_and_publish(run_id="second")
     finally:
         os.umask(before)
-    assert [path.stat().st_mode & 0o777 for path in (bi.published, *bi.kept)] == [mode, mode]
+    assert [mode_of(path) for path in (bi.published, *bi.kept)] == [0o400, 0o400]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to any group")
+def test_group_of_readers_may_read_what_is_published_and_go_back_to(bi: Bi) -> None:
+    readers = Readers(54321, "bi-readers")
+    rules = PublishRules(readers=readers)
+    before = os.umask(0o077)
+    try:
+        bi.build_and_publish(run_id="first", rules=rules)
+        bi.build_and_publish(run_id="second", rules=rules)
+        roll_back(bi.published, to=None, masking_key_id=None, readers=readers)
+    finally:
+        os.umask(before)
+    assert run_of(bi.published) == "first"
+    assert (mode_of(bi.published), bi.published.stat().st_gid) == (0o440, readers.gid)
+    assert (mode_of(bi.published.parent), bi.published.parent.stat().st_gid) == (
+        0o750,
+        readers.gid,
+    )
+    assert mode_of(bi.published.parent / ".builds") == 0o700
+
+
+def mode_of(path: Path) -> int:
+    """What may be done with a file, by whom."""
+    return path.stat().st_mode & 0o777

@@ -153,7 +153,17 @@ def test_address_book_finds_everybody_in_the_warehouse(home: MaskedHome) -> None
     assert home.attacker.finds_in_cells(warehouse) == home.everybody
 
 
-@pytest.mark.parametrize("leak", ["version_id", "md5(lower(email))::uuid", "md5(payload)::uuid"])
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "version_id",
+        "md5(lower(email))::uuid",
+        "md5(payload)::uuid",
+        "hash(email_normalized)",
+        "sha256(lower(full_name) || '|' || lower(email_normalized))",
+        "to_base64(unhex(sha256(lower(email))))",
+    ],
+)
 def test_address_book_finds_everybody_by_a_digest_of_plain_rows_beside_masked_ones(
     home: MaskedHome, tmp_path: Path, leak: str
 ) -> None:
@@ -170,6 +180,30 @@ def test_address_book_finds_everybody_in_blocks_that_a_dropped_table_leaves(
         connection.execute("drop schema internal cascade; checkpoint")
     assert home.attacker.finds_in_cells(leaking) == set()
     assert home.attacker.finds_in_bytes(leaking) == home.everybody
+
+
+def test_address_book_finds_everybody_uncompressed_where_the_bytes_are_compressed(
+    home: MaskedHome, tmp_path: Path
+) -> None:
+    leaking = with_leak(
+        home.settings.warehouse_path, tmp_path / "leaking.duckdb", "hash(email)", "lead_key"
+    )
+    assert len(home.attacker.finds_uncompressed(leaking)) >= 3 * PEOPLE_EACH - 1
+
+
+def test_address_book_finds_people_in_statistics_and_in_what_the_file_says_of_itself(
+    home: MaskedHome, tmp_path: Path
+) -> None:
+    leaking = with_leak(
+        home.settings.warehouse_path, tmp_path / "leaking.duckdb", "full_name", "lead_key"
+    )
+    assert home.attacker.finds_in_statistics(leaking)
+    ada = next(person for person in home.attacker.people if person.columns["email"])
+    with closing(connect_utc(leaking)) as connection:
+        connection.execute("drop table internal.lead_versions")
+        assert home.attacker.finds_in_cells(leaking) == set()
+        connection.execute(f"create view one as select '{ada.columns['email'][0]}'")
+    assert home.attacker.finds_in_cells(leaking) == {ada.lead_key}
 
 
 @pytest.mark.parametrize("order", ["version_id", "full_name", "email"])

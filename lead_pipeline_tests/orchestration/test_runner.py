@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from lead_pipeline.errors import ConfigurationError, PublishError
+from lead_pipeline.orchestration.failures import told_without_values
 from lead_pipeline.orchestration.runner import PipelineRunner
 from lead_pipeline.orchestration.schedules import JOB
 from lead_pipeline_tests.commands import instance_of
@@ -82,6 +83,25 @@ def test_unexpected_error_is_told_by_its_kind_only(instance: dg.DagsterInstance)
         "Step published failed with ValueError. The stack trace is in the Dagster run "
         f"{outcome.run_id}."
     )
+
+
+def test_unexpected_error_of_a_step_of_ours_leaves_no_value_in_dagsters_files(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    def convert() -> None:
+        with told_without_values():
+            duckdb.sql("select concat('Ada ', 'Planted ', 'Lovelace')::int").fetchall()
+
+    outcome = runner_of(convert, instance).load_and_publish()
+    assert outcome.failure is not None
+    assert "ConversionException: a value cannot be converted to INT32" in outcome.failure
+    [failed] = instance.all_logs(outcome.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    data = failed.get_dagster_event().step_failure_data
+    assert data.user_failure_data is not None
+    assert "in convert" in str(data.user_failure_data.metadata["stack_trace"].value)
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert [path for path in files if b"ConversionException" in path.read_bytes()]
+    assert [path for path in files if b"Ada Planted" in path.read_bytes()] == []
 
 
 def test_interrupted_run_interrupts_the_caller(instance: dg.DagsterInstance) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -99,3 +100,9 @@ def test_a_crawl_for_which_there_is_no_room_names_the_disk(
         pull(settings, account_of(sandbox, "vorel"), days(1, 20))
     monkeypatch.undo()
     assert pull(settings, account_of(sandbox, "vorel"), days(1, 20)).complete
+
+
+def test_value_with_the_words_of_a_full_disk_is_no_full_disk() -> None:
+    with closing(duckdb.connect()) as connection, pytest.raises(duckdb.Error) as caught:
+        connection.execute("select 'Ada has no space left on device'::int")
+    assert disk_error(caught.value) is None

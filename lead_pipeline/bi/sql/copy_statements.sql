@@ -35,7 +35,13 @@ with
                 when 'remove'
                 then 'null'
                 else format('"{}"', column_name)
-            end as copied_value
+            end as copied_value,
+            list_position(
+                string_split(
+                    ($keys::varchar[])[list_position($keyed_tables::varchar[], table_name)], ', '
+                ),
+                column_name
+            ) as place_in_key
         from duckdb_columns()
         where
             (
@@ -71,7 +77,8 @@ with
                 schema_name,
                 table_name,
                 string_agg(copied_value, ', ' order by column_index),
-                ($keys::varchar[])[list_position($keyed_tables::varchar[], table_name)]
+                -- By what is copied: the order of what is not would tell of it.
+                string_agg(copied_value, ', ' order by place_in_key) filter (place_in_key > 0)
             ) as statement
         from copied_columns
         group by database_name, schema_name, table_name
