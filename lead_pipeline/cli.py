@@ -17,6 +17,7 @@ from lead_pipeline.commands import (
     compact,
     demo,
     explain,
+    forget,
     new_provider,
     poll,
     publish,
@@ -94,6 +95,7 @@ app.command(cls=PlainCommand)(verify.verify)
 app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
+app.command(cls=PlainCommand)(forget.forget)
 app.add_typer(alerts.app)
 app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
 

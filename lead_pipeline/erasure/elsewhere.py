@@ -48,9 +48,6 @@ class Elsewhere:
     overwritten: tuple[str, ...]
 
 
-TextHash = Callable[[str], str]
-
-
 def text_hash(key: ErasureKey, text: str) -> str:
     """By what a text is known again outside of landing."""
     return key.hash_of("text", text)
@@ -130,16 +127,19 @@ def overwrite_logs(
     The texts are those that are `known`, and each that `is_wanted`, which knows hashes alone. Raises
     `OSError` and `sqlite3.Error`.
     """
-    changed = []
-    for folder in folders:
-        for path in files_below(folder):
-            if _is_sqlite(path):
-                if _overwrite_sqlite(path, is_wanted, known):
-                    changed.append(path)
-            elif path.suffix in _LOG_ENDINGS and path.stat().st_size <= _LONGEST_LOG:
-                if _overwrite_text(path, is_wanted, known):
-                    changed.append(path)
-    return changed
+    return [
+        path
+        for folder in folders
+        for path in files_below(folder)
+        if _overwrite(path, is_wanted, known)
+    ]
+
+
+def _overwrite(path: Path, is_wanted: Callable[[str], bool], known: Sequence[str]) -> bool:
+    if _is_sqlite(path):
+        return _overwrite_sqlite(path, is_wanted, known)
+    is_log = path.suffix in _LOG_ENDINGS and path.stat().st_size <= _LONGEST_LOG
+    return is_log and _overwrite_text(path, is_wanted, known)
 
 
 def _overwrite_text(path: Path, is_wanted: Callable[[str], bool], known: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,7 +27,13 @@ from lead_pipeline.erasure.elsewhere import (
     text_hash,
 )
 from lead_pipeline.erasure.needles import Needles
-from lead_pipeline.erasure.persons import Persons, Text
+from lead_pipeline.erasure.persons import (
+    Persons,
+    Text,
+    TextKind,
+    contacts_asked,
+    texts_of_leads,
+)
 from lead_pipeline.erasure.receipt import (
     FoundIn,
     Proof,
@@ -35,8 +41,9 @@ from lead_pipeline.erasure.receipt import (
     leads_of,
     write_receipt,
 )
-from lead_pipeline.erasure.search import Search, search_folder
+from lead_pipeline.erasure.search import Found, search_folder
 from lead_pipeline.errors import LeadPipelineError
+from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.landing.chain import check_chain
 from lead_pipeline.landing.erasing import erase_records, find_rows
 from lead_pipeline.landing.erasures import (
@@ -59,6 +66,7 @@ from lead_pipeline.landing.tombstones import (
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.erasure_key import ErasureKey, make_key
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.warehouse import remove_warehouse
 
 Tell = Callable[[str], None]
 
@@ -217,14 +225,16 @@ def prove(settings: Settings, pending: PendingErasure, texts: Iterable[Text]) ->
         return Proof(outcome=outcome, landing_rows=rows)
     needles = Needles.of(texts)
     landing = search_folder(settings.landing_path, needles)
-    # Other leads' records hold these: they are in everything that is made of landing, too.
-    shared = {needle for found in landing.found for needle in found.needles}
+    # Whose rows these are, hashes have told above: other leads' records hold the same texts, and so
+    # does everything that is made of them.
+    others = [found for found in landing.found if found.path.suffix == ".parquet"]
+    shared = {needle for found in others for needle in found.needles}
     rest = search_folder(
         settings.home,
         needles.without(shared),
-        skip=frozenset(found.path for found in landing.found),
+        skip=frozenset(found.path for found in others),
     )
-    found_in = _found_in(settings, rest, needles)
+    found_in = _found_in(settings, rest.found, needles)
     return Proof(
         outcome="found" if found_in or rows else "clean",
         files=rest.files,
@@ -233,18 +243,18 @@ def prove(settings: Settings, pending: PendingErasure, texts: Iterable[Text]) ->
         too_short=needles.too_short,
         landing_rows=rows,
         found=found_in,
-        held_by_others=_found_in(settings, landing, needles),
-        unread=[_relative(settings, unread.path) for unread in (*landing.unread, *rest.unread)],
+        held_by_others=_found_in(settings, others, needles),
+        unread=sorted({_relative(settings, u.path) for u in (*landing.unread, *rest.unread)}),
     )
 
 
-def _found_in(settings: Settings, search: Search, needles: Needles) -> list[FoundIn]:
+def _found_in(settings: Settings, found_files: Iterable[Found], needles: Needles) -> list[FoundIn]:
     return [
         FoundIn(
             _relative(settings, found.path),
             sorted({kind for needle in found.needles for kind in needles.kinds[needle]}),
         )
-        for found in search.found
+        for found in found_files
     ]
 
 
@@ -298,7 +308,104 @@ def not_reached(settings: Settings) -> list[str]:
     return places
 
 
+def texts_of(settings: Settings, pending: PendingErasure, asked: Sequence[str]) -> frozenset[Text]:
+    """All that is still known of the persons of an interrupted erasure: from what is typed again, and
+    from landing where that has not been erased yet."""
+    typed: set[Text] = {
+        (kind, form)
+        for text in asked
+        for form in (text, text.partition(":")[2], text.lower())
+        if form
+        for kind in _KINDS
+    }
+    typed |= contacts_asked(asked, settings.phone_region)
+    leads = {
+        LeadRef(account, lead)
+        for account in pending.accounts_left
+        for lead in find_rows(settings.landing_path, account, erased_of(settings, account)).ids
+    }
+    return frozenset(typed | texts_of_leads(settings, leads))
+
+
+_KINDS: tuple[TextKind, ...] = ("id", "email", "phone", "name")
+
+
 def remembered(key: ErasureKey, texts: Iterable[Text], pending: PendingErasure) -> frozenset[Text]:
-    """Those of `texts` that the erasure looks for: what a resumed one is told of whom it is about."""
+    """Those of `texts` that the erasure looks for, each as one kind."""
     wanted = frozenset(pending.texts)
-    return frozenset(text for text in texts if text_hash(key, text[1]) in wanted)
+    by_form = {form: kind for kind, form in sorted(texts, reverse=True)}
+    return frozenset(
+        (kind, form) for form, kind in by_form.items() if text_hash(key, form) in wanted
+    )
+
+
+def have_tombstones(settings: Settings, asked: Sequence[str], account: str | None) -> bool:
+    """Whether everything that was asked for is an erased lead, or the contact of one."""
+    erased = {
+        name: own
+        for name, own in erased_persons(settings).items()
+        if account is None or account == name
+    }
+
+    def is_erased(text: str) -> bool:
+        name, _, lead_id = text.partition(":")
+        contacts = contacts_asked([text], settings.phone_region)
+        return any(
+            own.has(text) or (own.account == name and own.has(lead_id)) or own.has_contact(contacts)
+            for own in erased.values()
+        )
+
+    return bool(asked) and all(is_erased(text) for text in asked)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an erasure would take out of the landing of an account."""
+
+    account: str
+    leads: int
+    rows: int
+    files: int
+
+
+def preview(settings: Settings, persons: Persons) -> list[Preview]:
+    """What an erasure would do to landing. Changes nothing, and makes no key."""
+    key = ErasureKey.of(secrets.token_hex(32))
+    found = []
+    for account, leads in sorted(persons.by_account.items()):
+        stone = Tombstone(erased_at=datetime.now(UTC), key_id=key.key_id, leads=[])
+        erased = Erased(
+            account,
+            key,
+            {lead_hash(key, account, lead): stone for lead in leads},
+            frozenset(contact_hash(key, contact) for contact in persons.contacts),
+            settings.phone_region,
+        )
+        rows = find_rows(settings.landing_path, account, erased)
+        changes = rows.changes.values()
+        dropped = sum(len(change.dropped) for change in changes)
+        found.append(Preview(account, len(leads), dropped, len(changes) + len(rows.unlisted)))
+    return found
+
+
+def erase_again(settings: Settings, tell: Tell) -> list[ErasedLanding]:
+    """Take persons out of landing again who were erased before: an older landing may be restored."""
+    done = []
+    for account, erased in sorted(erased_persons(settings).items()):
+        with held(settings.account_lock(account), f"erasing persons of {account}", tell):
+            found = erase_records(settings, account, erased)
+            restore_tombstones(settings, account)
+        if found:
+            with held(settings.warehouse_lock, "erasing persons from the tables", tell):
+                remove_warehouse(settings.warehouse_path)
+            done.append(
+                ErasedLanding(
+                    account=account,
+                    leads=found.leads,
+                    rows=found.rows,
+                    closed_crawls=found.closed_crawls,
+                    files=list(found.files),
+                    removed=list(found.removed),
+                )
+            )
+    return done

@@ -91,6 +91,14 @@ def find_persons(
     )
 
 
+def texts_of_leads(settings: Settings, leads: set[LeadRef]) -> frozenset[Text]:
+    """What tells these leads in landing: ids, addresses, numbers and names of all their states."""
+    if not leads:
+        return frozenset()
+    own = _of_leads(settings, read_catalog(settings.landing_path), leads)
+    return frozenset(_texts(leads, own, set(_contacts(own, settings.phone_region))))
+
+
 def contacts_asked(asked: Iterable[str], phone_region: str) -> frozenset[Contact]:
     """The addresses and numbers among what was typed."""
     return frozenset(c for text in asked if (c := _contact(text.strip(), phone_region)))
