@@ -93,10 +93,10 @@ def forget(
         raise typer.BadParameter("Say who is to be forgotten (WHO or --from-file), or --resume.")
     if as_json:
         answer_in_json()
-    receipts = [] if dry_run else _complete_pending(settings, asked)
+    are_done, receipts = (False, []) if dry_run else _complete_pending(settings, asked)
     if resume:
-        receipts += _repeat(settings)
-    elif not (receipts and _are_erased(settings, asked, account)):
+        _repeat(settings)
+    elif not are_done:
         persons = _found(settings, asked, account, with_linked=with_linked)
         _show(settings, persons)
         if dry_run:
@@ -173,18 +173,23 @@ def _erase(
     return _go_on(settings, pending, persons.texts)
 
 
-def _complete_pending(settings: Settings, asked: Sequence[str]) -> list[Receipt]:
-    """Complete what was interrupted before anything else; what was typed says again of whom it is."""
-    from lead_pipeline.erasure.erase import remembered, resumed, texts_of
+def _complete_pending(settings: Settings, asked: Sequence[str]) -> tuple[bool, list[Receipt]]:
+    """Complete what was interrupted before anything else; what was typed says again of whom it is.
+
+    Whether that is all that was asked for, and the receipts.
+    """
+    from lead_pipeline.erasure.erase import are_meant, remembered, resumed, texts_of
     from lead_pipeline.landing.erasures import pending_erasures
     from lead_pipeline.storage.erasure_key import make_key
 
-    done = []
-    for pending in pending_erasures(settings):
+    done: list[Receipt] = []
+    interrupted = pending_erasures(settings)
+    are_all = are_meant(settings, interrupted, asked)
+    for pending in interrupted:
         note(f"Completing the erasure {pending.erasure}, which was interrupted.")
         texts = remembered(make_key(settings), texts_of(settings, pending, asked), pending)
         done.append(_go_on(settings, resumed(settings, pending), texts))
-    return done
+    return are_all, done
 
 
 def _go_on(settings: Settings, pending: PendingErasure, texts: frozenset[Text]) -> Receipt:
@@ -232,7 +237,7 @@ def _publish(settings: Settings) -> str | None:
         return PipelineRunner(defs(), instance, note).load_and_publish(allow_shrinkage=True).failure
 
 
-def _repeat(settings: Settings) -> list[Receipt]:
+def _repeat(settings: Settings) -> None:
     """Erase again whoever was erased before and is in landing again."""
     from lead_pipeline.erasure.erase import erase_again
 
@@ -242,13 +247,6 @@ def _repeat(settings: Settings) -> list[Receipt]:
         say(f"{part.account}: {part.rows:,} rows of erased persons were in landing again.")
     if again:
         _rewrite_tables(settings)
-    return []
-
-
-def _are_erased(settings: Settings, asked: Sequence[str], account: str | None) -> bool:
-    from lead_pipeline.erasure.erase import have_tombstones
-
-    return have_tombstones(settings, asked, account)
 
 
 def _conclude(settings: Settings, receipts: Sequence[Receipt]) -> None:

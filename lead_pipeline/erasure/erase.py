@@ -339,23 +339,21 @@ def remembered(key: ErasureKey, texts: Iterable[Text], pending: PendingErasure) 
     )
 
 
-def have_tombstones(settings: Settings, asked: Sequence[str], account: str | None) -> bool:
-    """Whether everything that was asked for is an erased lead, or the contact of one."""
-    erased = {
-        name: own
-        for name, own in erased_persons(settings).items()
-        if account is None or account == name
-    }
+def are_meant(
+    settings: Settings, interrupted: Sequence[PendingErasure], asked: Sequence[str]
+) -> bool:
+    """Whether all that is typed tells persons of the interrupted erasures."""
+    if not (asked and interrupted):
+        return False
+    key = make_key(settings)
+    wanted = {text for pending in interrupted for text in pending.texts}
 
-    def is_erased(text: str) -> bool:
-        name, _, lead_id = text.partition(":")
-        contacts = contacts_asked([text], settings.phone_region)
-        return any(
-            own.has(text) or (own.account == name and own.has(lead_id)) or own.has_contact(contacts)
-            for own in erased.values()
-        )
+    def is_meant(text: str) -> bool:
+        forms = {text, text.lower(), text.partition(":")[2]}
+        forms |= {form for _, form in contacts_asked([text], settings.phone_region)}
+        return any(text_hash(key, form) in wanted for form in forms)
 
-    return bool(asked) and all(is_erased(text) for text in asked)
+    return all(is_meant(text) for text in asked)
 
 
 @dataclass(frozen=True)

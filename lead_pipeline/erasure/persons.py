@@ -214,10 +214,11 @@ def _values(
     with closing(duckdb.connect()) as connection:
         for files in catalog.values():
             provider = PROVIDERS[files.provider]
+            columns = [(known.field, known.column or "") for known in known_fields(provider)]
             fields = {
-                (known.field, _COLUMNS[known.column])
-                for known in known_fields(provider)
-                if known.column in _COLUMNS and _COLUMNS[known.column] in kinds
+                (field, _COLUMNS[column])
+                for field, column in columns
+                if column in _COLUMNS and _COLUMNS[column] in kinds
             }
             for field, kind in sorted(fields):
                 yield from _values_at(connection, files, field, kind, ids)

@@ -104,7 +104,7 @@ def find_rows(landing: Path, account: str, erased: Erased) -> FoundRows:
     with closing(duckdb.connect()) as connection:
         look = _Look(connection, landing, PROVIDERS[records[0].provider], erased)
         ids = look.ids(records, files)
-        rows = look.rows(files, ids)
+        rows = list(look.rows(files, ids))
     dropped: dict[str, set[int]] = defaultdict(set)
     digests = set()
     for path, row, digest in rows:
