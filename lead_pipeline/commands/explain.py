@@ -46,7 +46,7 @@ def explain(
         print_json(found)
     else:
         _show(found, every=every)
-    if found.lead is None:
+    if found.lead is None and not found.erased:
         fail(
             f"lead-pipeline: {len(found.matches):,} leads match. Explain one by its lead_key: "
             f"lead-pipeline explain {found.matches[0].lead_key}"
@@ -57,6 +57,14 @@ def explain(
 def _show(found: Answer, *, every: bool) -> None:
     from lead_pipeline.explain import tables
 
+    for erased in found.erased:
+        request = f", as {erased.reference} asked for" if erased.reference else ""
+        say(
+            f"{erased.account}: erased on {erased.erased_at:%Y-%m-%d %H:%M}Z{request}. Nothing of it is "
+            "kept, and it is not landed again."
+        )
+    if found.erased:
+        return
     if found.lead is None:
         show_table("Leads", tables.MATCH_COLUMNS, tables.match_rows(found.matches))
         return

@@ -89,10 +89,10 @@ def begin(settings: Settings, persons: Persons, order: Order) -> PendingErasure:
 
     Raises `LoadError` where landing is damaged, before anything is written.
     """
+    # A key that is lost shows here, before another one would be made.
+    erased_persons(settings)
     for account in persons.by_account:
         check_chain(settings.landing_path, account)
-        # A key that is lost shows here, not after half of the work.
-        erased_of(settings, account)
     key, now = make_key(settings), datetime.now(UTC)
     pending = PendingErasure(
         erasure=f"{now:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}",
@@ -119,16 +119,21 @@ def _forms(texts: Iterable[Text]) -> set[Text]:
 
 def write_tombstones(settings: Settings, pending: PendingErasure) -> None:
     """Write the tombstones of an erasure; those that are there stay as they are."""
-    stone = Tombstone(
+    stone = tombstone_of(pending)
+    for account, leads in pending.leads.items():
+        own = msgspec.structs.replace(stone, leads=leads)
+        write_tombstone(settings, account, pending.erasure, own)
+
+
+def tombstone_of(pending: PendingErasure) -> Tombstone:
+    """What its tombstones say, without the leads."""
+    return Tombstone(
         erased_at=pending.began_at,
         reference=pending.reference,
         key_id=pending.key_id,
         leads=[],
         contacts=pending.contacts if pending.blocks_contact else [],
     )
-    for account, leads in pending.leads.items():
-        own = msgspec.structs.replace(stone, leads=leads)
-        write_tombstone(settings, account, pending.erasure, own)
 
 
 def resumed(settings: Settings, pending: PendingErasure) -> PendingErasure:
@@ -163,7 +168,8 @@ def erase_landing(settings: Settings, pending: PendingErasure, tell: Tell) -> Pe
 
 def _with_contacts(erased: Erased, pending: PendingErasure) -> Erased:
     """Of rejected records often nothing but an address can be read."""
-    return replace(erased, contacts=erased.contacts | frozenset(pending.contacts))
+    stone = tombstone_of(pending)
+    return replace(erased, contacts={**dict.fromkeys(pending.contacts, stone), **erased.contacts})
 
 
 def erase_elsewhere(
@@ -376,7 +382,7 @@ def preview(settings: Settings, persons: Persons) -> list[Preview]:
             account,
             key,
             {lead_hash(key, account, lead): stone for lead in leads},
-            frozenset(contact_hash(key, contact) for contact in persons.contacts),
+            {contact_hash(key, contact): stone for contact in persons.contacts},
             settings.phone_region,
         )
         rows = find_rows(settings.landing_path, account, erased)

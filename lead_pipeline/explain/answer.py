@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.explain.catalog import AccountFiles, read_catalog
-from lead_pipeline.explain.document import Answer, LeadMatch
+from lead_pipeline.explain.document import Answer, ErasedLead, LeadMatch
 from lead_pipeline.explain.explanation import explain_lead
 from lead_pipeline.explain.find import LeadRef, find_leads
 from lead_pipeline.explain.mapped import MappedRecord, mapped_records
+from lead_pipeline.landing.naming import mentioned_contacts
 from lead_pipeline.landing.places import read_in_place
+from lead_pipeline.landing.tombstones import erased_persons
 from lead_pipeline.normalized.stages import StageMapping, stages_of
 from lead_pipeline.settings import Settings
 
@@ -28,6 +30,8 @@ def _answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answe
     text = text.strip()
     catalog = read_catalog(settings.landing_path)
     refs = find_leads(catalog, text) if text else []
+    if not refs and (erased := _erased(settings, text)):
+        return Answer(text, (), None, erased)
     if not refs:
         raise ConfigurationError(_nothing_found(settings, catalog))
     stages = stages_of(settings)
@@ -51,6 +55,20 @@ def _nothing_found(settings: Settings, catalog: Mapping[str, AccountFiles]) -> s
         "(account:id), as a lead id, and as an email, also a former one. Try the lead_key that "
         "marts.leads shows; `lead-pipeline status` says how far the data reaches."
     )
+
+
+def _erased(settings: Settings, text: str) -> tuple[ErasedLead, ...]:
+    """The tombstones of a lead_key or an id; an address has one only where it must not land again."""
+    found = []
+    for account, erased in sorted(erased_persons(settings).items()):
+        name, _, lead_id = text.partition(":")
+        stone = erased.tombstone(text) or (erased.tombstone(lead_id) if name == account else None)
+        if stone is None and erased.contacts:
+            contacts = mentioned_contacts([text], settings.phone_region)
+            stone = erased.contact_tombstone(contacts)
+        if stone is not None:
+            found.append(ErasedLead(account, stone.erased_at, stone.reference))
+    return tuple(found)
 
 
 def _records(

@@ -58,7 +58,8 @@ class Erased:
     key: ErasureKey | None = None
     leads: Mapping[str, Tombstone] = field(default_factory=dict)
     """By hash."""
-    contacts: frozenset[str] = frozenset()
+    contacts: Mapping[str, Tombstone] = field(default_factory=dict)
+    """By hash: addresses and numbers with which nobody lands."""
     phone_region: str = ""
 
     def __bool__(self) -> bool:
@@ -86,8 +87,14 @@ class Erased:
 
     def has_contact(self, contacts: Iterable[Contact]) -> bool:
         """Whether one of the addresses and numbers must not land."""
-        key = self.key
-        return key is not None and any(contact_hash(key, c) in self.contacts for c in contacts)
+        return self.contact_tombstone(contacts) is not None
+
+    def contact_tombstone(self, contacts: Iterable[Contact]) -> Tombstone | None:
+        """The tombstone of one of the addresses and numbers; None where none has one."""
+        if self.key is None:
+            return None
+        found = (self.contacts.get(contact_hash(self.key, contact)) for contact in contacts)
+        return next((stone for stone in found if stone is not None), None)
 
     def is_of(self, provider: Provider, stream: str, payload: bytes) -> bool:
         """Whether the record is one of an erased person."""
@@ -136,7 +143,7 @@ def erased_of(settings: Settings, account: str) -> Erased:
         account,
         key,
         {hashed: stone for stone in tombstones for hashed in stone.leads},
-        frozenset(hashed for stone in tombstones for hashed in stone.contacts),
+        {hashed: stone for stone in tombstones for hashed in stone.contacts},
         settings.phone_region,
     )
 
@@ -145,6 +152,11 @@ def erased_persons(settings: Settings) -> dict[str, Erased]:
     """The erased persons of every account that has landed anything, of those that have any."""
     found = (erased_of(settings, name) for name in accounts_with_landing(settings.landing_path))
     return {erased.account: erased for erased in found if erased}
+
+
+def count_erased(settings: Settings, account: str) -> int:
+    """How many leads of the account have a tombstone; for that no key is needed."""
+    return len({hashed for _, stone in _read(settings, account) for hashed in stone.leads})
 
 
 def write_tombstone(settings: Settings, account: str, erasure: str, stone: Tombstone) -> None:

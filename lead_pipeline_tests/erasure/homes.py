@@ -78,7 +78,9 @@ def of_person(provider: str, moment: datetime, **fields: Any) -> dict[str, Any]:
     contact = {"email": FORMER if moment <= at(5) else CONTACT["email"]}
     if provider == "mega":
         own = {"contact_name": NAME, "contact_email": contact["email"]}
-        return dict(mega_lead(PERSON, at(1), moment, **own, contact_phone=CONTACT["phone"], **fields))
+        return dict(
+            mega_lead(PERSON, at(1), moment, **own, contact_phone=CONTACT["phone"], **fields)
+        )
     if provider == "vorel":
         own = {"name": NAME, "email": contact["email"], "phone": CONTACT["phone"]}
         return dict(vorel_lead(PERSON, at(1), moment, **own, **fields))
