@@ -239,10 +239,12 @@ def _publish(settings: Settings) -> str | None:
 
 def _repeat(settings: Settings) -> None:
     """Erase again whoever was erased before and is in landing again."""
-    from lead_pipeline.erasure.erase import erase_again
+    from lead_pipeline.erasure.erase import clear_elsewhere, erase_again
 
-    with working("Looking for erased persons in landing") as tell:
+    with working("Looking for erased persons in landing and builds") as tell:
         again = erase_again(settings, tell)
+        for path in clear_elsewhere(settings, tell):
+            say(f"Removed {path}.")
     for part in again:
         say(f"{part.account}: {part.rows:,} rows of erased persons were in landing again.")
     if again:

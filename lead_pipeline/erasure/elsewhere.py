@@ -19,16 +19,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
+from lead_pipeline.bi.erased import holds_erased
 from lead_pipeline.bi.retained_builds import folder_of
 from lead_pipeline.erasure.search import files_below
 from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.duckdb_files import connect_utc, remove_duckdb_file, spill_of
+from lead_pipeline.storage.duckdb_files import remove_duckdb_file, spill_of
 from lead_pipeline.storage.erasure_key import ErasureKey
 from lead_pipeline.storage.files import write_atomically
-from lead_pipeline.storage.sql import read_sql
 
 PLACEHOLDER = "[erased]"
 """What stands in logs in the place of a text."""
@@ -96,27 +94,6 @@ def _dev_files(settings: Settings) -> Iterator[Path]:
     for path in sorted(settings.home.glob("*.duckdb")):
         if path != settings.warehouse_path:
             yield path
-
-
-def holds_erased(path: Path, erased: Mapping[str, Erased]) -> bool:
-    """Whether a DuckDB file has an erased lead in a column `lead_key`; so it is if nobody can tell."""
-    try:
-        with closing(connect_utc(path, read_only=True)) as connection:
-            tables = connection.execute(read_sql("erasure", "tables_of_leads")).fetchall()
-            return any(
-                _is_erased(lead_key, erased)
-                for schema, table in tables
-                for (lead_key,) in connection.execute(
-                    f'select distinct lead_key from "{schema}"."{table}"'  # noqa: S608 - its own names
-                ).fetchall()
-            )
-    except duckdb.Error:
-        return True
-
-
-def _is_erased(lead_key: str | None, erased: Mapping[str, Erased]) -> bool:
-    account, _, lead_id = str(lead_key).partition(":")
-    return account in erased and erased[account].has(lead_id)
 
 
 def overwrite_logs(

@@ -185,11 +185,7 @@ def erase_elsewhere(
     def is_wanted(text: str) -> bool:
         return text_hash(key, text) in wanted
 
-    with ExitStack() as stack:
-        purpose = "removing builds that hold erased persons"
-        for lock in (settings.publish_lock, settings.checks_lock, settings.warehouse_lock):
-            stack.enter_context(held(lock, purpose, tell))
-        removed = clear_builds(settings, erased_persons(settings))
+    removed = clear_elsewhere(settings, tell)
     known = sorted({form for _, form in _forms(texts) if len(form) >= _LEAST_CHARACTERS})
     with held(settings.alerts_lock, "overwriting what tells erased persons", tell):
         try:
@@ -203,6 +199,15 @@ def erase_elsewhere(
     return Elsewhere(
         tuple(removed), tuple(Path(os.path.relpath(p, settings.home)).as_posix() for p in changed)
     )
+
+
+def clear_elsewhere(settings: Settings, tell: Tell) -> list[str]:
+    """Remove all builds but the published one that hold erased persons; which files those were."""
+    with ExitStack() as stack:
+        purpose = "removing builds that hold erased persons"
+        for lock in (settings.publish_lock, settings.checks_lock, settings.warehouse_lock):
+            stack.enter_context(held(lock, purpose, tell))
+        return clear_builds(settings, erased_persons(settings))
 
 
 _LEAST_CHARACTERS = 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -56,7 +57,7 @@ def is_refused_or_right(settings: Settings) -> None:
         assert "forget --resume" in str(error)  # noqa: PT017 - either is right
 
 
-def check_kills(home: ErasureHome, tmp_path: Path, steps: range | None = None) -> int:
+def check_kills(home: ErasureHome, tmp_path: Path, steps: Iterable[int] | None = None) -> int:
     done = at_home(home, tmp_path / "done")
     done.forget(lead_id(PERSON))
     expected, tables = rows_of(done.settings), tables_without(done.settings)
@@ -83,3 +84,8 @@ def check_kills(home: ErasureHome, tmp_path: Path, steps: range | None = None) -
 @pytest.mark.long
 def test_a_kill_before_any_file_operation_is_made_good(tmp_path: Path) -> None:
     assert check_kills(live(tmp_path / "home"), tmp_path) > 60
+
+
+def test_a_kill_before_some_of_them_is_made_good(tmp_path: Path) -> None:
+    """A few of them, far apart; `make test-long` has them all."""
+    check_kills(live(tmp_path / "home"), tmp_path, (2, 12, 26))

@@ -55,6 +55,15 @@ def nights(settings: Settings, account: Account, number: int) -> list[list[Commi
     return [pull_all(settings, account, yesterday) for _ in range(number)]
 
 
+def change(sandbox: Sandbox, provider: str, number: int, moment: datetime) -> None:
+    """The lead is updated, which the audit log tells where there is one."""
+    if provider == "expert_ai_labs":
+        sandbox.expert_ai_labs.store.update(lead_id(number), {"lead_score": 77}, moment)
+    else:
+        lead = MAKE_LEAD[provider](number, TODAY - timedelta(days=4), moment)
+        server_of(sandbox, provider).store.put(lead)
+
+
 # Pulls ---------------------------------------------------------------------------------------
 
 
@@ -66,14 +75,14 @@ def test_three_nights_with_the_lead_still_served_change_nothing(
     put_leads(sandbox, provider, 30, TODAY - timedelta(days=4))
     pull_all(settings, account, UpdatedWindow(None, TODAY - ONE_DAY))
     moment = TODAY - timedelta(hours=3)
-    server.store.put(MAKE_LEAD[provider](3, TODAY - timedelta(days=4), moment))
+    change(sandbox, provider, 3, moment)
     nights(settings, account, 1)
     load_landing(settings)
     forget(settings, ERASED)
     leads = query(settings, "select * exclude (last_seen_at) from normalized.leads order by 1")
     history = query(settings, "select * from normalized.lead_stage_history order by all")
 
-    server.store.put(MAKE_LEAD[provider](3, TODAY - timedelta(days=4), moment + timedelta(hours=1)))
+    change(sandbox, provider, 3, moment + timedelta(hours=1))
     requests = []
     for _ in range(3):
         server.requests.clear()
