@@ -232,8 +232,7 @@ def prove(settings: Settings, pending: PendingErasure, texts: Iterable[Text]) ->
         rows += sum(len(change.dropped) for change in found.changes.values()) + len(found.unlisted)
     texts = frozenset(texts)
     if not texts:
-        outcome = "found" if rows else "not_evaluated"
-        return Proof(outcome=outcome, landing_rows=rows)
+        return Proof(outcome="found" if rows else "not_evaluated", landing_rows=rows)
     needles = Needles.of(texts)
     landing = search_folder(settings.landing_path, needles)
     # Whose rows these are, hashes have told above: other leads' records hold the same texts, and so

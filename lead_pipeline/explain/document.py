@@ -146,3 +146,7 @@ class Answer:
     """Null when there is more than one match."""
     erased: tuple[ErasedLead, ...] = ()
     """Where nothing was found: what was asked for has been erased, as far as keyed hashes tell."""
+    linked: tuple[Explanation, ...] = ()
+    """The other leads of the person, each explained in full, where that was asked for."""
+    not_linked: str | None = None
+    """Why linked leads could not be told, where they were asked for."""

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -63,9 +64,8 @@ def check_kills(home: ErasureHome, tmp_path: Path, steps: Iterable[int] | None =
     expected, tables = rows_of(done.settings), tables_without(done.settings)
     for step in steps or count(1):
         killed = at_home(home, tmp_path / "killed")
-        status = run_killed_at(
-            step, killed.settings.home, lambda home=killed: home.forget(lead_id(PERSON))
-        )
+        work = partial(killed.forget, lead_id(PERSON))
+        status = run_killed_at(step, killed.settings.home, work)
         assert status in (0, -signal.SIGKILL)
         is_refused_or_right(killed.settings)
         if status:
