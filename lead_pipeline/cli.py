@@ -23,6 +23,7 @@ from lead_pipeline.commands import (
     publish,
     rebuild,
     replay_rejected,
+    retention,
     rollback,
     run,
     sandbox,
@@ -96,6 +97,7 @@ app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
 app.command(cls=PlainCommand)(forget.forget)
+app.command(cls=PlainCommand)(retention.retention)
 app.add_typer(alerts.app)
 app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
 

@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     """Whether the BI file holds keyed hashes in place of personal data."""
     masking_key: SecretStr | None = Field(default=None, validate_default=True)
     """The secret of those hashes; nobody without it can tell whose they are."""
+    superseded_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After how many days payloads of superseded states are reduced; unset: they are kept."""
+    missing_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After how many days leads that the provider no longer has are erased; unset: they are kept."""
+    rejected_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After how many days rejected records are removed; unset: they are kept."""
     erasure_key: SecretStr | None = None
     """The secret of the hashes by which erased persons are known again; unset: made once, in `home`."""
     alert_webhook: SecretStr | None = None

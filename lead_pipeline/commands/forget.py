@@ -24,6 +24,7 @@ from lead_pipeline.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lead_pipeline.erasure.erase import Order
     from lead_pipeline.erasure.persons import Persons, Text
     from lead_pipeline.erasure.receipt import Receipt
     from lead_pipeline.landing.erasures import PendingErasure
@@ -87,6 +88,8 @@ def forget(
 
     Example: lead-pipeline forget jane@example.com --reference TICKET-7 --dry-run
     """
+    from lead_pipeline.erasure.erase import Order
+
     settings = settings_of_command()
     asked = _asked(who, from_file)
     if resume == bool(asked):
@@ -103,7 +106,7 @@ def forget(
             last_word("Nothing was changed.")
             return
         _confirm(persons, yes=yes)
-        receipts.append(_erase(settings, persons, reference, block_contact=block_contact))
+        receipts.append(erase_persons(settings, persons, Order(reference, block_contact)))
     if as_json:
         print_json({"receipts": receipts})
     _conclude(settings, receipts)
@@ -164,12 +167,11 @@ def _confirm(persons: Persons, *, yes: bool) -> None:
     typer.confirm(f"Erase {len(persons.leads):,} leads? It cannot be undone.", abort=True)
 
 
-def _erase(
-    settings: Settings, persons: Persons, reference: str | None, *, block_contact: bool
-) -> Receipt:
-    from lead_pipeline.erasure.erase import Order, begin
+def erase_persons(settings: Settings, persons: Persons, order: Order) -> Receipt:
+    """Erase persons, from their tombstones to the receipt. Raises `ErasureIncomplete`."""
+    from lead_pipeline.erasure.erase import begin
 
-    pending = begin(settings, persons, Order(reference, block_contact))
+    pending = begin(settings, persons, order)
     return _go_on(settings, pending, persons.texts)
 
 
@@ -197,7 +199,7 @@ def _go_on(settings: Settings, pending: PendingErasure, texts: frozenset[Text]) 
 
     with working("Erasing from landing") as tell:
         pending = erase_landing(settings, pending, tell)
-    _rewrite_tables(settings)
+    rewrite_tables(settings)
     with working("Removing what holds them elsewhere, and looking through the home") as tell:
         elsewhere = erase_elsewhere(settings, pending, texts, tell)
         proof = prove(settings, pending, texts)
@@ -206,7 +208,7 @@ def _go_on(settings: Settings, pending: PendingErasure, texts: frozenset[Text]) 
     return receipt
 
 
-def _rewrite_tables(settings: Settings) -> None:
+def rewrite_tables(settings: Settings) -> None:
     """Tables and published file in new files, where there were any before."""
     from lead_pipeline.erasure.erase import ErasureIncomplete
     from lead_pipeline.normalized.load import load_landing
@@ -248,7 +250,7 @@ def _repeat(settings: Settings) -> None:
     for part in again:
         say(f"{part.account}: {part.rows:,} rows of erased persons were in landing again.")
     if again:
-        _rewrite_tables(settings)
+        rewrite_tables(settings)
 
 
 def _conclude(settings: Settings, receipts: Sequence[Receipt]) -> None:
