@@ -81,7 +81,16 @@ def rewrite(
         (crawls_folder(landing, account).parent / "_crawls.summary").unlink(missing_ok=True)
     for path in written:
         (landing / path).unlink(missing_ok=True)
+    _remove_unlisted(landing, account)
     return [new for new, _ in written.values()]
+
+
+def _remove_unlisted(landing: Path, account: str) -> None:
+    """Remove what a killed call has written and no commit record lists."""
+    listed = {file.path for file in _files_of(list(commit_records(landing, account)))}
+    for path in (landing / account).rglob(f"*{_MARK}*.parquet"):
+        if _is_rewritten(path) and path.relative_to(landing).as_posix() not in listed:
+            path.unlink()
 
 
 @dataclass(frozen=True)

@@ -39,5 +39,5 @@ def _is_of(account: str, row: dict[str, object]) -> bool:
     if row["account"] != account:
         return False
     if row["folder"] == "lead_events":
-        return json.loads(str(row["payload"]))["payload"]["lead_id"] == lead_id(PERSON)
+        return bool(json.loads(str(row["payload"]))["payload"]["lead_id"] == lead_id(PERSON))
     return lead_id(PERSON) in repr(row)
