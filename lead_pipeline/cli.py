@@ -16,11 +16,13 @@ from lead_pipeline.commands import (
     compact,
     demo,
     explain,
+    forget,
     new_provider,
     poll,
     publish,
     rebuild,
     replay_rejected,
+    retention,
     rollback,
     run,
     sandbox,
@@ -95,6 +97,8 @@ app.command(cls=PlainCommand)(scrub.scrub)
 app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
+app.command(cls=PlainCommand)(forget.forget)
+app.command(cls=PlainCommand)(retention.retention)
 app.add_typer(alerts.app)
 app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
 

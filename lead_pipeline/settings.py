@@ -100,6 +100,14 @@ class Settings(BaseSettings):
     """Whether the BI file holds keyed hashes in place of personal data."""
     masking_key: SecretStr | None = Field(default=None, validate_default=True)
     """The secret of those hashes; nobody without it can tell whose they are."""
+    superseded_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After how many days payloads of superseded states are reduced; unset: they are kept."""
+    missing_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After how many days leads that the provider no longer has are erased; unset: they are kept."""
+    rejected_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After how many days rejected records are removed; unset: they are kept."""
+    erasure_key: SecretStr | None = None
+    """The secret of the hashes by which erased persons are known again; unset: made once, in `home`."""
     alert_webhook: SecretStr | None = None
     """Where alerts are posted as JSON, in Slack's form. Who knows the URL can post there too."""
     alert_email: str | None = None
@@ -167,6 +175,16 @@ class Settings(BaseSettings):
             )
         return key
 
+    @field_validator("erasure_key")
+    @classmethod
+    def _fit_for_erasures(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < SHORTEST_MASKING_KEY:
+            raise ValueError(
+                f"is too short; it must be a secret of at least {SHORTEST_MASKING_KEY} characters, "
+                "as from: openssl rand -hex 32"
+            )
+        return key
+
     @field_validator("alert_webhook", "heartbeat_url")
     @classmethod
     def _read_by_nobody_else(cls, url: SecretStr | None) -> SecretStr | None:
@@ -219,6 +237,16 @@ class Settings(BaseSettings):
     def alerts_lock(self) -> Path:
         """Held by whoever tells of causes, so that two do not tell the same."""
         return self.home / ".locks" / "alerts"
+
+    @property
+    def erasure_key_path(self) -> Path:
+        """The key of erasures where no variable has it: apart from landing, which backups hold."""
+        return self.home / "erasure.key"
+
+    @property
+    def erasures_path(self) -> Path:
+        """Receipts of erasures, those that are under way, and a second copy of all tombstones."""
+        return self.home / "erasures"
 
     @property
     def overlap(self) -> timedelta:

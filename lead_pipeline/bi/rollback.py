@@ -5,10 +5,11 @@ bi/.builds/<build>.duckdb ──second name, rename──▶ bi/leads.duckdb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lead_pipeline.bi.builds import Build, read_build
+from lead_pipeline.bi.erased import holds_erased
 from lead_pipeline.bi.retained_builds import (
     folder_of,
     hold,
@@ -21,23 +22,30 @@ from lead_pipeline.bi.retained_builds import (
 )
 from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
+from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.storage.duckdb_files import wal_of
 from lead_pipeline.storage.permissions import FILE_MODE, Readers, shown_to
 
 
 def roll_back(
-    published: Path, *, to: str | None, masking_key_id: str | None, readers: Readers | None = None
+    published: Path,
+    *,
+    to: str | None,
+    masking_key_id: str | None,
+    erased: Mapping[str, Erased] | None = None,
+    readers: Readers | None = None,
 ) -> Build:
     """Give readers the retained build whose name begins with `to`; by default the one before theirs.
 
     The build that readers have now is kept, so going forward again is a rollback too. The caller
     holds the publish lock. Raises `PublishError` when there is no such build, it is masked
-    otherwise than the settings (`masking_key_id`) say now, an earlier version masked it, or the
-    disk refuses it; readers then keep what they have.
+    otherwise than the settings (`masking_key_id`) say now, an earlier version masked it, it holds
+    somebody who is `erased`, or the disk refuses it; readers then keep what they have.
     """
     current = read_build(published)
     chosen = _chosen(retained_builds(published), current, published, to)
     _refuse_masked_otherwise(chosen, masking_key_id)
+    _refuse_erased(chosen, erased or {})
     try:
         keep(published, current, masking_key_id)
         wal_of(published).unlink(missing_ok=True)
@@ -52,7 +60,12 @@ def roll_back(
     return chosen
 
 
-def hold_build(published: Path, named: str | None, masking_key_id: str | None) -> Build:
+def hold_build(
+    published: Path,
+    named: str | None,
+    masking_key_id: str | None,
+    erased: Mapping[str, Erased] | None = None,
+) -> Build:
     """Keep the build whose name begins with `named`, by default that of readers, until it is released.
 
     Readers keep what they have. The caller holds the publish lock. Raises `PublishError` when there
@@ -60,6 +73,7 @@ def hold_build(published: Path, named: str | None, masking_key_id: str | None) -
     """
     chosen = _named_or_current(published, named)
     _refuse_masked_otherwise(chosen, masking_key_id)
+    _refuse_erased(chosen, erased or {})
     try:
         hold(published, chosen)
     except OSError as error:
@@ -121,6 +135,14 @@ def _refuse_masked_otherwise(build: Build, masking_key_id: str | None) -> None:
             f"{build.path} was masked by an earlier version, or one with another masking.csv, and "
             "can tell who the leads are, so readers must not get it. The next publication removes "
             "it: lead-pipeline publish."
+        )
+
+
+def _refuse_erased(build: Build, erased: Mapping[str, Erased]) -> None:
+    if holds_erased(build.path, erased):
+        raise PublishError(
+            f"{build.path} holds persons who have been erased since, so readers must not get it. Remove "
+            "it: lead-pipeline forget --resume."
         )
 
 

@@ -78,14 +78,18 @@ def _roll_back(
 ) -> None:
     from lead_pipeline.bi.gate import rules_of
     from lead_pipeline.bi.rollback import roll_back
+    from lead_pipeline.landing.erasures import refuse_to_go_back
+    from lead_pipeline.landing.tombstones import erased_persons
     from lead_pipeline.storage.locks import held
 
     with held(settings.publish_lock, "rolling back", say):
+        refuse_to_go_back(settings)
         rules = rules_of(settings)
         build = roll_back(
             settings.published_path,
             to=named,
             masking_key_id=rules.masking_key_id,
+            erased=erased_persons(settings),
             readers=rules.readers,
         )
         show_builds(settings)
@@ -101,12 +105,17 @@ def _keep_or_let_go(settings: Settings, named: str | None, *, keep: bool) -> Non
     from lead_pipeline.bi.gate import rules_of
     from lead_pipeline.bi.retained_builds import name_of
     from lead_pipeline.bi.rollback import hold_build, release_build
+    from lead_pipeline.landing.erasures import refuse_to_go_back
+    from lead_pipeline.landing.tombstones import erased_persons
     from lead_pipeline.storage.locks import held
 
     with held(settings.publish_lock, "keeping a build", say):
         if keep:
             masking_key_id = rules_of(settings).masking_key_id
-            build = hold_build(settings.published_path, named, masking_key_id)
+            refuse_to_go_back(settings)
+            build = hold_build(
+                settings.published_path, named, masking_key_id, erased_persons(settings)
+            )
             outcome = (
                 "is kept, whatever its age, until lead-pipeline rollback --release. Readers keep "
                 "what they have."

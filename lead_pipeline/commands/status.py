@@ -155,6 +155,9 @@ def _show_statuses(statuses: Sequence[AccountStatus], findings: Sequence[Finding
                 f"--from {item.open_from}"
             )
     for item in statuses:
+        if item.erased:
+            say(f"{item.account}: {item.erased:,} leads were erased, and are not landed again.")
+    for item in statuses:
         for stream in item.streams:
             if stream.note:
                 say(f"Note ({item.account}/{stream.stream}): {stream.note}")

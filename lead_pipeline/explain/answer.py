@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.explain.catalog import AccountFiles, read_catalog
-from lead_pipeline.explain.document import Answer, LeadMatch
+from lead_pipeline.explain.document import Answer, ErasedLead, LeadMatch
 from lead_pipeline.explain.explanation import explain_lead
 from lead_pipeline.explain.find import LeadRef, find_leads
 from lead_pipeline.explain.mapped import MappedRecord, mapped_records
+from lead_pipeline.explain.person import read_person
+from lead_pipeline.landing.naming import mentioned_contacts
 from lead_pipeline.landing.places import read_in_place
+from lead_pipeline.landing.tombstones import erased_persons
 from lead_pipeline.normalized.stages import StageMapping, stages_of
 from lead_pipeline.settings import Settings
 
 
-def answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answer:
+def answer(
+    settings: Settings, text: str, tell: Callable[[str], None], *, with_linked: bool = False
+) -> Answer:
     """Find what `text` means, and explain it when it means one lead.
+
+    `with_linked` explains the other leads of the person, too: all that is held of somebody.
 
     `tell` receives what is waited for, one sentence each. Raises `ConfigurationError` when
     nothing is found, `LoadError` when landed files or the stage mapping cannot be read.
     """
-    return read_in_place(settings.landing_path, lambda: _answer(settings, text, tell))
+    return read_in_place(
+        settings.landing_path, lambda: _answer(settings, text, tell, with_linked=with_linked)
+    )
 
 
-def _answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answer:
+def _answer(
+    settings: Settings, text: str, tell: Callable[[str], None], *, with_linked: bool
+) -> Answer:
     text = text.strip()
     catalog = read_catalog(settings.landing_path)
     refs = find_leads(catalog, text) if text else []
+    if not refs and (erased := _erased(settings, text)):
+        return Answer(text, (), None, erased)
     if not refs:
         raise ConfigurationError(_nothing_found(settings, catalog))
     stages = stages_of(settings)
@@ -36,7 +50,17 @@ def _answer(settings: Settings, text: str, tell: Callable[[str], None]) -> Answe
     if len(refs) == 1:
         lead = explain_lead(settings, catalog[refs[0].account], refs[0], records[refs[0]], tell)
     matches = (_match(catalog[ref.account].provider, ref, own) for ref, own in records.items())
-    return Answer(text, tuple(matches), lead)
+    found = Answer(text, tuple(matches), lead)
+    if lead is None or not with_linked:
+        return found
+    others = [LeadRef(*link.lead_key.split(":", 1)) for link in lead.person_links]
+    landed = [ref for ref in others if ref.account in catalog]
+    linked = [
+        explain_lead(settings, catalog[ref.account], ref, own, tell)
+        for ref, own in _records(catalog, landed, stages).items()
+    ]
+    unreadable = read_person(settings, lead.lead_key).unreadable
+    return replace(found, linked=tuple(linked), not_linked=unreadable)
 
 
 def _nothing_found(settings: Settings, catalog: Mapping[str, AccountFiles]) -> str:
@@ -51,6 +75,20 @@ def _nothing_found(settings: Settings, catalog: Mapping[str, AccountFiles]) -> s
         "(account:id), as a lead id, and as an email, also a former one. Try the lead_key that "
         "marts.leads shows; `lead-pipeline status` says how far the data reaches."
     )
+
+
+def _erased(settings: Settings, text: str) -> tuple[ErasedLead, ...]:
+    """The tombstones of a lead_key or an id; an address has one only where it must not land again."""
+    found = []
+    for account, erased in sorted(erased_persons(settings).items()):
+        name, _, lead_id = text.partition(":")
+        stone = erased.tombstone(text) or (erased.tombstone(lead_id) if name == account else None)
+        if stone is None and erased.contacts:
+            contacts = mentioned_contacts([text], settings.phone_region)
+            stone = erased.contact_tombstone(contacts)
+        if stone is not None:
+            found.append(ErasedLead(account, stone.erased_at, stone.reference))
+    return tuple(found)
 
 
 def _records(

@@ -128,6 +128,15 @@ class LeadMatch:
 
 
 @dataclass(frozen=True)
+class ErasedLead:
+    """A lead that was erased: what its tombstone says."""
+
+    account: str
+    erased_at: datetime
+    reference: str | None
+
+
+@dataclass(frozen=True)
 class Answer:
     """What `explain` found: one lead explained, or several leads to choose from."""
 
@@ -135,3 +144,9 @@ class Answer:
     matches: tuple[LeadMatch, ...]
     lead: Explanation | None
     """Null when there is more than one match."""
+    erased: tuple[ErasedLead, ...] = ()
+    """Where nothing was found: what was asked for has been erased, as far as keyed hashes tell."""
+    linked: tuple[Explanation, ...] = ()
+    """The other leads of the person, each explained in full, where that was asked for."""
+    not_linked: str | None = None
+    """Why linked leads could not be told, where they were asked for."""

@@ -8,15 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-import msgspec
 
 from lead_pipeline.explain.catalog import AccountFiles, relative
 from lead_pipeline.explain.document import Change, Entry, Kind
 from lead_pipeline.explain.mapped import in_utc, read_landed
 from lead_pipeline.landing.commits import CommitRecord
+from lead_pipeline.landing.naming import named_leads
 from lead_pipeline.landing.rejected import KeptRecord
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.providers.base import Provider, UnusableRecord
 
 
 def other_evidence(
@@ -72,7 +71,7 @@ def _rejected(
     provider = PROVIDERS[files.provider]
     replays = {digest: crawl.crawl_id for crawl in files.crawls for digest in crawl.replayed}
     for row in _rows(connection, "rejected_naming_lead", files.rejected, lead_id):
-        named = _named_leads(provider, row["stream"], row["payload"])
+        named = named_leads(provider, row["stream"], row["payload"])
         if named and lead_id not in named:
             continue
         kept = KeptRecord(
@@ -150,15 +149,3 @@ def _entry(
         changes=changes,
         payload=row.get("payload"),
     )
-
-
-def _named_leads(provider: Provider, stream: str, payload: bytes) -> set[str]:
-    """The leads that a rejected record names, as far as it can be read."""
-    event = provider.logged_event(payload.decode(errors="replace"))
-    named = set() if event is None else {event.lead_id}
-    try:
-        named.add(provider.identity(stream, msgspec.Raw(payload)).record_id)
-    except UnusableRecord as error:
-        if error.record_id is not None:
-            named.add(error.record_id)
-    return named

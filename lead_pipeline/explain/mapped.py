@@ -14,9 +14,9 @@ from typing import Any
 
 import duckdb
 
+from lead_pipeline.contacts.emails import normalized_email
 from lead_pipeline.landing.unreadable import READING_FAILED, unreadable
 from lead_pipeline.normalized.declared_steps import COLLECTED, MAP_LEADS, REPAIR, STREAMS
-from lead_pipeline.normalized.emails import normalized_email
 from lead_pipeline.normalized.schema import fill_stages
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stages import StageMapping

@@ -8,7 +8,7 @@ Belongs here: when to search, and how to say what came of it. Does not belong he
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -118,14 +118,17 @@ def search_for_vanished(
     client: ApiClient,
     records: Sequence[CommitRecord],
     max_vanished_percent: float,
+    digest: Callable[[str], str] = digest_of,
 ) -> AbsenceSearch:
     """Search, and say what came of it. `client` has asked nothing before.
+
+    Leads that are not held are noted by their `digest`.
 
     Whatever the API answers, it never fails the crawl before it: the search then says what was not
     evaluated, and why. `records` are all of the account.
     """
     counts = Counts(client, provider, plan.asking, plan.end)
-    search = Search(counts, plan.held, plan.stretches, dict(plan.unheld))
+    search = Search(counts, plan.held, plan.stretches, dict(plan.unheld), digest)
     held = len(plan.held.ids)
     outcome, reason = _outcome(search, max_vanished_percent)
     if is_too_much(len(search.found), held, max_vanished_percent):

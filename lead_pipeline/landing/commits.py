@@ -171,6 +171,8 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     """How many records matched when the first page came, where the provider says so."""
     seen: int = 0
     rejected: int = 0
+    erased: int = 0
+    """Records of erased persons that came: they were not landed, or have been removed since."""
     unidentified: int = 0
     """Rejected records of which not even the id could be read: whose they are is not known."""
     doubt: str | None = None

@@ -28,6 +28,7 @@ from lead_pipeline.landing.guards import PaginationGuard
 from lead_pipeline.landing.journal import Journal, JournalPage
 from lead_pipeline.landing.progress import ProgressReporter
 from lead_pipeline.landing.records import FiledPage, file_records
+from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.providers.base import Page, Provider, Walk
 from lead_pipeline.providers.http import ApiClient
 
@@ -55,8 +56,13 @@ class Crawl:
         flush_policy: FlushPolicy | None = None,
         expected_pages: int | None = None,
         judge: Callable[[CommitRecord], str | None] = lambda commit: None,
+        erased: Erased | None = None,
     ) -> None:
-        """`judge` says why a crawl that has come to its end is not to be believed, if so."""
+        """`judge` says why a crawl that has come to its end is not to be believed, if so.
+
+        Nothing of the `erased` lands.
+        """
+        self._erased = erased
         self._judge = judge
         self._landing = landing
         self._provider = provider
@@ -170,6 +176,7 @@ class Crawl:
             number=kept.number,
             fetched_at=kept.fetched_at,
             served_at=kept.served_at,
+            erased=self._erased,
         )
         self._buffer.append(filed)
         self._buffered_bytes += len(kept.body or b"")
@@ -212,6 +219,7 @@ class Crawl:
                 commit.overlap_records += self._count_overlap(page)
                 commit.rejected += len(page.rejected)
                 commit.unidentified += page.unidentified
+                commit.erased += page.erased
                 commit.wrong_tenant += sum(r.kind == "foreign_tenant" for r in page.rejected)
             # Counted in now: should saving fail, the last flush must not count them again.
             self._buffer = []

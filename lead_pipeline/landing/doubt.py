@@ -25,13 +25,13 @@ def doubt_of(
     `earlier` are the crawls of the same stream, oldest first. `max_vanished_percent` of the records
     that the last complete list had must not be gone, nor so many of those that came unusable.
     """
-    came = commit.seen + commit.rejected
+    came = commit.seen + commit.rejected + commit.erased
     share = max_vanished_percent / 100
     if commit.rejected > FEW and commit.rejected >= came * share:
         return f"{commit.rejected:,} of the {came:,} records that came could not be filed"
     if commit.is_full:
         lists = [record for record in earlier if record.complete and record.is_full]
-        before = lists[-1].seen if lists else 0
+        before = lists[-1].seen + lists[-1].erased if lists else 0
         if is_too_much(before - came, before, max_vanished_percent):
             return (
                 f"{came:,} records came, and the list of {lists[-1].started_at:%Y-%m-%d} had "

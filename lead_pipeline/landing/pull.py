@@ -25,6 +25,7 @@ from lead_pipeline.errors import (
     WrongTenant,
 )
 from lead_pipeline.landing.absences import plan_search, record_of, said, search_for_vanished
+from lead_pipeline.landing.closing import walk_of
 from lead_pipeline.landing.commits import (
     CommitRecord,
     Window,
@@ -36,10 +37,17 @@ from lead_pipeline.landing.commits import (
 )
 from lead_pipeline.landing.crawl import Crawl, FlushPolicy
 from lead_pipeline.landing.doubt import doubt_of
+from lead_pipeline.landing.erasing import erase_records
 from lead_pipeline.landing.journal import Journal, remove_other_journals
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import Progress, ProgressListener, ProgressReporter
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
+from lead_pipeline.landing.tombstones import (
+    Erased,
+    erased_of,
+    lacks_tombstones,
+    restore_tombstones,
+)
 from lead_pipeline.logs import about, log_of
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
@@ -48,6 +56,7 @@ from lead_pipeline.settings import Settings
 from lead_pipeline.storage.disks import naming_the_disk
 from lead_pipeline.storage.files import remove_temporaries
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.warehouse import remove_warehouse
 from lead_pipeline.windows import UpdatedWindow
 
 _log = log_of(__name__)
@@ -131,6 +140,7 @@ class _Pull:
         self._listener = listener
         self._options = options or PullOptions()
         self._landed = LandedRecords(self._landing, account.name, self._provider)
+        self._erased = Erased(account.name)
 
     def tell(self, message: str) -> None:
         """Show a sentence that belongs to no page."""
@@ -139,6 +149,9 @@ class _Pull:
         )
 
     def run(self) -> CommitRecord:
+        # Before anything is asked: without the key of the hashes nobody may land.
+        self._erased = erased_of(self._settings, self._account.name)
+        self._erase_again()
         crawls = list(commit_records(self._landing, self._account.name))
         summarize_commits(self._landing, self._account.name)
         unfinished = {record.crawl_id for record in crawls if record.state == "running"}
@@ -159,6 +172,20 @@ class _Pull:
             crawl=commit.crawl_id,
         ):
             return self._run_logged(records, commit, walk)
+
+    def _erase_again(self) -> None:
+        """Where an older landing has been restored: the persons whom its owner had erased."""
+        if lacks_tombstones(self._settings, self._account.name):
+            erase_records(self._settings, self._account.name, self._erased)
+            with held(self._settings.warehouse_lock, "erasing persons from the tables", self.tell):
+                # The next load makes it anew, in a file that never held them.
+                remove_warehouse(self._settings.warehouse_path)
+            restore_tombstones(self._settings, self._account.name)
+            self.tell(
+                f"{self._account.name}: records of erased persons were in landing again, as after "
+                "restoring a backup, and have been removed. lead-pipeline forget --resume looks for "
+                "them in the rest of the home."
+            )
 
     def _run_logged(
         self, records: list[CommitRecord], commit: CommitRecord, walk: Walk
@@ -232,7 +259,12 @@ class _Pull:
         self.tell(f"{where}: looks for vanished leads by counts")
         with self._client(reporter) as client:
             search = search_for_vanished(
-                plan, self._provider, client, records, self._settings.max_vanished_percent
+                plan,
+                self._provider,
+                client,
+                records,
+                self._settings.max_vanished_percent,
+                self._erased.digest,
             )
             save(self._landing, record_of(search, commit, client.counters, started_at))
         self.tell(f"{where}: {said(search)} ({client.counters.requests:,} requests)")
@@ -260,7 +292,7 @@ class _Pull:
             return None
         # The run that ends a crawl is the one that people look for it in.
         commit.dagster_run_id = self._dagster_run_id
-        return commit, _walk_of(commit, self._plan())
+        return commit, walk_of(commit, self._plan())
 
     def _take_up_others(
         self, client: ApiClient, reporter: ProgressReporter, others: list[CommitRecord]
@@ -271,8 +303,10 @@ class _Pull:
         had not ended when they began are closed: resumed, they would prove too little.
         """
         for commit in others:
-            walk = _walk_of(commit, self._plan())
-            crawl = Crawl(self._landing, self._provider, walk, client, commit, reporter)
+            walk = walk_of(commit, self._plan())
+            crawl = Crawl(
+                self._landing, self._provider, walk, client, commit, reporter, erased=self._erased
+            )
             crawl.take_up(close=_is_outlived(commit))
 
     def _planned(self) -> tuple[CommitRecord, Walk]:
@@ -367,6 +401,7 @@ class _Pull:
             self._options.flush,
             expected_pages,
             self._doubt_of,
+            self._erased,
         )
         try:
             return crawl.run()
@@ -454,26 +489,6 @@ def resumable_crawl(
 def _is_outlived(commit: CommitRecord) -> bool:
     """Whether a crawl began before its window had ended, and now it has."""
     return commit.started_at < commit.window.end <= datetime.now(UTC)
-
-
-def _walk_of(commit: CommitRecord, planned: Walk) -> Walk:
-    """The walk that the killed crawl was on: a new plan may differ by what has landed since."""
-    walk = dataclasses.replace(
-        planned,
-        parameters=commit.parameters,
-        body=commit.body,
-        keep_from=commit.keep_from,
-        keep_ids=frozenset(commit.keep_ids),
-        stop_at=commit.stop_at,
-        stop_created_before=commit.stop_created_before,
-        is_full=commit.is_full,
-        proves_everything=commit.proves_everything,
-        reads_to_start=commit.reads_to_start,
-        note=commit.note,
-    )
-    if isinstance(walk, RecordWalk):
-        return dataclasses.replace(walk, record_ids=tuple(commit.record_ids))
-    return walk
 
 
 def _expected_pages(records: list[CommitRecord], walk: Walk) -> int | None:

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.providers.base import Identity, Provider, UnusableRecord, Walk
 
 RejectionKind = Literal["unusable", "foreign_tenant"]
@@ -51,6 +52,8 @@ class FiledPage(NamedTuple):
     """How many of the rejected do not even say their id."""
     last: Sequence[Identity]
     """The last two records that could be read, for telling whether the walk is done."""
+    erased: int = 0
+    """How many records of erased persons came: nothing of them is kept."""
 
 
 def file_records(
@@ -63,22 +66,31 @@ def file_records(
     number: int,
     fetched_at: datetime,
     served_at: datetime | None,
+    erased: Erased | None = None,
 ) -> FiledPage:
     """File the records of one page. `tenant_id` is the only tenant taken; None takes any.
 
+    Of what belongs to the `erased` only the number is kept.
     A page whose `served_at` is None was served, as far as is known, when it was fetched.
     """
     filed: list[FiledRecord] = []
     rejected: list[RejectedRecord] = []
     seen_ids: list[str] = []
     unidentified = 0
+    of_erased = 0
     read: list[Identity] = []
     for position, record in enumerate(records):
         payload = bytes(record)
+        is_of_erased = erased is not None and erased.is_of(provider, stream, payload)
+        of_erased += is_of_erased
         try:
             identity = provider.identity(stream, record)
             text = _text(payload, identity)
         except UnusableRecord as error:
+            if is_of_erased:
+                # Whose it is says its contact at most: it may stand for any lead that is not met.
+                unidentified += error.record_id is None
+                continue
             rejected.append(RejectedRecord("unusable", str(error), payload, position))
             if error.record_id is None:
                 unidentified += 1
@@ -86,6 +98,8 @@ def file_records(
                 seen_ids.append(error.record_id)
             continue
         read.append(identity)
+        if is_of_erased:
+            continue
         if _is_of_wrong_tenant(identity, tenant_id):
             reason = "the record belongs to another tenant than the key"
             rejected.append(RejectedRecord("foreign_tenant", reason, payload, position))
@@ -103,6 +117,7 @@ def file_records(
         seen_ids,
         unidentified,
         read[-2:],
+        of_erased,
     )
 
 

@@ -29,6 +29,7 @@ from lead_pipeline.landing.commits import (
 )
 from lead_pipeline.landing.files import write_flush
 from lead_pipeline.landing.records import FiledPage, file_records
+from lead_pipeline.landing.tombstones import Erased, erased_of
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Page, Walk
 from lead_pipeline.settings import Settings
@@ -51,7 +52,12 @@ class KeptRecord(NamedTuple):
     @property
     def digest(self) -> str:
         """What stands for the record, however often it was rejected."""
-        return sha256(self.stream.encode() + b"\0" + self.payload).hexdigest()
+        return digest_of_rejected(self.stream, self.payload)
+
+
+def digest_of_rejected(stream: str, payload: bytes) -> str:
+    """By what replays know a rejected record."""
+    return sha256(stream.encode() + b"\0" + payload).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -100,13 +106,14 @@ def replay_rejected(settings: Settings, account: str) -> ReplayResult:
         commits = list(commit_records(landing, account))
         if not commits:
             return ReplayResult({}, 0)
+        erased = erased_of(settings, account)
         by_stream: dict[str, list[KeptRecord]] = {}
         for record in _pending(landing, account):
             by_stream.setdefault(record.stream, []).append(record)
         filed: dict[str, int] = {}
         still_rejected = 0
         for stream, records in sorted(by_stream.items()):
-            pages, digests = _file(commits[-1], stream, records, _tenant(commits))
+            pages, digests = _file(commits[-1], stream, records, _tenant(commits), erased)
             still_rejected += len(records) - len(digests)
             if digests:
                 _land(landing, commits[-1], stream, pages, digests)
@@ -115,7 +122,11 @@ def replay_rejected(settings: Settings, account: str) -> ReplayResult:
 
 
 def _file(
-    like: CommitRecord, stream: str, records: list[KeptRecord], tenant_id: str | None
+    like: CommitRecord,
+    stream: str,
+    records: list[KeptRecord],
+    tenant_id: str | None,
+    erased: Erased,
 ) -> tuple[list[FiledPage], list[str]]:
     pages: list[FiledPage] = []
     digests: list[str] = []
@@ -129,6 +140,7 @@ def _file(
             number=len(pages) + 1,
             fetched_at=record.fetched_at,
             served_at=record.served_at,
+            erased=erased,
         )
         if page.filed:
             pages.append(page)

@@ -22,6 +22,7 @@ from lead_pipeline.landing.gaps import first_open_day
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.places import read_in_place
 from lead_pipeline.landing.rejected import RejectedGroup, rejected_groups
+from lead_pipeline.landing.tombstones import count_erased
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Provider
 from lead_pipeline.settings import Settings
@@ -73,6 +74,8 @@ class AccountStatus:
     deletions: DeletionStatus
     open_from: date | None
     """The first day through yesterday (UTC) that is not complete; None: there is none."""
+    erased: int = 0
+    """Leads with a tombstone: they were erased, and are not landed again."""
 
 
 def account_statuses(
@@ -115,6 +118,7 @@ def _status(
         rejected=tuple(rejected_groups(landing, first.account)),
         deletions=_deletions(provider, records, options),
         open_from=first_open_day(coverage, settings.start_date, yesterday),
+        erased=count_erased(settings, first.account),
     )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -79,6 +79,8 @@ class Search:
     stretches: Sequence[Stretch]
     """Of which times of creation all leads have landed; the last one ends with the counts."""
     unheld: dict[str, Moment] = field(default_factory=dict)
+    digest: Callable[[str], str] = lambda lead_id: digest_of(lead_id)
+    """By what a lead that has not landed is noted."""
     _vanished: dict[str, datetime] = field(default_factory=dict)
     _created_unheld: list[Moment] = field(default_factory=list)
 
@@ -166,7 +168,7 @@ class Search:
 
     def _note_unheld(self, piece: Range, listing: Listing, expected: dict[str, Moment]) -> None:
         found = {
-            digest_of(lead.lead_id): lead.created
+            self.digest(lead.lead_id): lead.created
             for lead in listing.leads
             if lead.lead_id is not None
             and lead.created is not None

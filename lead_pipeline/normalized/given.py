@@ -20,7 +20,6 @@ _CRAWL_COLUMNS = (
     "finished_at",
     "served_from",
     "unchanged_until",
-    "total",
     "note",
 )
 """Of `normalized.crawls`; commit records have them by the same names."""
@@ -68,6 +67,7 @@ def crawls(context: StepContext) -> Columns:
     columns = {name: [getattr(r, name) for r in context.records] for name in _CRAWL_COLUMNS}
     return columns | {
         "is_complete": [record.complete for record in context.records],
+        "total": [_expected(record) for record in context.records],
         "is_full": [record.is_full and _is_list(record) for record in context.records],
         "shows_absence": [record.shows_absence and _is_list(record) for record in context.records],
     }
@@ -80,8 +80,8 @@ def absences(context: StepContext) -> Columns:
         (
             (record.crawl_id, record.account, f"{record.account}:{lead.lead_id}", lead.at)
             for record in context.records
-            if record.absences is not None
-            for lead in record.absences.vanished
+            for lead in (record.absences.vanished if record.absences else [])
+            if not _is_erased(record.account, lead.lead_id, context)
         ),
     )
 
@@ -132,6 +132,15 @@ def _paths(context: StepContext) -> list[str]:
 def chunk(context: StepContext) -> Iterable[Parameters]:
     """Which part of the changed leads it is, of how many."""
     return [{"chunk": context.chunk, "chunks": context.chunks}]
+
+
+def _is_erased(account: str, lead_id: str, context: StepContext) -> bool:
+    return account in context.erased and context.erased[account].has(lead_id)
+
+
+def _expected(record: CommitRecord) -> int | None:
+    """How many leads the provider counted, without the erased ones that it still has."""
+    return None if record.total is None else max(0, record.total - record.erased)
 
 
 def _is_list(record: CommitRecord) -> bool:

@@ -20,11 +20,14 @@ import pyarrow.parquet as pq
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.landing.digests import REMEDY, check_file
+from lead_pipeline.landing.erasures import must_rebuild
 from lead_pipeline.landing.places import places_of
+from lead_pipeline.landing.tombstones import erased_persons
 from lead_pipeline.logs import log_of
 from lead_pipeline.normalized import declared_steps as steps
 from lead_pipeline.normalized.batches import BATCH_ROWS, Batch, batches
 from lead_pipeline.normalized.checks import CheckOutcome, run_checks
+from lead_pipeline.normalized.erased import leave_out_records, leave_out_seen
 from lead_pipeline.normalized.fingerprint import fingerprint_of, reason_of
 from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.ledger import all_records, new_files, new_records
@@ -96,6 +99,7 @@ def load_landing(
 def _load(settings: Settings, *, rebuild: bool, tell: Tell) -> LoadResult:
     """Load or rebuild; the caller holds the lock."""
     # Read under the lock: whoever held it may have waited for long.
+    is_erasing = must_rebuild(settings)
     inputs = LoadInputs.of(settings)
     fingerprint = fingerprint_of(inputs)
     noted = None
@@ -103,12 +107,12 @@ def _load(settings: Settings, *, rebuild: bool, tell: Tell) -> LoadResult:
         with open_warehouse(settings.warehouse_path, settings.memory_limit) as connection:
             session = Session(connection)
             noted = noted_fingerprint(session)
-            if noted == fingerprint and not rebuild:
+            if noted == fingerprint and not rebuild and not is_erasing:
                 records = new_records(session, settings.landing_path)
                 return load_into(session, settings, records, inputs, tell)
     why = "" if noted is None else reason_of(noted, fingerprint)
     if noted is not None:
-        asked = "as asked for"
+        asked = "persons have been erased" if is_erasing else "as asked for"
         tell(f"Building the normalized tables again from all landed files: {why or asked}.")
     result = build_scratch(settings, inputs, all_records(settings.landing_path), tell)
     replace_warehouse(settings.scratch_warehouse_path, settings.warehouse_path)
@@ -142,6 +146,7 @@ def load_into(
         files=new_files(session, records, places_of(settings.landing_path)),
         known_fields=inputs.known_fields,
         phone_region=inputs.phone_region,
+        erased=erased_persons(settings),
     )
     runner = StepRunner(session)
     with session.transaction(), runner.scope():
@@ -178,21 +183,28 @@ def _load_batches(runner: StepRunner, context: StepContext, tell: Tell) -> None:
     done = 0
     for batch in batches(context.files):
         with runner.scope():
-            _load_batch(runner, replace(context, batch=batch.files), batch)
+            _load_batch(runner, replace(context, batch=batch.files), batch, tell)
         done += batch.rows
         if total > BATCH_ROWS:
             tell(f"Loaded {done:,} of {total:,} landed records.")
 
 
-def _load_batch(runner: StepRunner, context: StepContext, batch: Batch) -> None:
+def _load_batch(runner: StepRunner, context: StepContext, batch: Batch, tell: Tell) -> None:
     for file in batch.holders:
         check_file(context.landing, file)
     if not batch.contents.provider:
         runner.run(steps.READ_SEEN, context)
+        leave_out_seen(runner.session, context.erased)
         return
     runner.run(steps.READ, context)
     _check_row_counts(runner.session, context, batch)
     provider = PROVIDERS[batch.contents.provider]
+    if left_out := leave_out_records(runner.session, context.erased, provider):
+        tell(
+            f"Left out {left_out:,} records of erased persons, which landing has again, as after "
+            "restoring a backup. The next run removes them from landing, or now: lead-pipeline forget "
+            "--resume."
+        )
     runner.run(steps.steps_after_reading(batch.contents), replace(context, provider=provider))
 
 

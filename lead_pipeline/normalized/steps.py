@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord
@@ -25,6 +25,10 @@ from lead_pipeline.normalized.batches import NewFile
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.providers.base import Provider
 from lead_pipeline.providers.contract import KnownField
+
+if TYPE_CHECKING:
+    # Who has been erased is no input of the tables: how they are made does not follow from it.
+    from lead_pipeline.landing.tombstones import Erased
 
 NORMALIZED = "normalized."
 """How the names of the tables begin that outlive a load."""
@@ -44,6 +48,8 @@ class StepContext:
     """All files of the load that the tables do not hold yet."""
     known_fields: Sequence[KnownField] = ()
     phone_region: str = ""
+    erased: Mapping[str, Erased] = field(default_factory=dict)
+    """Persons who must not get into the tables, by account."""
     provider: Provider | None = None
     """Of the batch."""
     batch: Sequence[NewFile] = ()

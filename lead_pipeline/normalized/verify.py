@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from lead_pipeline.errors import LoadError
+from lead_pipeline.landing.erasures import pending_erasures, refuse_half_erased
 from lead_pipeline.logs import log_of
 from lead_pipeline.normalized.fingerprint import fingerprint_of, reason_of
 from lead_pipeline.normalized.inputs import LoadInputs
@@ -83,6 +84,7 @@ def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableCompariso
     `LoadError` when there are no tables, or none that this version has built.
     """
     with held(settings.warehouse_lock, "verifying", tell):
+        refuse_half_erased(pending_erasures(settings))
         inputs = LoadInputs.of(settings)
         records = all_records(settings.landing_path)
         with _open_live(settings, inputs) as live:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lead_pipeline.normalized.emails import normalized_email
-from lead_pipeline.normalized.phones import read_phone
+from lead_pipeline.contacts.emails import normalized_email
+from lead_pipeline.contacts.phones import read_phone
 from lead_pipeline_tests.marts.building import BuiltWorld, rows_of, run_dbt
 from lead_pipeline_tests.marts.persons import MAX_IDENTIFIERS, MAX_IDENTITIES, Persons
 

@@ -142,8 +142,8 @@ EDITS = {
         "emails.email_normalized",
         "upper(emails.email_normalized) as email_normalized",
     ),
-    "the code of lead_pipeline.normalized.phones": (
-        "normalized/phones.py",
+    "the code of lead_pipeline.contacts.phones": (
+        "contacts/phones.py",
         "PhoneNumberFormat.E164",
         "PhoneNumberFormat.RFC3966",
     ),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_pipeline.normalized.emails import normalized_email
+from lead_pipeline.contacts.emails import normalized_email
 
 MAILBOX = "mira.lund@nordbo.example"
 

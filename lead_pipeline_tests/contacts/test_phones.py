@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lead_pipeline.contacts.phones import Phone, read_phone
 from lead_pipeline.normalized.load import load_landing
-from lead_pipeline.normalized.phones import Phone, read_phone
 from lead_pipeline.sandbox.examples import vorel_lead
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.normalized.landings import Landing, query
