@@ -20,12 +20,19 @@ from pathlib import Path
 
 import msgspec
 
+from lead_pipeline_tests.chaos.disks import DISKS, refusals
 from lead_pipeline_tests.chaos.kills import Verdict, kills, torn_writes
 from lead_pipeline_tests.chaos.laboratory import Laboratory, open_laboratory
+from lead_pipeline_tests.chaos.races import races
 from lead_pipeline_tests.chaos.stages import STAGES, Stage
 
 Experiment = Callable[[Laboratory, Stage, int, int], Iterator[Verdict]]
-EXPERIMENTS: dict[str, Experiment] = {"kill": kills, "torn": torn_writes}
+EXPERIMENTS: dict[str, Experiment] = {
+    "kill": kills,
+    "torn write": torn_writes,
+    **{disk.name: refusals(disk) for disk in DISKS},
+    "race": races,
+}
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of the run's own are made in it
 
 
