@@ -29,7 +29,7 @@ IS_POSSIBLE = sys.platform == "linux" and platform.machine() == "x86_64"
 _BY_DESCRIPTOR = {
     1: "write", 18: "pwrite64", 20: "writev", 296: "pwritev", 328: "pwritev2",
     77: "ftruncate", 285: "fallocate", 74: "fsync", 75: "fdatasync", 277: "sync_file_range",
-    91: "fchmod", 40: "sendfile", 326: "copy_file_range",
+    91: "fchmod", 73: "flock", 40: "sendfile", 326: "copy_file_range",
 }
 _BY_PATH = {
     2: ("open", 0), 257: ("openat", 1), 85: ("creat", 0), 76: ("truncate", 0),
@@ -86,7 +86,7 @@ class Call(NamedTuple):
 
 
 class Fail(NamedTuple):
-    """The call is not made; the caller is given this error (`errno`)."""
+    """The call is not made; the caller is given this error (`errno`), with 0 as if it had been."""
 
     errno: int
 
@@ -251,7 +251,7 @@ def _do(child: int, thread: int, decision: Decision) -> None:
     elif isinstance(decision, Fail):
         registers = _registers(thread)
         # No call of that number is made, and the value stays as its result.
-        registers[_ORIG_RAX], registers[_RAX] = 2**64 - 1, 2**64 - decision.errno
+        registers[_ORIG_RAX], registers[_RAX] = 2**64 - 1, -decision.errno % 2**64
         _ptrace(_SETREGS, thread, data=ctypes.addressof(registers))
 
 
