@@ -95,9 +95,10 @@ def pull_stream(
         options,
     )
     purpose = f"pulling {account.name}/{stream} {window}"
+    folder = settings.landing_path / account.name
     with (
         held(settings.account_lock(account.name), purpose, tell=pull.tell),
-        naming_the_disk(f"{settings.landing_path / account.name}", CrawlError),
+        naming_the_disk(f"{folder}", CrawlError, folder),
     ):
         return pull.run()
 

@@ -1,6 +1,6 @@
 """Run the laboratory, or a part of it, and print a table of verdicts.
 
-    python -m lead_pipeline_tests.chaos [--stage NAME] [--experiment NAME] [--every N]
+    python -m lead_pipeline_tests.chaos [--stage NAME] [--experiment NAME] [--every N] [--cycles N]
 
 Belongs here: what is run, in how many processes, and how it is told. Does not belong here: experiments.
 """
@@ -16,10 +16,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import msgspec
 
+from lead_pipeline_tests.chaos.cycles import cycles
 from lead_pipeline_tests.chaos.disks import DISKS, refusals
 from lead_pipeline_tests.chaos.kills import Verdict, kills, torn_writes
 from lead_pipeline_tests.chaos.laboratory import Laboratory, open_laboratory
@@ -59,9 +61,16 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     names = [stage.name for stage in STAGES]
     parser.add_argument("--stage", choices=names, action="append", help="Only this one. [all]")
     parser.add_argument(
-        "--experiment", choices=list(EXPERIMENTS), action="append", help="Only this one. [all]"
+        "--experiment",
+        choices=[*EXPERIMENTS, "none"],
+        action="append",
+        help="Only this one; none: only the nights of --cycles. [all]",
     )
     parser.add_argument("--every", type=int, default=1, help="Only each N-th place. [1]")
+    parser.add_argument(
+        "--cycles", type=int, default=0, metavar="N", help="Also kill whole nights N times. [0]"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="Decides when nights are killed. [1]")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path("chaos.jsonl"), help="Verdicts, a line each.")
     parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
@@ -76,21 +85,25 @@ def _run_part(asked: argparse.Namespace) -> None:
     folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
         with open_laboratory(folder) as laboratory:
-            for name in asked.experiment:
-                for stage in STAGES:
-                    if stage.name not in asked.stage:
-                        continue
-                    first = 1 + asked.part * asked.every
-                    every = asked.every * asked.processes
-                    for verdict in EXPERIMENTS[name](laboratory, stage, first, every):
-                        os.write(1, msgspec.json.encode(verdict) + b"\n")
+            for verdict in _verdicts(laboratory, asked):
+                os.write(1, msgspec.json.encode(verdict) + b"\n")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _verdicts(laboratory: Laboratory, asked: argparse.Namespace) -> Iterator[Verdict]:
+    first, every = 1 + asked.part * asked.every, asked.every * asked.processes
+    for name, stage in product(asked.experiment, STAGES):
+        if stage.name in asked.stage and name in EXPERIMENTS:
+            yield from EXPERIMENTS[name](laboratory, stage, first, every)
+    if asked.cycles:
+        yield from cycles(laboratory, -(-asked.cycles // asked.processes), asked.seed + asked.part)
 
 
 def _run_in_processes(asked: argparse.Namespace) -> list[Verdict]:
     """Share the places among processes, which write their verdicts to one file, a line at a time."""
     arguments = [f"--every={asked.every}", f"--processes={asked.processes}"]
+    arguments += [f"--cycles={asked.cycles}", f"--seed={asked.seed}"]
     arguments += [f"--stage={name}" for name in asked.stage]
     arguments += [f"--experiment={name}" for name in asked.experiment]
     command = [sys.executable, "-m", "lead_pipeline_tests.chaos", *arguments]

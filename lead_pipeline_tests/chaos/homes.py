@@ -40,7 +40,7 @@ OWN_COLUMNS = {
 }
 """What the time of a pull decides, and which crawl it was."""
 COUNTED = "select schema_name || '.' || table_name, row_count from meta.tables"
-TABLES = ("leads", "lead_versions", "lead_stage_history")
+COMPARED = ("leads", "lead_versions", "lead_stage_history")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _landed_files(settings: Settings) -> Iterator[tuple[str, Path]]:
 def tables_digest(home: Home) -> str:
     """The normalized tables, without what the time of a pull decides."""
     with closing(connect_utc(home.settings.warehouse_path, read_only=True)) as connection:
-        return digest_of([_rows(connection, f"normalized.{name}") for name in TABLES])
+        return digest_of([rows_of(connection, f"normalized.{name}") for name in COMPARED])
 
 
 def published_digest(home: Home) -> str:
@@ -137,7 +137,7 @@ def published_digest(home: Home) -> str:
     with closing(connect_utc(path, read_only=True)) as connection:
         counts = dict(connection.execute(COUNTED).fetchall())
         own = {"published_at", "tested_at", "row_count"}
-        digest = digest_of([_rows(connection, name, own) for name in sorted(counts)])
+        digest = digest_of([rows_of(connection, name, own) for name in sorted(counts)])
         assert connection.execute("select tests_passed from meta.build").fetchall() == [(1,)]
         for name, rows in counts.items():
             found = connection.table(name).shape[0]
@@ -145,9 +145,10 @@ def published_digest(home: Home) -> str:
     return digest
 
 
-def _rows(
+def rows_of(
     connection: duckdb.DuckDBPyConnection, table: str, own: set[str] | None = None
-) -> list[Any]:
+) -> list[str]:
+    """The rows of a table as texts, in order, without the columns `own`."""
     cursor = connection.execute(f"select * from {table} order by all")  # noqa: S608
     columns = [column[0] for column in cursor.description or []]
     kept = [n for n, name in enumerate(columns) if name not in (own or OWN_COLUMNS)]
@@ -210,7 +211,7 @@ def candidate_digest(home: Home) -> str:
     with closing(connect_utc(path, read_only=True)) as connection:
         tables = ("normalized.leads", "normalized.lead_stage_history", "marts.leads")
         tested = connection.execute("select run_id, tests_passed from meta.build").fetchall()
-        return digest_of([tested, *(_rows(connection, name) for name in tables)])
+        return digest_of([tested, *(rows_of(connection, name) for name in tables)])
 
 
 DIGESTS: Mapping[str, Callable[[Home], str]] = {

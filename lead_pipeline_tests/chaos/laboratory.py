@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +43,8 @@ class Laboratory:
 
     folder: Path
     account: Account
+    variables: Mapping[str, str]
+    """The environment in which a command knows the account."""
 
     @property
     def template(self) -> Home:
@@ -98,8 +100,8 @@ def open_laboratory(folder: Path) -> Iterator[Laboratory]:
     for name in IMPORTED_LATE:
         import_module(name)
     pa.array([0])
-    with _served_account() as account:
-        laboratory = Laboratory(folder, account)
+    with _served_account() as (account, variables):
+        laboratory = Laboratory(folder, account, variables)
         ended = laboratory.do(make_home, laboratory.template)
         if ended.status:
             raise SystemExit(f"The home could not be made: {ended.said}")
@@ -107,7 +109,7 @@ def open_laboratory(folder: Path) -> Iterator[Laboratory]:
 
 
 @contextmanager
-def _served_account() -> Iterator[Account]:
+def _served_account() -> Iterator[tuple[Account, dict[str, str]]]:
     """An account of an API that a child serves, since servers have threads."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -117,7 +119,8 @@ def _served_account() -> Iterator[Account]:
     os.close(writing)
     try:
         with os.fdopen(reading, "rb") as told:
-            yield Account(**msgspec.json.decode(told.read()))
+            fields, variables = msgspec.json.decode(told.read())
+        yield Account(**fields), variables
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -133,7 +136,10 @@ def _serve(writing: int) -> None:
         )
         account = account_of(sandbox, PROVIDER)
         names = ("name", "provider", "base_url", "credentials")
+        fields = {name: getattr(account, name) for name in names}
+        prefix = PROVIDER.upper()
+        variables = {n: v for n, v in sandbox.environment().items() if n.startswith(prefix)}
         with os.fdopen(writing, "wb") as told:
-            told.write(msgspec.json.encode({name: getattr(account, name) for name in names}))
+            told.write(msgspec.json.encode((fields, variables)))
         while True:
             signal.pause()
