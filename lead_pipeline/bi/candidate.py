@@ -25,6 +25,7 @@ from lead_pipeline.bi.masking import (
     treatments_of,
 )
 from lead_pipeline.errors import PublishError
+from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
 from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.sql import read_sql
@@ -196,8 +197,7 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> Non
 
 def unwritable(candidate: Path, error: duckdb.Error | OSError) -> PublishError:
     """What to raise when `candidate`, or a file beside it, cannot be written."""
-    # Only the first line of DuckDB's message: the next can hold values.
     return PublishError(
-        f"The build at {candidate} cannot be written: {str(error).partition(chr(10))[0]}. Readers "
+        f"The build at {candidate} cannot be written: {reason_of(error, candidate)}. Readers "
         "keep the last file. Make room or fix what is named, then: lead-pipeline publish."
     )

@@ -36,6 +36,7 @@ from lead_pipeline.bi.retained_builds import keep, prune
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.logs import log_of
+from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
 from lead_pipeline.storage.files import replace_atomically, sync
 from lead_pipeline.storage.sql import read_sql
@@ -108,13 +109,13 @@ def publish(
         prune(published, rules.kept_builds, rules.masking_key_id, tell)
     except duckdb.Error as error:
         raise PublishError(
-            f"The build at {candidate} cannot be finished: {str(error).partition(chr(10))[0]}. "
+            f"The build at {candidate} cannot be finished: {reason_of(error, candidate)}. "
             "Readers keep the last file. Make room or fix what is named, then: lead-pipeline "
             "publish."
         ) from error
     except OSError as error:
         raise PublishError(
-            f"The build at {candidate} cannot be put in place: {error.strerror or error}. Readers "
+            f"The build at {candidate} cannot be put in place: {reason_of(error, published)}. Readers "
             "keep the last file. Make room or fix the folder, then: lead-pipeline publish."
         ) from error
     finally:

@@ -20,6 +20,7 @@ from lead_pipeline.bi.retained_builds import (
     retained_builds,
 )
 from lead_pipeline.errors import PublishError
+from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import wal_of
 
 
@@ -40,7 +41,7 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
         link_or_copy(chosen.path, published)
     except OSError as error:
         raise PublishError(
-            f"{chosen.path} cannot be put before readers: {error.strerror}. They keep what they "
+            f"{chosen.path} cannot be put before readers: {reason_of(error, published)}. They keep what they "
             "have. Make room or fix the folder, then run the command again."
         ) from error
     return chosen
@@ -58,7 +59,7 @@ def hold_build(published: Path, named: str | None, masking_key_id: str | None) -
         hold(published, chosen)
     except OSError as error:
         raise PublishError(
-            f"{chosen.path} cannot be kept: {error.strerror}. Make room or fix the folder, then run "
+            f"{chosen.path} cannot be kept: {reason_of(error, published)}. Make room or fix the folder, then run "
             "the command again."
         ) from error
     return chosen

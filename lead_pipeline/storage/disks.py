@@ -46,6 +46,17 @@ def disk_error(error: BaseException) -> str | None:
     return str(error).partition("\n")[0].strip()
 
 
+def reason_of(error: OSError | duckdb.Error, path: Path) -> str:
+    """Why `path` cannot be written, in one line: what the disk says first, and how much room it has."""
+    cause = disk_error(error)
+    if cause is not None:
+        return f"{cause}{_room_at(path)}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    # Only the first line of DuckDB's message: the next can hold values.
+    return str(error).partition("\n")[0].strip()
+
+
 @contextmanager
 def naming_the_disk(what: str, kind: type[LeadPipelineError], path: Path) -> Iterator[None]:
     """Raise `kind` where the block fails because of the disk: `what` cannot be written, and why.

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -28,12 +29,21 @@ from lead_pipeline_tests.chaos.laboratory import Laboratory, open_laboratory
 from lead_pipeline_tests.chaos.races import races
 from lead_pipeline_tests.chaos.stages import STAGES, Stage
 
-Experiment = Callable[[Laboratory, Stage, int, int], Iterator[Verdict]]
-EXPERIMENTS: dict[str, Experiment] = {
-    "kill": kills,
-    "torn write": torn_writes,
-    **{disk.name: refusals(disk) for disk in DISKS},
-    "race": races,
+
+@dataclass(frozen=True)
+class Experiment:
+    """Something that is done at each place of a stage, or at one in `thinned` of them."""
+
+    run: Callable[[Laboratory, Stage, int, int], Iterator[Verdict]]
+    """From a stage, the first place and the distance to the next one, to verdicts."""
+    thinned: int = 1
+
+
+EXPERIMENTS = {
+    "kill": Experiment(kills),
+    "torn write": Experiment(torn_writes, 8),
+    **{disk.name: Experiment(refusals(disk), disk.thinned) for disk in DISKS},
+    "race": Experiment(races, 40),
 }
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of the run's own are made in it
 
@@ -66,13 +76,15 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
         action="append",
         help="Only this one; none: only the nights of --cycles. [all]",
     )
-    parser.add_argument("--every", type=int, default=1, help="Only each N-th place. [1]")
+    parser.add_argument("--every", type=int, default=1, help="Only each N-th of the places. [1]")
     parser.add_argument(
         "--cycles", type=int, default=0, metavar="N", help="Also kill whole nights N times. [0]"
     )
     parser.add_argument("--seed", type=int, default=1, help="Decides when nights are killed. [1]")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=Path("chaos.jsonl"), help="Verdicts, a line each.")
+    parser.add_argument(
+        "--out", type=Path, default=Path("chaos.jsonl"), help="Verdicts, a line each."
+    )
     parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args(given)
     asked.stage = asked.stage or names
@@ -92,10 +104,11 @@ def _run_part(asked: argparse.Namespace) -> None:
 
 
 def _verdicts(laboratory: Laboratory, asked: argparse.Namespace) -> Iterator[Verdict]:
-    first, every = 1 + asked.part * asked.every, asked.every * asked.processes
     for name, stage in product(asked.experiment, STAGES):
         if stage.name in asked.stage and name in EXPERIMENTS:
-            yield from EXPERIMENTS[name](laboratory, stage, first, every)
+            every = asked.every * EXPERIMENTS[name].thinned
+            first = 1 + asked.part * every
+            yield from EXPERIMENTS[name].run(laboratory, stage, first, every * asked.processes)
     if asked.cycles:
         yield from cycles(laboratory, -(-asked.cycles // asked.processes), asked.seed + asked.part)
 
@@ -113,7 +126,7 @@ def _run_in_processes(asked: argparse.Namespace) -> list[Verdict]:
             subprocess.Popen([*command, f"--part={part}"], stdout=out)  # noqa: S603
             for part in range(asked.processes)
         ]
-        if any([part.wait() for part in parts]):
+        if max([part.wait() for part in parts]):
             raise SystemExit("A part of the laboratory failed: see above.")
     lines = asked.out.read_bytes().splitlines()
     return [msgspec.json.decode(line, type=Verdict) for line in lines]

@@ -39,6 +39,8 @@ class Disk:
     """The calls that it refuses; None: all."""
     said: str
     """What must be said of it."""
+    thinned: int
+    """At one in so many places."""
     recovers: bool = False
     """Whether it refuses once only."""
 
@@ -50,9 +52,10 @@ DISKS = (
         # What gives a name to a file that is there needs no room.
         TAKING_ROOM - {"rename", "renameat", "renameat2"},
         "no space left on device",
+        thinned=3,
     ),
-    Disk("read-only", errno.EROFS, None, "read-only file system"),
-    Disk("failing disk", errno.EIO, TAKING_ROOM | SYNCING, "input/output error", recovers=True),
+    Disk("read-only", errno.EROFS, None, "read-only file system", thinned=10),
+    Disk("failing disk", errno.EIO, TAKING_ROOM | SYNCING, "input/output error", 3, recovers=True),
 )
 FORBIDDEN = ("rollback", "no transaction", "defect", "traceback", "invalidated")
 
@@ -76,7 +79,9 @@ class _Refusing:
 def refusals(disk: Disk) -> Callable[[Laboratory, Stage, int, int], Iterator[Verdict]]:
     """The experiment with this disk."""
 
-    def experiment(laboratory: Laboratory, stage: Stage, first: int, every: int) -> Iterator[Verdict]:
+    def experiment(
+        laboratory: Laboratory, stage: Stage, first: int, every: int
+    ) -> Iterator[Verdict]:
         expected = expected_of(laboratory, stage)
         places: set[str] = set()
         for number in count(first, every):

@@ -82,7 +82,11 @@ def _poll(landing: Landing, number: int) -> None:
         ("mega", "leads", [mega_lead(n, at(1), moment, score=number) for n in (1, number + 1)]),
         ("expert_ai_labs", "lead_events", [event(number + 1, moment, "new", "contacted")]),
         ("expert_ai_labs", "lead_details", [expert_ai_labs_lead(1, at(1), moment)]),
-        ("vorel", "leads", [vorel_lead(1, at(1), at(4)), vorel_lead(2, at(1), moment), b'{"id":1}']),
+        (
+            "vorel",
+            "leads",
+            [vorel_lead(1, at(1), at(4)), vorel_lead(2, at(1), moment), b'{"id":1}'],
+        ),
     ]
     for provider, stream, records in plans:
         plan = CrawlPlan(
@@ -175,7 +179,11 @@ def leftovers(home: Home) -> list[str]:
             for file in (*record.files, *record.seen_files, *record.rejected_files):
                 listed.add(f"landing/{file.path}")
     return [
-        *(path for path in files_below(home.folder) if not _KNOWN.fullmatch(path) and path not in listed),
+        *(
+            path
+            for path in files_below(home.folder)
+            if not _KNOWN.fullmatch(path) and path not in listed
+        ),
         *sorted(line for line in listed if line.startswith("unfinished")),
     ]
 

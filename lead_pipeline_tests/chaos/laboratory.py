@@ -6,6 +6,7 @@ homes and children. Does not belong here: what is done to them.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -62,9 +63,7 @@ class Laboratory:
         """Do it in a child, to its end."""
         return unwatched(lambda: deed(home), self.folder / "said")
 
-    def do_watched(
-        self, stage: Stage, home: Home, decide: Callable[[Call], Decision]
-    ) -> Ended:
+    def do_watched(self, stage: Stage, home: Home, decide: Callable[[Call], Decision]) -> Ended:
         """Do the stage in a child; `decide` says what becomes of each call."""
         return watched(lambda: stage.do(home), home.folder, decide, self.folder / "said")
 
@@ -97,6 +96,8 @@ class Laboratory:
 @contextmanager
 def open_laboratory(folder: Path) -> Iterator[Laboratory]:
     """A laboratory in an empty folder, with an API that runs in a process of its own."""
+    # What is expected to fail need not be logged.
+    logging.disable(logging.CRITICAL)
     for name in IMPORTED_LATE:
         import_module(name)
     pa.array([0])

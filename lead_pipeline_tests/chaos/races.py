@@ -39,18 +39,18 @@ class Other:
     def start(cls, laboratory: Laboratory, stage: Stage, home: Home) -> Other:
         """Begin to do the stage."""
         reading, writing = os.pipe()
-        pid = os.fork()
-        if pid:
-            os.close(writing)
-            return cls(pid, reading)
-        os.close(reading)
 
         def do() -> None:
+            os.close(reading)
             with waits_heard(lambda message: _tell(writing, b"w")):
                 stage.do(home)
             _tell(writing, b".")
 
-        in_child(do, _said_by_other(laboratory))
+        pid = os.fork()
+        if pid == 0:
+            in_child(do, _said_by_other(laboratory))
+        os.close(writing)
+        return cls(pid, reading)
 
     def wait_until_it_waits_or_ends(self) -> None:
         """Raises `DoesNotEnd` when it does neither."""

@@ -17,11 +17,11 @@ import signal
 import struct
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, NoReturn
 
 IS_POSSIBLE = sys.platform == "linux" and platform.machine() == "x86_64"
 
@@ -141,7 +141,7 @@ def unwatched(deed: Deed, said: Path) -> Ended:
     return Ended(status, _read(said), 0)
 
 
-def in_child(deed: Deed, said: Path) -> None:
+def in_child(deed: Deed, said: Path) -> NoReturn:
     """Do it and end this process; for the child of a fork."""
     signal.setitimer(signal.ITIMER_REAL, 0)
     try:
@@ -154,24 +154,21 @@ def in_child(deed: Deed, said: Path) -> None:
     os._exit(0)
 
 
-class limited:
+@contextmanager
+def limited(pid: int) -> Iterator[None]:
     """For the block: after `_LIMIT_SECONDS` the child is killed, and `DoesNotEnd` raised."""
 
-    def __init__(self, *pids: int) -> None:
-        self._pids = pids
-
-    def __enter__(self) -> None:
-        signal.signal(signal.SIGALRM, self._stop)
-        signal.setitimer(signal.ITIMER_REAL, _LIMIT_SECONDS)
-
-    def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _stop(self, *_: object) -> None:
-        for pid in self._pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def stop(*_: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         raise DoesNotEnd(f"it did not end in {_LIMIT_SECONDS} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _LIMIT_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _read(said: Path) -> str:
