@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import pyarrow as pa
 
 from lead_pipeline.providers.base import Account
 from lead_pipeline.sandbox import Sandbox, World
-from lead_pipeline_tests.chaos.homes import DIGESTS, Home, bytes_digest, make_home
+from lead_pipeline_tests.chaos.homes import DIGESTS, PARTS, Home, bytes_digest, make_home
 from lead_pipeline_tests.chaos.stages import Stage
 from lead_pipeline_tests.chaos.system_calls import Call, Decision, Ended, unwatched, watched
 from lead_pipeline_tests.pulling import MAKE_LEAD, PAGE_SIZES, account_of, at
@@ -51,6 +52,11 @@ class Laboratory:
     def template(self) -> Home:
         """The home before anything is done."""
         return Home(self.folder / "template", self.account)
+
+    @cached_property
+    def template_bytes(self) -> dict[str, str]:
+        """The digests of the template's files."""
+        return {part: bytes_digest(self.template, part) for part in PARTS}
 
     def fresh_home(self) -> Home:
         """A copy of the template; there is one at a time."""
@@ -84,7 +90,7 @@ class Laboratory:
         untouched = {
             part: "as before"
             for part in parts
-            if bytes_digest(home, part) == bytes_digest(self.template, part)
+            if bytes_digest(home, part) == self.template_bytes[part]
         }
         touched = sorted(set(parts) - set(untouched))
         if not touched:
