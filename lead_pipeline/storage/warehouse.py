@@ -45,12 +45,6 @@ def read_warehouse(
         yield connection
 
 
-def remove_warehouse(path: Path) -> None:
-    """Remove a DuckDB file and its log, if they are there."""
-    path.unlink(missing_ok=True)
-    wal_of(path).unlink(missing_ok=True)
-
-
 def replace_warehouse(new: Path, path: Path) -> None:
     """Put the closed file `new` in the place of `path`, in one step.
 
