@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from lead_pipeline.errors import LeadPipelineError
@@ -87,9 +87,9 @@ def refusals(disk: Disk) -> Callable[[Laboratory, Stage, int, int], Iterator[Ver
         for number in count(first, every):
             decide = _Refusing(disk, number)
             home = laboratory.fresh_home()
-            commanded = as_command(stage)
+            said_by_command = as_command(stage)
             try:
-                ended = laboratory.do_watched(commanded, home, decide)
+                ended = laboratory.do_watched(said_by_command, home, decide)
             except DoesNotEnd as error:
                 yield Verdict(disk.name, stage.name, f"call {number}", [str(error)])
                 continue
@@ -101,7 +101,7 @@ def refusals(disk: Disk) -> Callable[[Laboratory, Stage, int, int], Iterator[Ver
                 continue
             places.add(str(place))
             wrong = list(_unnamed(disk, ended.status, ended.said))
-            wrong += wrongs(laboratory, stage, home, expected, load=False)
+            wrong += wrongs(laboratory, said_by_command, home, expected, load=False)
             yield Verdict(disk.name, stage.name, str(place), wrong)
 
     return experiment
@@ -121,7 +121,7 @@ def as_command(stage: Stage) -> Stage:
                 raise
             raise SystemExit(unwritable("A file", cause)) from error
 
-    return Stage(stage.name, do, stage.changes, stage.again)
+    return replace(stage, do=do, whole=stage.command, at_night=stage.command)
 
 
 def _unnamed(disk: Disk, status: int, said: str) -> Iterator[str]:

@@ -155,7 +155,7 @@ def wrongs(
         readers = laboratory.digests(home, [PUBLISHED])[PUBLISHED]
         if readers not in ("as before", expected.digests[PUBLISHED]):
             yield "readers have neither the old build nor the new one"
-        again = laboratory.do(stage.complete, home)
+        again = laboratory.do(stage.next_run, home)
         if again.status:
             yield f"the next run fails: {again.said}"
             return

@@ -43,13 +43,20 @@ class Stage:
     do: Callable[[Home], object]
     changes: frozenset[str]
     """The parts of the home (`homes.PARTS`) that it may change; the others keep their very bytes."""
-    again: Callable[[Home], object] | None = None
-    """What completes it after a kill; None: the same again."""
+    whole: Callable[[Home], object] | None = None
+    """The command that it is a part of; None: it is all that its command does."""
+    at_night: Callable[[Home], object] | None = None
+    """What the next night does in its place; None: the same command."""
 
     @property
-    def complete(self) -> Callable[[Home], object]:
-        """What completes it after a kill, without a hand."""
-        return self.again or self.do
+    def command(self) -> Callable[[Home], object]:
+        """What somebody does who runs the same command again."""
+        return self.whole or self.do
+
+    @property
+    def next_run(self) -> Callable[[Home], object]:
+        """What comes after a kill when nobody does anything by hand."""
+        return self.at_night or self.command
 
 
 def quiet(message: str) -> None:
@@ -111,9 +118,9 @@ def compact(home: Home) -> None:
 STAGES = (
     Stage("landing", land, frozenset({LANDING})),
     Stage("load", load, frozenset({TABLES})),
-    Stage("rebuild", rebuild, frozenset({TABLES})),
+    Stage("rebuild", rebuild, frozenset({TABLES}), at_night=load),
     Stage("build", build, frozenset({CANDIDATE})),
-    Stage("publish", give_readers, frozenset({CANDIDATE, PUBLISHED}), build_and_give_readers),
+    Stage("publish", give_readers, frozenset({CANDIDATE, PUBLISHED}), whole=build_and_give_readers),
     Stage("rollback", go_back, frozenset({PUBLISHED})),
     Stage("compact", compact, frozenset({LANDING})),
 )
