@@ -12,7 +12,7 @@ CLIENTS := lead_pipeline_tests/bi/clients
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tests test-long lint types definitions dev format docs screenshot bench clean
+.PHONY: help setup demo test tests test-long chaos lint types definitions dev format docs screenshot bench clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ tests: setup $(OLDEST_READER)/.installed $(READERS)/.installed
 
 test-long: setup  ## The tests that take longest: a stack that is killed, a wheel, 200,000 leads, many at once
 	$(BIN)/pytest -q -n 2 --dist loadfile -m long
+
+chaos: setup  ## Kill every stage at every system call, race commands, fill disks, kill 100 nights (an hour)
+	$(BIN)/python -m lead_pipeline_tests.chaos --cycles 100
 
 # The tools that people open the BI file with; its tests read it with each of them.
 $(OLDEST_READER)/.installed:

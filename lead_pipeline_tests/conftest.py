@@ -49,7 +49,7 @@ LONGEST = (
     "test_cli.py",
     "orchestration/test_instance.py",
     "test_publishing_commands.py",
-    "bi/test_crashes.py",
+    "chaos/test_chaos.py",
     "test_wheel.py",
     "test_waits.py",
     "orchestration/test_dbt_assets.py",

@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from lead_pipeline.bi.candidate import mark_tested, prepare_candidate
 from lead_pipeline.bi.gate import REQUIRED_TABLES, PublishRules
 from lead_pipeline.bi.masking import Mask
@@ -34,6 +36,15 @@ STAND_INS = [
     table for table in REQUIRED_TABLES if table not in LEADS and table.startswith("marts.")
 ]
 MASK = Mask.of_key("a key that nobody can guess, really")
+
+
+def make_stand_ins(connection: duckdb.DuckDBPyConnection) -> None:
+    """What dbt would have made in the candidate of the connection, which is called `leads`."""
+    connection.execute(MARTS)
+    connection.execute("create schema if not exists meta")
+    for table in STAND_INS:
+        connection.execute(f"create table {table} as select 1 as one")
+        connection.execute(f"comment on column {table}.one is 'A stand-in.'")
 
 
 @dataclass(frozen=True)
@@ -95,11 +106,7 @@ class Bi:
                 connection.execute(
                     "update normalized.lead_stage_history set provider_stage_name = ?", [stamp]
                 )
-            connection.execute(MARTS)
-            connection.execute("create schema if not exists meta")
-            for table in STAND_INS:
-                connection.execute(f"create table {table} as select 1 as one")
-                connection.execute(f"comment on column {table}.one is 'A stand-in.'")
+            make_stand_ins(connection)
         mark_tested(self.candidate, run_id=run_id, tests_passed=1)
 
     def publish(

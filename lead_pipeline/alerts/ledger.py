@@ -16,7 +16,7 @@ import msgspec
 
 from lead_pipeline.alerts.alert import Alert, Look
 from lead_pipeline.alerts.message import Over
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.files import remove_temporaries_of, write_atomically
 
 AGAIN_AFTER = timedelta(hours=23)
 """A cause that still holds is told again. An hour less than a day: a nightly run that ends a little
@@ -114,5 +114,6 @@ def load_ledger(path: Path) -> Ledger:
 
 
 def save_ledger(path: Path, ledger: Ledger) -> None:
-    """Write the ledger. Raises `OSError` where the disk takes nothing."""
+    """Write the ledger; the caller holds its lock. Raises `OSError` where the disk takes nothing."""
+    remove_temporaries_of(path)
     write_atomically(path, msgspec.json.format(msgspec.json.encode(ledger), indent=1))

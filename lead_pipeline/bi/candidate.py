@@ -26,6 +26,7 @@ from lead_pipeline.bi.masking import (
 )
 from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
+from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
 from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.sql import read_sql
@@ -200,6 +201,6 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> Non
 def unwritable(candidate: Path, error: duckdb.Error | OSError) -> PublishError:
     """What to raise when `candidate`, or a file beside it, cannot be written."""
     return PublishError(
-        f"The build at {candidate} cannot be written: {cause_of(error)}. Readers "
+        f"The build at {candidate} cannot be written: {reason_of(error, candidate)}. Readers "
         "keep the last file. Make room or fix what is named, then: lead-pipeline publish."
     )

@@ -33,10 +33,10 @@ from lead_pipeline.bi.candidate import (
 )
 from lead_pipeline.bi.gate import PublishRules, check_candidate
 from lead_pipeline.bi.retained_builds import keep, prune
-from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.logs import log_of
+from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
 from lead_pipeline.storage.files import replace_atomically, sync
 from lead_pipeline.storage.permissions import FILE_MODE, FOLDER_MODE, shown_to
@@ -106,13 +106,13 @@ def publish(
         prune(published, rules.kept_builds, rules.masking_key_id, tell)
     except duckdb.Error as error:
         raise PublishError(
-            f"The build at {candidate} cannot be finished: {cause_of(error)}. "
+            f"The build at {candidate} cannot be finished: {reason_of(error, candidate)}. "
             "Readers keep the last file. Make room or fix what is named, then: lead-pipeline "
             "publish."
         ) from None
     except OSError as error:
         raise PublishError(
-            f"The build at {candidate} cannot be put in place: {cause_of(error)}. Readers "
+            f"The build at {candidate} cannot be put in place: {reason_of(error, published)}. Readers "
             "keep the last file. Make room or fix the folder, then: lead-pipeline publish."
         ) from None
     finally:

@@ -20,9 +20,9 @@ from lead_pipeline.bi.retained_builds import (
     release,
     retained_builds,
 )
-from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.tombstones import Erased
+from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import wal_of
 from lead_pipeline.storage.permissions import FILE_MODE, Readers, shown_to
 
@@ -54,7 +54,7 @@ def roll_back(
         link_or_copy(chosen.path, published)
     except OSError as error:
         raise PublishError(
-            f"{chosen.path} cannot be put before readers: {cause_of(error)}. They keep what they "
+            f"{chosen.path} cannot be put before readers: {reason_of(error, published)}. They keep what they "
             "have. Make room or fix the folder, then run the command again."
         ) from None
     return chosen
@@ -78,7 +78,7 @@ def hold_build(
         hold(published, chosen)
     except OSError as error:
         raise PublishError(
-            f"{chosen.path} cannot be kept: {cause_of(error)}. Make room or fix the folder, then run "
+            f"{chosen.path} cannot be kept: {reason_of(error, published)}. Make room or fix the folder, then run "
             "the command again."
         ) from None
     return chosen

@@ -64,9 +64,9 @@ from lead_pipeline.landing.tombstones import (
     write_tombstone,
 )
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.duckdb_files import remove_duckdb_file
 from lead_pipeline.storage.erasure_key import ErasureKey, make_key
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.warehouse import remove_warehouse
 
 Tell = Callable[[str], None]
 
@@ -405,7 +405,7 @@ def erase_again(settings: Settings, tell: Tell) -> list[ErasedLanding]:
             restore_tombstones(settings, account)
         if found:
             with held(settings.warehouse_lock, "erasing persons from the tables", tell):
-                remove_warehouse(settings.warehouse_path)
+                remove_duckdb_file(settings.warehouse_path)
             done.append(
                 ErasedLanding(
                     account=account,

@@ -17,9 +17,10 @@ from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.landing.commits import accounts_with_landing
 from lead_pipeline.landing.retention import Reduction, find_due, reduce_landing
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.duckdb_files import remove_duckdb_file
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
-from lead_pipeline.storage.warehouse import read_warehouse, remove_warehouse
+from lead_pipeline.storage.warehouse import read_warehouse
 
 Tell = Callable[[str], None]
 
@@ -78,7 +79,7 @@ def reduce(settings: Settings, due: Due, now: datetime, tell: Tell) -> int:
                 rejected=_before(now, settings.rejected_days),
             )
             # Derived, and made of what goes: a kill from here on costs a rebuild.
-            remove_warehouse(settings.warehouse_path)
+            remove_duckdb_file(settings.warehouse_path)
             files += reduce_landing(settings.landing_path, found)
     return files
 

@@ -54,9 +54,9 @@ from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
 from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy, Timeouts
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.disks import naming_the_disk
+from lead_pipeline.storage.duckdb_files import remove_duckdb_file
 from lead_pipeline.storage.files import remove_temporaries
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.warehouse import remove_warehouse
 from lead_pipeline.windows import UpdatedWindow
 
 _log = log_of(__name__)
@@ -104,9 +104,10 @@ def pull_stream(
         options,
     )
     purpose = f"pulling {account.name}/{stream} {window}"
+    folder = settings.landing_path / account.name
     with (
         held(settings.account_lock(account.name), purpose, tell=pull.tell),
-        naming_the_disk(f"{settings.landing_path / account.name}", CrawlError),
+        naming_the_disk(f"{folder}", CrawlError, folder),
     ):
         return pull.run()
 
@@ -179,7 +180,7 @@ class _Pull:
             erase_records(self._settings, self._account.name, self._erased)
             with held(self._settings.warehouse_lock, "erasing persons from the tables", self.tell):
                 # The next load makes it anew, in a file that never held them.
-                remove_warehouse(self._settings.warehouse_path)
+                remove_duckdb_file(self._settings.warehouse_path)
             restore_tombstones(self._settings, self._account.name)
             self.tell(
                 f"{self._account.name}: records of erased persons were in landing again, as after "

@@ -37,8 +37,9 @@ from lead_pipeline.normalized.step_runner import StepRunner
 from lead_pipeline.normalized.steps import StepContext
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.duckdb_files import remove_duckdb_file, remove_spill
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.warehouse import open_warehouse, remove_warehouse, replace_warehouse
+from lead_pipeline.storage.warehouse import open_warehouse, replace_warehouse
 
 SMALL_ROWS = 20_000
 """Up to so many rows, in the files and in the tables, handing work from thread to thread takes longer
@@ -98,6 +99,9 @@ def load_landing(
 
 def _load(settings: Settings, *, rebuild: bool, tell: Tell) -> LoadResult:
     """Load or rebuild; the caller holds the lock."""
+    # What a killed load or rebuild has left: nobody else has these files open.
+    remove_duckdb_file(settings.scratch_warehouse_path)
+    remove_spill(settings.warehouse_path)
     # Read under the lock: whoever held it may have waited for long.
     is_erasing = must_rebuild(settings)
     inputs = LoadInputs.of(settings)
@@ -124,7 +128,7 @@ def build_scratch(
 ) -> LoadResult:
     """Make a scratch warehouse from the landed files of `records`; the caller holds the lock."""
     path = settings.scratch_warehouse_path
-    remove_warehouse(path)
+    remove_duckdb_file(path)
     with open_warehouse(path, settings.memory_limit) as connection:
         session = Session(connection)
         with session.transaction():

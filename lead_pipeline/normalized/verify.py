@@ -23,9 +23,9 @@ from lead_pipeline.normalized.load import Tell, build_scratch, load_into
 from lead_pipeline.normalized.schema import noted_fingerprint
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.duckdb_files import attach
+from lead_pipeline.storage.duckdb_files import attach, remove_duckdb_file
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.warehouse import open_warehouse, remove_warehouse
+from lead_pipeline.storage.warehouse import open_warehouse
 
 KEYS = {
     "lead_versions": ("version_id",),
@@ -100,7 +100,7 @@ def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableCompariso
             _log.info("verified", tables=len(found), differing=differing)
             return found
         finally:
-            remove_warehouse(scratch)
+            remove_duckdb_file(scratch)
 
 
 @contextmanager

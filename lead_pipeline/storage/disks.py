@@ -7,11 +7,14 @@ lost by it, which whoever writes knows.
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import duckdb
 
+from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import LeadPipelineError
 
 _ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
@@ -44,24 +47,53 @@ def disk_error(error: BaseException) -> str | None:
     return str(error).partition("\n")[0].strip()
 
 
+def reason_of(error: OSError | duckdb.Error, path: Path) -> str:
+    """Why `path` cannot be written, in one line: what the disk says first, and how much room it has."""
+    cause = disk_error(error)
+    if cause is not None:
+        return f"{cause}{_room_at(path)}"
+    return cause_of(error)
+
+
 @contextmanager
-def naming_the_disk(what: str, kind: type[LeadPipelineError]) -> Iterator[None]:
-    """Raise `kind` where the block fails because of the disk: `what` cannot be written, and why."""
+def naming_the_disk(what: str, kind: type[LeadPipelineError], path: Path) -> Iterator[None]:
+    """Raise `kind` where the block fails because of the disk: `what` cannot be written, and why.
+
+    `path` is what is written, by which the error tells how much room there is, and was needed before.
+    """
     try:
         yield
     except (OSError, duckdb.Error) as error:
         cause = disk_error(error)
         if cause is None:
             raise
-        raise kind(unwritable(what, cause)) from error
+        raise kind(unwritable(what, cause, path)) from error
 
 
-def unwritable(what: str, cause: str) -> str:
-    """That `what` cannot be written, because of `cause`, and what to do."""
+def unwritable(what: str, cause: str, path: Path | None = None) -> str:
+    """That `what` cannot be written, because of `cause`, and what to do; at `path`: how full it is."""
     return (
-        f"{what} cannot be written ({cause}). Make room on that disk, or fix it, and run the same "
+        f"{what} cannot be written ({cause}{_room_at(path)}). Make room on that disk, or fix it, and run the same "
         "command again. What has landed is kept, and readers keep the last file."
     )
+
+
+def _room_at(path: Path | None) -> str:
+    """How much is free where `path` lies, and how much it takes now; empty where that is not known."""
+    said = ""
+    if path is None:
+        return said
+    with suppress(OSError):
+        there = next(folder for folder in (path, *path.parents) if folder.exists())
+        said += f"; {_megabytes(shutil.disk_usage(there).free)} are free there"
+    with suppress(OSError):
+        if path.is_file():
+            said += f", {path.name} has {_megabytes(path.stat().st_size)} until now"
+    return said
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _says_disk(error: BaseException) -> bool:

@@ -46,5 +46,10 @@ def remove_duckdb_file(path: Path) -> None:
     """Remove the file at `path` and all that DuckDB may have left beside it."""
     path.unlink(missing_ok=True)
     wal_of(path).unlink(missing_ok=True)
+    remove_spill(path)
+
+
+def remove_spill(path: Path) -> None:
+    """Remove what a killed process had no memory for while it had the file at `path` open."""
     if spill_of(path).exists():
         shutil.rmtree(spill_of(path))

@@ -37,6 +37,15 @@ def remove_temporaries(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_temporaries_of(path: Path) -> None:
+    """Remove what killed processes left of files that should have become `path`.
+
+    The caller holds the lock of whoever writes `path`.
+    """
+    for unfinished in path.parent.glob(f".{path.name}.*.tmp"):
+        unfinished.unlink(missing_ok=True)
+
+
 def replace_atomically(temporary: Path, path: Path) -> None:
     """Sync `temporary`, rename it to `path` in the same file system, and sync the folder."""
     sync(temporary)

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.storage.lock_probe import NO_LOCKS, refusal, refuse_where_locks_do_not_hold
+
 _logger = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS = 0.5
@@ -64,7 +67,7 @@ def held(
 
     `purpose` is what others are told while they wait; `tell` receives one sentence when this
     call itself has to wait, longer than `quiet_seconds`. The operating system frees the lock of a
-    process that dies. With `patience`, in seconds, raises `TimeoutError` that names the holder once
+    process that dies. Raises `ConfigurationError` where locks do not hold (`lock_probe.py`). With `patience`, in seconds, raises `TimeoutError` that names the holder once
     they have passed; without, raises `RuntimeError` in a thread that holds the lock already.
     """
     here = (path, os.getpid(), threading.get_ident())
@@ -79,6 +82,7 @@ def held(
     _acquire(lock, path, purpose, tell, patience, quiet_seconds)
     _held_here.add(here)
     try:
+        _prove(path)
         holder = {
             "pid": os.getpid(),
             "thread": threading.current_thread().name,
@@ -91,6 +95,17 @@ def held(
         path.with_suffix(".holder").unlink(missing_ok=True)
         _held_here.discard(here)
         lock.release()
+
+
+_proven: set[Path] = set()
+"""Folders in which this process has seen that locks hold."""
+
+
+def _prove(path: Path) -> None:
+    """See once in each folder, by the lock at `path`, which is held, that it excludes others."""
+    if path.parent not in _proven:
+        refuse_where_locks_do_not_hold(path.with_suffix(".lock"))
+        _proven.add(path.parent)
 
 
 _listeners: list[Callable[[str], None]] = []
@@ -129,5 +144,10 @@ def _acquire(
                 for listener in (tell, *_listeners):
                     listener(f"Waiting for {holder} before {purpose}.")
                 told = holder
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                why = refusal(path.with_suffix(".lock"), f"{error.strerror}")
+                raise ConfigurationError(why) from error
+            raise
         else:
             return

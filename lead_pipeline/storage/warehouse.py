@@ -21,7 +21,7 @@ def open_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyCon
     The caller holds the warehouse's lock. What needs more than `memory_limit` is put into files
     beside `path`. Raises `LoadError` when the disk does not take what is written.
     """
-    with naming_the_disk(f"The warehouse {path}", LoadError):
+    with naming_the_disk(f"The warehouse {path}", LoadError, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         options: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit}
         with closing(duckdb.connect(str(path), config=options)) as connection:
@@ -43,12 +43,6 @@ def read_warehouse(
     with closing(duckdb.connect(str(path), config=options)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
-
-
-def remove_warehouse(path: Path) -> None:
-    """Remove a DuckDB file and its log, if they are there."""
-    path.unlink(missing_ok=True)
-    wal_of(path).unlink(missing_ok=True)
 
 
 def replace_warehouse(new: Path, path: Path) -> None:

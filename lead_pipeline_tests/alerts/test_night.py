@@ -191,6 +191,15 @@ def test_somebody_who_keeps_the_ledger_holds_up_the_night_for_some_seconds_at_mo
     assert web.requests == []
 
 
+def test_half_a_ledger_of_a_killed_process_is_removed_by_the_next_one(well: Settings) -> None:
+    mine = well.home / ".alerts.json.4711-0a1b2c3d.tmp"
+    another = well.home / ".demo.json.4711-0a1b2c3d.tmp"
+    for path in (mine, another):
+        path.write_text("{")
+    runs(well, Ended.landing("mega", "It failed."))
+    assert (mine.exists(), another.exists()) == (False, True)
+
+
 def test_damaged_ledger_is_begun_anew(well: Settings, web: WebServer) -> None:
     look(well, REFUSED)
     well.alerts_path.write_bytes(b'{"causes": {"refused')

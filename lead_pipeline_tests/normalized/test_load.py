@@ -22,6 +22,7 @@ from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_le
 from lead_pipeline.sandbox.mega_business import STAGES
 from lead_pipeline.sandbox.messages import Record
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.duckdb_files import spill_of, wal_of
 from lead_pipeline_tests.normalized.landings import (
     POLL,
     CrawlPlan,
@@ -505,3 +506,19 @@ def test_a_crawl_that_lands_twice_under_two_names_changes_only_when_leads_were_s
     before = load_landing(landing.settings).table_rows
     landing.land(replace(plan, name="second", at=POLL + timedelta(days=1)))
     assert load_landing(landing.settings).table_rows == before
+
+
+def test_what_killed_processes_have_left_is_removed_by_the_next_load(settings: Settings) -> None:
+    Landing(settings).leads("vorel", vorel_lead(1, at(1), at(2)))
+    load_landing(settings)
+    scratch = settings.scratch_warehouse_path
+    scratch.parent.mkdir(exist_ok=True)
+    left = [scratch, wal_of(scratch)]
+    for path in (settings.warehouse_path, scratch):
+        spill_of(path).mkdir()
+        left.append(spill_of(path) / "duckdb_temp_storage_DEFAULT-0.tmp")
+    for path in left:
+        path.write_bytes(b"left by a kill")
+    load_landing(settings)
+    assert [path for path in left if path.exists()] == []
+    assert table(settings, "leads") != []

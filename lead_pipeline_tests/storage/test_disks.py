@@ -45,7 +45,7 @@ def test_what_an_error_says_of_the_disk(error: Exception, said: str | None) -> N
 
 
 def fail_twice() -> None:
-    with naming_the_disk("The warehouse", LoadError):
+    with naming_the_disk("The warehouse", LoadError, Path("warehouse.duckdb")):
         try:
             raise os_error(errno.ENOSPC)
         except OSError:

@@ -1,8 +1,10 @@
-"""Whatever stops a publication, readers have the last good file or the new one, whole."""
+"""A disk that is really full, or takes no longer files: readers keep the last file, whole.
+
+Kills, and disks that refuse at any place, are in `lead_pipeline_tests/chaos/`.
+"""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,68 +15,14 @@ import duckdb
 import pytest
 
 from lead_pipeline.errors import PublishError
-from lead_pipeline_tests.bi.crashing import LEADS, RULES, Step, make_home
-from lead_pipeline_tests.sample_builds import Bi, run_of
+from lead_pipeline_tests.chaos.homes import RULES
+from lead_pipeline_tests.sample_builds import Bi, leads_of, run_of
 
 ROOT = Path(__file__).parent.parent.parent
-PROCESSES = 2
+LEADS = leads_of("mega", 3)
 MEBIBYTE = 1024 * 1024
 ROOM_LEFT = [0, 300_000, MEBIBYTE, 2 * MEBIBYTE, 3 * MEBIBYTE]
 """Bytes; a build takes about 3 MiB, so the disk fills up at different steps."""
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    bi = Bi(tmp_path_factory.mktemp("crashes") / "template")
-    make_home(bi)
-    return bi.home
-
-
-def kill_at_every_step(deed: str, template: Path, folder: Path) -> list[list[Step]]:
-    """The steps of each of `PROCESSES`, in order."""
-    processes = [
-        subprocess.Popen(  # noqa: S603
-            [
-                *(sys.executable, "-m", "lead_pipeline_tests.bi.crashing", deed, str(template)),
-                *(str(folder / str(first)), str(first), str(PROCESSES)),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for first in range(1, PROCESSES + 1)
-    ]
-    steps = []
-    for process in processes:
-        output, errors = process.communicate()
-        assert (process.returncode, errors) == (0, "")
-        steps.append([Step(**json.loads(line)) for line in output.splitlines()])
-    return steps
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    ("deed", "result"),
-    [
-        # About a hundred steps, each in processes of its own.
-        pytest.param("publish", "new", marks=pytest.mark.long),
-        ("rollback", "older"),
-    ],
-)
-def test_kill_at_any_step_leaves_readers_the_old_file_or_the_new_one(
-    template: Path, tmp_path: Path, deed: str, result: str
-) -> None:
-    in_order = kill_at_every_step(deed, template, tmp_path)
-    steps = [step for part in in_order for step in part]
-    killed = [step for step in steps if step.line]
-    assert len(killed) > 30, "not every line was tried"
-    assert [step for step in steps if step.readers_have not in ("old", result)] == []
-    assert [step for step in steps if not step.recovered] == []
-    assert {step.readers_have for step in killed} == {"old", result}
-    for part in in_order:
-        found = [step.readers_have for step in part]
-        assert found == sorted(found, key=["old", result].index), "the new file did not stay"
 
 
 @contextmanager
@@ -149,7 +97,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from lead_pipeline.errors import PublishError
-from lead_pipeline_tests.bi.crashing import RULES
+from lead_pipeline_tests.chaos.homes import RULES
 from lead_pipeline_tests.sample_builds import Bi
 bi = Bi(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
