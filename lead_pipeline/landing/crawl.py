@@ -115,7 +115,13 @@ class Crawl:
         """Take up pages that a killed crawl left in its journal."""
         remove_uncommitted(self._landing, self._commit)
         for kept in self._journal.pages_after(self._page):
-            self._take(self._walk.page(kept.body, kept.cursor), kept)
+            try:
+                page = self._walk.page(kept.body, kept.cursor)
+            except MalformedPage:
+                # An earlier release believed it. It is asked for again, and all after it.
+                self._journal.drop_from(kept.number)
+                return
+            self._take(page, kept)
 
     def _begin(self) -> None:
         """Say where the crawl resumes, or write down that it has begun."""
