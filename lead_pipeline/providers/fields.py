@@ -23,14 +23,14 @@ from lead_pipeline.providers.base import Identity, UnusableRecord
 from lead_pipeline.providers.json_text import Untold, elements, fault_of, members, whole
 
 MAX_ID_CHARACTERS = 512
-MAX_RECORD_BYTES = 4 * 1024 * 1024
-"""Of one record; read, it can take some thirty times as much memory."""
+MAX_RECORD_BYTES = 8 * 1024 * 1024
+MAX_COMMAS = 500_000
+"""Of a record, and of a page that is read at once: each value costs memory when it is read."""
 MAX_RECORDS = 10_000
 """Of a page; providers document a few hundred."""
+_TOO_MANY = f"a page of more than {MAX_RECORDS:,} records"
 MAX_ENVELOPE_BYTES = 1024 * 1024
 """Of a page without its records."""
-_MOST_COMMAS = 500_000
-"""A body with more may hold as many records."""
 USABLE_YEARS = range(1970, 2100)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FIRST_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
@@ -56,7 +56,7 @@ def decode_envelope(body: bytes, decoder: msgspec.json.Decoder[_Envelope]) -> _E
     rest: bytes | None = None
     try:
         # Each of them costs memory before they can be counted.
-        if body.count(b",") <= _MOST_COMMAS:
+        if body.count(b",") <= MAX_COMMAS:
             envelope = decoder.decode(body)
             rest = _without_records(body, _records(envelope, path))
         if rest is None:
@@ -68,6 +68,8 @@ def decode_envelope(body: bytes, decoder: msgspec.json.Decoder[_Envelope]) -> _E
             envelope, rest = _decode_around_records(body, decoder, path)
         except (Untold, *_UNREADABLE):
             raise MalformedPage(f"{describe_body(body)}: {_reason(error)}") from None
+    if len(_records(envelope, path)) > MAX_RECORDS:
+        raise MalformedPage(_TOO_MANY)
     if len(rest) > MAX_ENVELOPE_BYTES:
         raise MalformedPage(f"more than {MAX_ENVELOPE_BYTES:,} bytes beside the records of a page")
     if fault := fault_of(rest):
@@ -142,7 +144,7 @@ def _decode_around_records(
         place = named[0]
     places = list(islice(elements(body, place), MAX_RECORDS + 1))
     if len(places) > MAX_RECORDS:
-        raise MalformedPage(f"a page of more than {MAX_RECORDS:,} records")
+        raise MalformedPage(_TOO_MANY)
     rest = b"%b[]%b" % (body[: place.start], body[place.end :])
     envelope = decoder.decode(rest)
     _records(envelope, path)[:] = [msgspec.Raw(body[start:end]) for start, end in places]
@@ -244,6 +246,8 @@ def _id_if_any(value: Any, integer_ids: bool) -> str | None:
 def _record_fault(text: bytes) -> str | None:
     if len(text) > MAX_RECORD_BYTES:
         return f"the record is larger than {MAX_RECORD_BYTES:,} bytes"
+    if text.count(b",") > MAX_COMMAS:
+        return f"the record holds more than {MAX_COMMAS:,} values"
     fault = fault_of(text)
     return None if fault is None else f"broken JSON: {fault}"
 
@@ -263,7 +267,7 @@ def _sound_fields(text: bytes) -> dict[str, msgspec.Raw]:
     return {
         name: msgspec.Raw(value)
         for name, value in values.items()
-        if times[name] == 1 and len(value) <= MAX_RECORD_BYTES and fault_of(value) is None
+        if times[name] == 1 and _record_fault(value) is None
     }
 
 

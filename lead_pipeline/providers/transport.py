@@ -39,6 +39,8 @@ MAX_HEADERS = 200
 ACCEPTED_ENCODING = "gzip"
 _ENCODINGS = {"": False, "identity": False, "gzip": True, "x-gzip": True}
 """What a body can be packed with, and whether it has to be unpacked."""
+MAX_MEMBERS = 1_000
+"""Of a gzip stream; one is what servers send."""
 _PIECE_BYTES = 64 * 1024
 # Never needed, and harmful: a `Location` is not followed and may be no URL; cookies of a server
 # would be sent back to it for ever; a body leaves here unpacked.
@@ -52,7 +54,7 @@ class Timeouts:
     """Seconds that steps of one request may take.
 
     `connect`: resolving the name, connecting and TLS together. `read`: silence between two pieces.
-    `headers`: from sending the request to the last header. `total`: the whole request.
+    `headers`: from the connection to the last header. `total`: the whole request.
     """
 
     connect: float = 10.0
@@ -70,7 +72,7 @@ class _Watch:
 
     def begin(self) -> None:
         """A request begins."""
-        self._began = time.monotonic()
+        self._began = self._connected_at = time.monotonic()
         self._connect_until = self._began
         self._received = 0
         self._waits_for_headers = True
@@ -80,8 +82,12 @@ class _Watch:
         self._waits_for_headers = False
 
     def connecting(self) -> None:
-        """A connection is about to be made; the time for the answer begins when it stands."""
+        """A connection is about to be made."""
         self._connect_until = time.monotonic() + self._timeouts.connect
+
+    def connected(self) -> None:
+        """It stands; the time for headers begins."""
+        self._connected_at = time.monotonic()
 
     def left_to_connect(self) -> float:
         """Seconds left for name, connection and TLS. Raises `RetryableError` where none are."""
@@ -111,7 +117,7 @@ class _Watch:
 
     @property
     def _headers_until(self) -> float:
-        return self._began + self._timeouts.connect + self._timeouts.headers
+        return self._connected_at + self._timeouts.headers
 
     @property
     def _total_until(self) -> float:
@@ -153,7 +159,9 @@ class _Stream(httpcore.NetworkStream):
         """The same connection, encrypted: the time to connect holds for this too."""
         del timeout
         left = self._watch.left_to_connect()
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._watch)
+        encrypted = self._inner.start_tls(ssl_context, server_hostname, left)
+        self._watch.connected()
+        return _Stream(encrypted, self._watch)
 
     def get_extra_info(self, info: str) -> typing.Any:
         """What httpcore wants to know of the socket."""
@@ -191,6 +199,7 @@ class _Backend(httpcore.SyncBackend):
                 if tried == len(addresses) - 1:
                     raise
             else:
+                self._watch.connected()
                 return _Stream(inner, self._watch)
         raise httpcore.ConnectError("the name has no address")
 
@@ -342,13 +351,16 @@ class _Body(httpx.SyncByteStream):
 def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The content of a gzip stream of one or more members, in pieces that stay small."""
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    is_empty = True
+    members, is_empty = 1, True
     try:
         for piece in pieces:
             waiting = piece
             while waiting:
                 if member.eof:
                     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                    members += 1
+                    if members > MAX_MEMBERS:
+                        raise MalformedPage(f"a body of more than {MAX_MEMBERS:,} gzip members")
                 is_empty = False
                 unpacked = member.decompress(waiting, _PIECE_BYTES)
                 if unpacked:
