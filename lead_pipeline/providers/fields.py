@@ -211,6 +211,9 @@ def read_identity(
     if fault is not None:
         raise UnusableRecord(fault, _id_if_any(_value(fields, record_id), integer_ids), created)
     found_id = _id(_value(fields, record_id), record_id, integer_ids)
+    if "\ufffd" in found_id and with_whole_characters(text) != text:
+        # Two ids that differ in such a half would become one.
+        raise UnusableRecord(f"no id: `{record_id}` ends or begins with half a character")
     updated = read_time(_value(fields, updated_at))
     if updated is None:
         kind = "an ISO-8601 time" if read_time is parse_time else "a time"
