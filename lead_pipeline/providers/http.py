@@ -139,10 +139,9 @@ class ApiClient:
 
     def _new_client(self) -> httpx.Client:
         url = self._account.base_url
-        # A proxy of the environment would get to see the keys of plain http on loopback.
-        trust_env = urlsplit(url).hostname not in LOOPBACK
-        transport = BoundedTransport(self._timeouts, _tls(trust_env=trust_env), trust_env=trust_env)
         try:
+            # A proxy of the environment would get to see the keys of plain http on loopback.
+            trust_env = urlsplit(url).hostname not in LOOPBACK
             return httpx.Client(
                 base_url=url,
                 auth=self._provider.authentication(self._account),
@@ -153,7 +152,9 @@ class ApiClient:
                 },
                 timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
                 follow_redirects=False,
-                transport=transport,
+                transport=BoundedTransport(
+                    self._timeouts, _tls(trust_env=trust_env), trust_env=trust_env
+                ),
             )
         except _NO_URL:
             raise self._no_server() from None

@@ -1,13 +1,14 @@
 """A process of its own that pulls once and says what memory it took: `python -m … ACCOUNT HOME`.
 
 ACCOUNT is a JSON object with name, provider, base_url and credentials. Prints the largest resident
-memory in bytes, and the error, if any, on the next line.
+memory in bytes, and the error, if any, on the next line. That memory is what Linux says of the
+program (`VmHWM`): `getrusage` counts in what the process was before it became this program.
 """
 
 from __future__ import annotations
 
 import json
-import resource
+import re
 import sys
 from pathlib import Path
 
@@ -37,8 +38,10 @@ def main() -> None:
         )
     except LeadPipelineError as failure:
         error = str(failure)
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sys.stdout.write(f"{kilobytes * 1024}\n{error}\n")
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text("ascii"))
+    if found is None:
+        raise LookupError("this system does not say how much memory a process took")
+    sys.stdout.write(f"{int(found[1]) * 1024}\n{error}\n")
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def memory(where: Besieged, home: Path) -> tuple[int, str]:
         "credentials": dict(account.credentials),
     }
     command = [sys.executable, "-m", "lead_pipeline_tests.providers.hostile_pull"]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own program
         [*command, json.dumps(described), str(home)],
         capture_output=True,
         text=True,
