@@ -25,7 +25,8 @@ from lead_pipeline.landing.pull import PullOptions, pull_stream
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
-from lead_pipeline.providers.http import RetryPolicy, Timeouts
+from lead_pipeline.providers.http import RetryPolicy
+from lead_pipeline.providers.transport import Timeouts
 from lead_pipeline.sandbox import ApiServer, Sandbox
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, mega_lead, vorel_lead
 from lead_pipeline.sandbox.messages import Record

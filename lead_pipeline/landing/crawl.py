@@ -123,8 +123,15 @@ class Crawl:
         for kept in self._journal.pages_after(self._page):
             if kept.cursor != self._cursor:
                 # It followed another answer, which a damaged page stood for.
-                break
-            self._take(self._walk.page(kept.body, kept.cursor), kept)
+                self._journal.drop_from(kept.number)
+                return
+            try:
+                page = self._walk.page(kept.body, kept.cursor)
+            except MalformedPage:
+                # An earlier release believed it. It is asked for again, and all after it.
+                self._journal.drop_from(kept.number)
+                return
+            self._take(page, kept)
 
     def _begin(self) -> None:
         """Say where the crawl resumes, or write down that it has begun."""

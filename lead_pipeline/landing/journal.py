@@ -74,6 +74,12 @@ class Journal:
             if int(path.stem) <= number:
                 path.unlink()
 
+    def drop_from(self, number: int) -> None:
+        """Forget page `number` and those after it: they are to be asked for again."""
+        for path in sorted(self._folder.glob("[0-9]*.page"), reverse=True):
+            if int(path.stem) >= number:
+                path.unlink()
+
     def remove(self) -> None:
         """Forget all pages and the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -51,7 +51,8 @@ from lead_pipeline.landing.tombstones import (
 from lead_pipeline.logs import about, log_of
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
-from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy, Timeouts
+from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy
+from lead_pipeline.providers.transport import Timeouts
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.disks import naming_the_disk
 from lead_pipeline.storage.duckdb_files import remove_duckdb_file

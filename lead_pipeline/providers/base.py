@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
     from lead_pipeline.providers.counted import CountedList
 
+MAX_CURSOR_BYTES = 8_192
+"""Of a cursor: with every byte escaped it still fits into a URL that servers take."""
+MAX_TOTAL = 10**12
+
 HOURLY_POLLS = "hourly_polls"
 """The option of providers that may be asked between nights."""
 
@@ -147,6 +151,13 @@ class Page:
     next_cursor: str | None
     total: int | None = None
     """How many records match the query in all, where the provider says so."""
+
+    def __post_init__(self) -> None:
+        """Raises `MalformedPage` for a cursor or a total that no API means."""
+        if self.next_cursor is not None and len(self.next_cursor.encode()) > MAX_CURSOR_BYTES:
+            raise MalformedPage(f"a cursor of more than {MAX_CURSOR_BYTES:,} bytes")
+        if self.total is not None and abs(self.total) > MAX_TOTAL:
+            raise MalformedPage(f"a total of more than {MAX_TOTAL:,} records")
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,32 @@ none of the record's values. Does not belong here: any provider's field names.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import FieldInfo
+from msgspec.structs import fields as struct_fields
 
 from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import MalformedPage
 from lead_pipeline.providers.base import Identity, UnusableRecord
+from lead_pipeline.providers.json_text import Untold, elements, fault_of, members, whole
 
 MAX_ID_CHARACTERS = 512
+MAX_RECORD_BYTES = 8 * 1024 * 1024
+MAX_COMMAS = 500_000
+"""Of a record, and of a page that is read at once: each value costs memory when it is read."""
+MAX_RECORDS = 10_000
+"""Of a page; providers document a few hundred."""
+_TOO_MANY = f"a page of more than {MAX_RECORDS:,} records"
+MAX_ENVELOPE_BYTES = 1024 * 1024
+"""Of a page without its records."""
 USABLE_YEARS = range(1970, 2100)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FIRST_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
@@ -35,21 +46,110 @@ _ESCAPE = re.compile(
 
 
 def decode_envelope(body: bytes, decoder: msgspec.json.Decoder[_Envelope]) -> _Envelope:
-    """The page's envelope, its records left as the bytes that came.
+    """The page's envelope, its records left as the bytes that came, broken ones too.
 
-    Raises `MalformedPage` with what was expected. The message shows nothing of the body but
+    The records are the one `list[msgspec.Raw]`: a field of the envelope, or of an object in it, or
+    the envelope itself. Raises `MalformedPage` with what was expected, also for a name that the envelope says
+    twice: which of two cursors is meant, nobody knows. The message shows nothing of the body but
     whether it is markup, since bodies hold personal data.
     """
+    path = _path_to_records(decoder.type)
+    rest: bytes | None = None
     try:
-        return decoder.decode(body)
+        # Each of them costs memory before they can be counted.
+        if body.count(b",") <= MAX_COMMAS:
+            envelope = decoder.decode(body)
+            rest = _without_records(body, _records(envelope, path))
+        if rest is None:
+            envelope, rest = _decode_around_records(body, decoder, path)
+    except Untold as error:
+        raise MalformedPage(f"{describe_body(body)}: {error}") from None
     except _UNREADABLE as error:
-        whole = with_whole_characters(body)
-        if whole != body:
-            with suppress(*_UNREADABLE):
-                envelope = decoder.decode(whole)
-                _restore_records(envelope, whole, body)
-                return envelope
-        raise MalformedPage(f"{describe_body(body)}: {_reason(error)}") from None
+        try:
+            envelope, rest = _decode_around_records(body, decoder, path)
+        except (Untold, *_UNREADABLE):
+            raise MalformedPage(f"{describe_body(body)}: {_reason(error)}") from None
+    if len(_records(envelope, path)) > MAX_RECORDS:
+        raise MalformedPage(_TOO_MANY)
+    if len(rest) > MAX_ENVELOPE_BYTES:
+        raise MalformedPage(f"more than {MAX_ENVELOPE_BYTES:,} bytes beside the records of a page")
+    if fault := fault_of(rest):
+        raise MalformedPage(f"{describe_body(body)}: {fault}")
+    return envelope
+
+
+def decode_record(body: bytes) -> msgspec.Raw:
+    """The one record that the whole body is, perhaps a broken one.
+
+    Raises `MalformedPage` where it is no object, or does not end with the body.
+    """
+    try:
+        _fields_decoder.decode(body)
+    except _UNREADABLE as error:
+        try:
+            members(body, whole(body))
+        except Untold:
+            raise MalformedPage(f"{describe_body(body)}: {_reason(error)}") from None
+    return msgspec.Raw(body)
+
+
+def _path_to_records(kind: object) -> tuple[FieldInfo, ...] | None:
+    """The fields that lead from an envelope to its records; None where it has none."""
+    if kind == list[msgspec.Raw]:
+        return ()
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for item in struct_fields(kind):
+            deeper = _path_to_records(item.type)
+            if deeper is not None:
+                return (item, *deeper)
+    return None
+
+
+def _records(envelope: object, path: Sequence[FieldInfo] | None) -> list[msgspec.Raw]:
+    value: Any = [] if path is None else envelope
+    for item in path or ():
+        value = getattr(value, item.name)
+    records: list[msgspec.Raw] = value
+    return records
+
+
+def _without_records(body: bytes, records: Sequence[msgspec.Raw]) -> bytes | None:
+    """The body without its records; None where they cannot be found by looking for them."""
+    if not records:
+        return body
+    first = end = -1
+    for record in records:
+        content = bytes(record)
+        start = body.find(content, max(end, 0))
+        if end >= 0 and body[end:start].strip() != b",":
+            # The first was found elsewhere in the envelope.
+            return None
+        first, end = (start if first < 0 else first), start + len(content)
+    return b"%bnull%b" % (body[:first], body[end:])
+
+
+def _decode_around_records(
+    body: bytes, decoder: msgspec.json.Decoder[_Envelope], path: Sequence[FieldInfo] | None
+) -> tuple[_Envelope, bytes]:
+    """The envelope, and the body without records; the records told apart by brackets alone.
+
+    Raises `Untold` where that cannot be, and `MalformedPage` where they are too many.
+    """
+    if path is None:
+        raise Untold("it holds no records")
+    place = whole(body)
+    for item in path:
+        named = [member.value for member in members(body, place) if member.name == item.encode_name]
+        if len(named) != 1:
+            raise Untold(f"not one `{item.encode_name}`")
+        place = named[0]
+    places = list(islice(elements(body, place), MAX_RECORDS + 1))
+    if len(places) > MAX_RECORDS:
+        raise MalformedPage(_TOO_MANY)
+    rest = b"%b[]%b" % (body[: place.start], body[place.end :])
+    envelope = decoder.decode(rest)
+    _records(envelope, path)[:] = [msgspec.Raw(body[start:end]) for start, end in places]
+    return envelope, rest
 
 
 def with_whole_characters(text: bytes) -> bytes:
@@ -59,18 +159,6 @@ def with_whole_characters(text: bytes) -> bytes:
     takes none. The replacement character stands for them.
     """
     return _ESCAPE.sub(lambda match: b"\\ufffd" if match[1] else match[0], text)
-
-
-def _restore_records(envelope: object, whole: bytes, body: bytes) -> None:
-    """Give the records of an envelope decoded from `whole` the bytes that came in `body`."""
-    position = 0
-    for name in getattr(envelope, "__struct_fields__", ()):
-        records = getattr(envelope, name)
-        for number, record in enumerate(records if isinstance(records, list) else []):
-            content = bytes(record)
-            position = whole.index(content, position)
-            records[number] = msgspec.Raw(body[position : position + len(content)])
-            position += len(content)
 
 
 def describe_body(body: bytes) -> str:
@@ -90,9 +178,9 @@ def describe_body(body: bytes) -> str:
 
 
 def _reason(error: Exception) -> str:
-    if not isinstance(error, msgspec.DecodeError):
-        return "not UTF-8 text"
-    return cause_of(error).partition(": ")[2]
+    if isinstance(error, msgspec.DecodeError):
+        return cause_of(error).partition(": ")[2]
+    return "nested too deep" if isinstance(error, RecursionError) else "not UTF-8 text"
 
 
 def read_identity(
@@ -109,21 +197,27 @@ def read_identity(
 
     `read_time` reads a time (`parse_time` where it is None). With `integer_ids`, ids are whole
     numbers in JSON. A `created_at` that is absent or unusable is None; a lead is not lost for it.
-    Raises `UnusableRecord` when the record is no object, has no usable id or no usable time.
+    Raises `UnusableRecord` when the record is no object, has no usable id or no usable time, is
+    broken anywhere, or too large.
     """
     read_time = read_time or parse_time
+    text = bytes(record)
+    fault = _record_fault(text)
     try:
-        fields = _read_fields(record)
-    except _UNREADABLE:
+        fields = _read_fields(text) if fault is None else _sound_fields(text)
+    except (Untold, *_UNREADABLE):
         raise UnusableRecord("the record is not a JSON object") from None
-    found_id = _id(_value(fields, record_id), record_id, integer_ids)
-    updated = read_time(_value(fields, updated_at))
     created = read_time(_value(fields, created_at))
+    if fault is not None:
+        raise UnusableRecord(fault, _id_if_any(_value(fields, record_id), integer_ids), created)
+    found_id = _id(_value(fields, record_id), record_id, integer_ids)
+    if "\ufffd" in found_id and with_whole_characters(text) != text:
+        # Two ids that differ in such a half would become one.
+        raise UnusableRecord(f"no id: `{record_id}` ends or begins with half a character")
+    updated = read_time(_value(fields, updated_at))
     if updated is None:
         kind = "an ISO-8601 time" if read_time is parse_time else "a time"
         raise UnusableRecord(f"no usable time: `{updated_at}` must be {kind}", found_id, created)
-    if not _is_readable(record):
-        raise UnusableRecord("the record is not valid JSON throughout", found_id, created)
     tenant = _value(fields, tenant_id) if tenant_id else None
     return Identity(
         record_id=found_id,
@@ -145,23 +239,39 @@ def _id(value: Any, name: str, integer_ids: bool) -> str:
     return value
 
 
-def _read_fields(record: msgspec.Raw) -> dict[str, msgspec.Raw]:
+def _id_if_any(value: Any, integer_ids: bool) -> str | None:
     try:
-        return _fields_decoder.decode(record)
+        return _id(value, "", integer_ids)
+    except UnusableRecord:
+        return None
+
+
+def _record_fault(text: bytes) -> str | None:
+    if len(text) > MAX_RECORD_BYTES:
+        return f"the record is larger than {MAX_RECORD_BYTES:,} bytes"
+    if text.count(b",") > MAX_COMMAS:
+        return f"the record holds more than {MAX_COMMAS:,} values"
+    fault = fault_of(text)
+    return None if fault is None else f"broken JSON: {fault}"
+
+
+def _read_fields(text: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return _fields_decoder.decode(text)
     except msgspec.DecodeError:
-        return _fields_decoder.decode(with_whole_characters(bytes(record)))
+        return _fields_decoder.decode(with_whole_characters(text))
 
 
-def _is_readable(record: msgspec.Raw) -> bool:
-    """Whether the whole record can be mapped later. Half of a cut-off emoji does not matter."""
-    try:
-        msgspec.json.decode(record)
-    except _UNREADABLE:
-        try:
-            json.loads(bytes(record))
-        except (ValueError, RecursionError):
-            return False
-    return True
+def _sound_fields(text: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of a broken record that are whole, and named once. Raises `Untold`."""
+    found = members(text, whole(text))
+    times = Counter(member.name for member in found)
+    values = {member.name: text[member.value.start : member.value.end] for member in found}
+    return {
+        name: msgspec.Raw(value)
+        for name, value in values.items()
+        if times[name] == 1 and _record_fault(value) is None
+    }
 
 
 def _value(fields: Mapping[str, Any], path: str) -> Any:

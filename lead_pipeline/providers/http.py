@@ -1,11 +1,12 @@
-"""The one HTTP client: authenticated requests with timeouts, bounded retries and the quota.
+"""The one HTTP client: authenticated requests, bounded retries and the quota.
 
     Request ──▶ wait for the quota ──▶ ask ──▶ retry what may pass ──▶ body, or an error
 
 Retried, with jittered backoff: connection errors, timeouts, 429 and 503 (after what they ask
 for), other 5xx, and bodies that are not the documented page. Never retried: other 4xx, redirects.
 
-Belongs here: everything about one request. Does not belong here: cursors and records.
+Belongs here: what a status means, and when to ask again. Does not belong here: cursors and
+records; how long an answer may take and how large it may be (`transport.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from http import HTTPStatus
+from io import BytesIO
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 from urllib.parse import urlsplit
@@ -26,7 +29,8 @@ import httpx
 from lead_pipeline.addresses import LOOPBACK
 from lead_pipeline.errors import (
     AccessRefused,
-    MalformedPage,
+    ConfigurationError,
+    CrawlError,
     QuotaExhausted,
     RequestRefused,
     RetryableError,
@@ -34,9 +38,13 @@ from lead_pipeline.errors import (
 from lead_pipeline.providers.base import Account, Provider, Request
 from lead_pipeline.providers.fields import parse_http_date
 from lead_pipeline.providers.quota import Pause, Quota
+from lead_pipeline.providers.transport import ACCEPTED_ENCODING, BoundedTransport, Timeouts
 
-MAX_BODY_BYTES = 128 * 1024 * 1024
 USER_AGENT = "lead-pipeline"
+
+_NO_URL = (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError)
+"""What is raised for texts that are no URL; `UnicodeError` of host names is among them."""
+_LONG_REQUEST = 4_096
 
 _Answer = TypeVar("_Answer")
 
@@ -54,15 +62,6 @@ class RetryPolicy:
         ceiling = min(self.longest_backoff, self.first_backoff * 2.0 ** (attempt - 1))
         # Half fixed, half random: clients that failed together come back apart.
         return ceiling * (0.5 + 0.5 * random.random())  # noqa: S311 - not for secrets
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds: to connect, between two pieces of a body, and for the whole answer."""
-
-    connect: float = 10.0
-    read: float = 60.0
-    total: float = 300.0
 
 
 @cache
@@ -125,17 +124,7 @@ class ApiClient:
         self.counters = Counters()
         self.served_at: datetime | None = None
         """When the last answer was served, by the server's own `Date`; None where it said none."""
-        # A proxy of the environment would get to see the keys of plain http on loopback.
-        trust_env = urlsplit(account.base_url).hostname not in LOOPBACK
-        self._http = httpx.Client(
-            base_url=account.base_url,
-            auth=provider.authentication(account),
-            headers={"Accept": "application/json", "User-Agent": USER_AGENT},
-            timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
-            follow_redirects=False,
-            trust_env=trust_env,
-            verify=_tls(trust_env=trust_env),
-        )
+        self._http = self._new_client()
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +136,34 @@ class ApiClient:
         trace: TracebackType | None,
     ) -> None:
         self._http.close()
+
+    def _new_client(self) -> httpx.Client:
+        url = self._account.base_url
+        try:
+            # A proxy of the environment would get to see the keys of plain http on loopback.
+            trust_env = urlsplit(url).hostname not in LOOPBACK
+            return httpx.Client(
+                base_url=url,
+                auth=self._provider.authentication(self._account),
+                headers={
+                    "Accept": "application/json",
+                    "Accept-Encoding": ACCEPTED_ENCODING,
+                    "User-Agent": USER_AGENT,
+                },
+                timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
+                follow_redirects=False,
+                transport=BoundedTransport(
+                    self._timeouts, _tls(trust_env=trust_env), trust_env=trust_env
+                ),
+            )
+        except _NO_URL:
+            raise self._no_server() from None
+
+    def _no_server(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._account.name}: its base URL names no server; it must be an origin such as "
+            f"{self._provider.default_base_url}."
+        )
 
     def fetch(
         self,
@@ -214,45 +231,49 @@ class ApiClient:
         sent_at = time.time()
         self.quota.sent(sent_at, self._kept_requests)
         self.counters.requests += 1
-        deadline = time.monotonic() + self._timeouts.total
+        asked = self._built(request)
+        response = self._http.send(asked, stream=True)
         try:
-            with self._http.stream(
-                request.method,
-                request.path,
-                params=dict(request.parameters),
-                json=request.body,
-            ) as response:
-                self.quota.observe(response.headers, sent_at, time.time())
-                self.served_at = parse_http_date(response.headers.get("Date"))
-                if response.status_code == 200:
-                    self.quota.served()
-                    return self._body(response, deadline)
-                if response.status_code == 404 and accepts_missing:
-                    self.quota.served()
-                    return None
-                self._raise_for(response, request)
-        except httpx.TimeoutException as error:
-            raise RetryableError(f"a timeout ({type(error).__name__})") from None
-        except httpx.HTTPError as error:
-            raise RetryableError(f"a connection error ({type(error).__name__})") from None
+            self.quota.observe(response.headers, sent_at, time.time())
+            self.served_at = parse_http_date(response.headers.get("Date"))
+            if response.status_code == 200:
+                self.quota.served()
+                return self._body(response)
+            if response.status_code == 404 and accepts_missing:
+                self.quota.served()
+                return None
+            self._raise_for(response, request)
+        finally:
+            response.close()
         raise AssertionError("every other status raises")
 
-    def _body(self, response: httpx.Response, deadline: float) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        # Piece by piece as it comes: waiting for larger pieces would put off the deadline.
-        for chunk in response.iter_bytes():
-            size += len(chunk)
-            if size > MAX_BODY_BYTES:
-                raise MalformedPage(f"a body of more than {MAX_BODY_BYTES:,} bytes")
-            if time.monotonic() > deadline:
-                raise RetryableError(f"a body that took over {self._timeouts.total:,.0f} s")
-            chunks.append(chunk)
-        self.counters.bytes += size
-        return b"".join(chunks)
+    def _built(self, request: Request) -> httpx.Request:
+        try:
+            built = self._http.build_request(
+                request.method, request.path, params=dict(request.parameters), json=request.body
+            )
+            # Only asking for the host shows whether it is one.
+            if built.url.host:
+                return built
+        except _NO_URL:
+            if len(request.path) + sum(map(len, request.parameters.values())) > _LONG_REQUEST:
+                raise CrawlError(
+                    f"{self._account.name}{self._purpose}: the next request would be too long for "
+                    "a URL: the server's cursor or a record's id is."
+                ) from None
+        raise self._no_server()
+
+    def _body(self, response: httpx.Response) -> bytes:
+        # Not a list of pieces: joining them would need the room twice.
+        body = BytesIO()
+        for piece in response.iter_bytes():
+            body.write(piece)
+        self.counters.bytes += body.tell()
+        return body.getvalue()
 
     def _raise_for(self, response: httpx.Response, request: Request) -> None:
         status = response.status_code
+        named = _named(status)
         if status in (429, 503):
             wait = self.quota.refused(
                 response.headers.get("Retry-After"),
@@ -261,9 +282,9 @@ class ApiClient:
                 status=status,
                 date=response.headers.get("Date"),
             )
-            raise RetryableError(f"{status} {response.reason_phrase}", retry_after=wait)
+            raise RetryableError(named, retry_after=wait)
         if status >= 500 or status == 408:
-            raise RetryableError(f"{status} {response.reason_phrase}")
+            raise RetryableError(named)
         where = self._where(request)
         if status in (401, 403):
             raise AccessRefused(f"{where} answered {status}: {self._access_remedy(status)}")
@@ -274,8 +295,7 @@ class ApiClient:
                 status=status,
             )
         raise RequestRefused(
-            f"{where} answered {status} {response.reason_phrase}; asking again unchanged does "
-            "not help.",
+            f"{where} answered {named}; asking again unchanged does not help.",
             status=status,
         )
 
@@ -290,3 +310,11 @@ class ApiClient:
 
     def _where(self, request: Request) -> str:
         return f"{self._account.name}{self._purpose}: {request.method} {self._account.base_url}{request.path}"
+
+
+def _named(status: int) -> str:
+    """A status with its standard name: what the server calls it could be anything."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

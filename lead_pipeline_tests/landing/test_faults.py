@@ -22,7 +22,8 @@ from lead_pipeline.errors import (
 )
 from lead_pipeline.landing.pull import PullOptions
 from lead_pipeline.providers.base import Account
-from lead_pipeline.providers.http import RetryPolicy, Timeouts
+from lead_pipeline.providers.http import RetryPolicy
+from lead_pipeline.providers.transport import Timeouts
 from lead_pipeline.sandbox import FOREVER, Fault, Sandbox
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.pulling import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lead_pipeline.errors import PaginationStuck
 from lead_pipeline.landing.guards import MAX_PAGES_WITHOUT_PROGRESS, PaginationGuard
-from lead_pipeline.providers import http
+from lead_pipeline.providers import transport
 from lead_pipeline.providers.base import Account, Page
 from lead_pipeline.sandbox import Request, Sandbox
 from lead_pipeline.settings import Settings
@@ -127,11 +127,11 @@ def test_page_over_the_size_bound_is_asked_for_again(
     sandbox: Sandbox, settings: Settings, accounts: Mapping[str, Account]
 ) -> None:
     put_leads(sandbox, "vorel", 150, at(2))
-    with changed(http, "MAX_BODY_BYTES", 10_000):
+    with changed(transport, "MAX_BODY_BYTES", 10_000):
 
         def lift_the_bound(request: Request) -> None:
             if len(sandbox.vorel.requests) == 2:
-                http.MAX_BODY_BYTES = 10_000_000
+                transport.MAX_BODY_BYTES = 10_000_000
 
         sandbox.vorel.before_request.append(lift_the_bound)
         commit = pull(settings, accounts["vorel"], days(2), options=EACH_PAGE)

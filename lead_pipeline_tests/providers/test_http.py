@@ -28,8 +28,9 @@ from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, Page, PullRequest, RecordWalk, Request
 from lead_pipeline.providers.fields import describe_body
-from lead_pipeline.providers.http import ApiClient, RetryPolicy, Timeouts
+from lead_pipeline.providers.http import ApiClient, RetryPolicy
 from lead_pipeline.providers.quota import Pause, Quota
+from lead_pipeline.providers.transport import Timeouts
 from lead_pipeline.sandbox import Fault, Sandbox
 from lead_pipeline_tests.pulling import QUICK_RETRY, account_of, at, days, put_leads
 

@@ -39,11 +39,13 @@ from lead_pipeline.providers.base import (
 from lead_pipeline.providers.expert_ai_labs.logged_events import read_logged_event
 from lead_pipeline.providers.fields import (
     decode_envelope,
+    decode_record,
     format_time,
     parse_time,
     read_identity,
     with_whole_characters,
 )
+from lead_pipeline.providers.stated import shown
 
 LEADS_PATH = "/api/v1/leads"
 PAGE_SIZE = 200
@@ -147,11 +149,11 @@ class ExpertAiLabs(Provider):
     def key_facts(self, answer: bytes) -> Sequence[str]:
         """The tenant, environment and scopes of the key, as far as `/health` says them."""
         key = decode_envelope(answer, _health_decoder)
-        facts = [f"tenant {key.tenant_id}"] if key.tenant_id else []
+        facts = [f"tenant {shown(key.tenant_id)}"] if key.tenant_id else []
         if key.environment:
-            facts.append(f"environment {key.environment}")
+            facts.append(f"environment {shown(key.environment)}")
         if key.scopes:
-            facts.append(f"scopes {', '.join(key.scopes)}")
+            facts.append(f"scopes {', '.join(map(shown, key.scopes))}")
         return facts
 
     def logged_event(self, payload: str) -> LoggedEvent | None:
@@ -282,8 +284,4 @@ def _read_list(body: bytes) -> Page:
 
 
 def _read_record(body: bytes) -> Page:
-    decode_envelope(body, _record_decoder)
-    return Page([msgspec.Raw(body)], None)
-
-
-_record_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+    return Page([decode_record(body)], None)
