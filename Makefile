@@ -1,29 +1,33 @@
 # Every target sets up what it needs. `make help` lists them.
 PYTHON ?= python3
+# What `make test-versions` tries, by name or path.
+PYTHONS ?= python3.11 python3.12 python3.13
 # Where `make dev` listens.
 PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
 # Modules are compiled when they are first imported: most of what is installed never is.
 PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
+WANTED := --constraint constraints.txt --editable . --group dev
 OLDEST_READER := .venv-oldest-reader
 READERS := .venv-readers
 CLIENTS := lead_pipeline_tests/bi/clients
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tests test-long chaos lint types definitions dev format docs screenshot bench clean
+.PHONY: help setup demo test tests test-long test-versions chaos lint types definitions dev format docs audit sbom screenshot bench clean
 
 help:  ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(INSTALLED)  ## Install everything into .venv, at the versions of constraints.txt
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/$(PIP) --upgrade "pip>=25.1"
-	$(BIN)/$(PIP) --constraint constraints.txt --editable . --group dev
+	$(BIN)/$(PIP) --upgrade "pip>=25.1" "uv>=0.9"
+	# uv takes a fraction of pip's time; pip also finds packages by a pip.conf, which uv ignores.
+	$(BIN)/uv pip install --quiet --python $(BIN)/python $(WANTED) || $(BIN)/$(PIP) $(WANTED)
 	touch $(INSTALLED)
 
 demo: setup  ## Live through 14 nights with invented leads and publish them (no credentials needed)
@@ -44,6 +48,9 @@ test-long: setup  ## The tests that take longest: a stack that is killed, a whee
 
 chaos: setup  ## Kill every stage at every system call, race commands, fill disks, kill 100 nights (an hour)
 	$(BIN)/python -m lead_pipeline_tests.chaos --cycles 100
+
+test-versions: setup  ## Lowest and newest versions that pyproject.toml allows, on each PYTHONS that is there
+	$(BIN)/python supply_chain/versions.py $(PYTHONS)
 
 # The tools that people open the BI file with; its tests read it with each of them.
 $(OLDEST_READER)/.installed:
@@ -86,6 +93,14 @@ format: setup  ## Format Python and SQL
 docs: setup  ## Write what follows from other files: dbt's column texts, docs/marts.md
 	$(BIN)/python docs/write_columns.py
 	$(BIN)/python docs/write_marts.py
+
+audit: setup  ## Known vulnerabilities, licences, undeclared and unused dependencies (OFFLINE=1 without the first)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group audit \
+		|| $(BIN)/$(PIP) --constraint constraints.txt --group audit
+	$(BIN)/python supply_chain/audit.py $(if $(OFFLINE),--offline)
+
+sbom: setup  ## Write the bill of materials that each wheel carries
+	$(BIN)/python supply_chain/write_sbom.py
 
 screenshot: setup  ## Take the pictures in docs/ again (needs Debian's chromium)
 	$(BIN)/python docs/take_screenshot.py

@@ -37,10 +37,11 @@ def landing(loaded: Landing, settings: Settings) -> Landing:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Landing:
-    """Two leads of each kind, loaded in two steps, and one that only a file names."""
+    """Leads of each kind, loaded in two steps, one in the same state in both, one in a file alone."""
     settings = settings_in(tmp_path_factory.mktemp("loaded") / "home")
     landing = Landing(settings)
     landing.leads("mega", mega_lead(1, colour="red"), mega_lead(2))
+    landing.leads("vorel", vorel_lead(1))
     landing.leads("expert_ai_labs", event(1, at(3), "new", "won"), stream="lead_events")
     load_landing(settings)
     crawl = landing.leads("mega", mega_lead(1, at(1), at(2), score=99))
