@@ -140,13 +140,16 @@ def _stand_in(landing: Path, account: str, crawl_id: str, tell: Callable[[str], 
 
 
 def _files_of(landing: Path, account: str, crawl_id: str) -> list[LandedFile]:
-    found = []
+    found: dict[tuple[Path, str], Path] = {}
     for path in sorted((landing / account).rglob(f"{crawl_id}-*.parquet")):
         place = path.relative_to(landing)
         name = OWN_NAME.fullmatch(path.name)
-        if name is not None and name["crawl_id"] == crawl_id and _SET_ASIDE not in place.parts:
-            found.append(_landed(landing, place))
-    return found
+        if name is None or name["crawl_id"] != crawl_id or _SET_ASIDE in place.parts:
+            continue
+        # One that was written again takes the place of the one before, if that is still there.
+        if name["written_again"] or (place.parent, name["base"]) not in found:
+            found[place.parent, name["base"]] = place
+    return [_landed(landing, place) for place in found.values()]
 
 
 def _landed(landing: Path, place: Path) -> LandedFile:

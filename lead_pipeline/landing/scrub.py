@@ -44,8 +44,10 @@ ProblemKind = Literal["file", "record", "lost_record"]
 - `record`: a commit record cannot be read, or is not the one that was written.
 - `lost_record`: it is gone: another one names it, or files of its crawl are there."""
 
-OWN_NAME = re.compile(r"(?P<crawl_id>[\w-]+)-(?P<first>\d{6,})-(?P<last>\d{6,})\.parquet")
-"""Of a landed file: its crawl, its first and its last page."""
+OWN_NAME = re.compile(
+    r"(?P<base>(?P<crawl_id>[\w-]+)-\d{6,}-\d{6,})(?P<written_again>-w[0-9a-f]{16})?\.parquet"
+)
+"""Of a landed file: its crawl, its first and its last page, and whether it was written again."""
 _COMPACTED_NAME = re.compile(r"compacted-[0-9a-f]{16}\.parquet")
 _OWN_FOLDERS = ("_crawls", "_journal", "_damaged", "_erased")
 
