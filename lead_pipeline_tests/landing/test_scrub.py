@@ -26,6 +26,7 @@ from lead_pipeline.landing.coverage import coverage_of, proven_windows
 from lead_pipeline.landing.digests import check_file
 from lead_pipeline.landing.places import Places
 from lead_pipeline.landing.repair import repair_account
+from lead_pipeline.landing.rewriting import FileChange, rewrite
 from lead_pipeline.landing.scrub import NIGHTS, Scrubbed, known_problems, scrub_landing
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.sandbox.examples import lead_id, mega_lead, vorel_lead
@@ -361,6 +362,24 @@ def test_a_repair_takes_up_the_files_of_a_lost_record(
     assert lead_ids(landing.settings) == before
     crawl(landing, 9)
     assert scrub(landing.settings).problems == []
+
+
+def test_a_repair_takes_up_a_file_as_it_was_written_again(landing: Landing) -> None:
+    """An erasure was killed before it removed the file in which the erased rows still are."""
+    records = [crawl(landing, number) for number in range(1, 3)]
+    [file] = records[0].files
+    old = landing.settings.landing_path / file.path
+    content = old.read_bytes()
+    rewrite(
+        landing.settings.landing_path,
+        "mega",
+        {file.path: FileChange(dropped=frozenset({1}))},
+        lambda record: record,
+    )
+    old.write_bytes(content)
+    lose_record(landing.settings, records[0])
+    repair(landing.settings)
+    assert lead_ids(landing.settings) == sorted(lead_id(n) for n in (0, 2))
 
 
 def test_a_repair_recognizes_files_that_were_put_together(landing: Landing) -> None:
