@@ -53,6 +53,8 @@ def test_every_promise_names_a_test_and_what_made_it_fail() -> None:
     assert [promise for promise, _, seen in rows if not seen] == []
 
 
-@pytest.mark.parametrize("name", ["test_nowhere.py::test_a", "test_reliability.py::test_unheard_of"])
+@pytest.mark.parametrize(
+    "name", ["test_nowhere.py::test_a", "test_reliability.py::test_unheard_of"]
+)
 def test_test_that_does_not_exist_is_noticed(name: str) -> None:
     assert missing_from(f"by `{name}`") == [name]
