@@ -28,7 +28,8 @@ from lead_pipeline.storage.duckdb_files import attach, connect_utc
 
 WINDOW = 8
 """Bytes that are compared at once. Digests that agree in as many are the same."""
-ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha512", "sha3_256", "blake2b", "blake2s")
+ALGORITHMS = ("md5", "sha1", "sha256")
+RARER_ALGORITHMS = ("sha224", "sha512", "sha3_256", "blake2b", "blake2s")
 SELF_DESCRIPTION = (
     "duckdb_tables",
     "duckdb_columns",
@@ -125,8 +126,11 @@ class Needles:
         for shift in range(min(WINDOW, max(len(data) - WINDOW + 1, 0))):
             count = (len(data) - shift) // WINDOW
             words = np.frombuffer(data, dtype=np.uint64, offset=shift, count=count)
-            nearest = np.searchsorted(self._beginnings, words).clip(0, len(self._beginnings) - 1)
-            for index in np.flatnonzero(self._beginnings[nearest] == words).tolist():
+            # Most of a database is empty.
+            filled = np.flatnonzero(words)
+            nearest = np.searchsorted(self._beginnings, words[filled])
+            nearest = nearest.clip(0, len(self._beginnings) - 1)
+            for index in filled[self._beginnings[nearest] == words[filled]].tolist():
                 at = shift + WINDOW * index
                 for needle, whom in self.by_beginning[data[at : at + WINDOW]].items():
                     if data.startswith(needle, at):
@@ -262,22 +266,30 @@ def _forms(value: str) -> Iterator[str]:
     """A value as it may have been written before it was hashed."""
     spaced = " ".join(value.split())
     yield from (value, value.strip(), value.lower(), value.upper(), spaced.lower(), spaced)
-    yield from (value.casefold(), value.title(), "".join(value.split()).lower())
     digits = "".join(letter for letter in value if letter.isdigit())
     if len(digits) >= WINDOW:
-        yield from (digits, f"+{digits}", f"00{digits}", f"tel:+{digits}", digits[-10:])
+        yield from (digits, f"+{digits}")
+
+
+def _normal_forms(value: str) -> Iterator[str]:
+    """What programs make of names, addresses and numbers so that they can be compared."""
+    yield from (value.title(), "".join(value.split()).lower())
+    digits = "".join(letter for letter in value if letter.isdigit())
+    if len(digits) >= WINDOW:
+        yield from (f"00{digits}", f"tel:+{digits}", digits[-10:])
         area, exchange, line = digits[-10:-7], digits[-7:-4], digits[-4:]
         yield from (f"({area}) {exchange}-{line}", f"{area}-{exchange}-{line}")
     local, at, domain = value.lower().partition("@")
     if at and len(local) >= WINDOW:
         plain, _, _ = local.partition("+")
-        yield from (local, plain, f"{plain}@{domain}", f"{plain.replace('.', '')}@{domain}")
+        yield from (local, f"{plain}@{domain}", f"{plain.replace('.', '')}@{domain}")
         yield f"mailto:{local}@{domain}"
 
 
 def _needles_of(person: Person) -> Iterator[bytes]:
     plain = {form for value in person.values for form in _forms(value)}
-    yield from (text.encode() for text in plain if len(text.encode()) >= WINDOW)
+    normal = {form for value in person.values for form in _normal_forms(value)} - plain
+    yield from (text.encode() for text in plain | normal if len(text.encode()) >= WINDOW)
     lead_id = person.lead_key.partition(":")[2]
     salted = {
         text
@@ -285,9 +297,16 @@ def _needles_of(person: Person) -> Iterator[bytes]:
         for own in (person.lead_key, lead_id)
         for text in (own + form, f"{own}|{form}", f"{own}:{form}", form + own, f"{form}|{own}")
     }
-    for text in {*plain, *salted, *person.whole, *_pairs(person)}:
+    for text in {*plain, *normal, *salted, *person.whole, *_pairs(person)}:
         for algorithm in ALGORITHMS:
             yield from _digest_forms(hashlib.new(algorithm, text.encode()).digest())
+    for text in plain | normal:
+        for algorithm in ALGORITHMS:
+            yield from _rarer_digest_forms(hashlib.new(algorithm, text.encode()).digest())
+        for algorithm in RARER_ALGORITHMS:
+            digest = hashlib.new(algorithm, text.encode()).digest()
+            yield digest.hex()[:32].encode()
+            yield digest[:WINDOW]
     for number in person.numbers:
         yield str(number).encode()
         yield number.to_bytes(WINDOW, "little")
@@ -300,7 +319,7 @@ def _pairs(person: Person) -> Iterator[str]:
     for one, other in permutations(_PAIRED, 2):
         for first in person.columns.get(one, ())[-1:]:
             for second in person.columns.get(other, ())[-1:]:
-                for separator in ("", "|", ":", ",", " ", "-"):
+                for separator in ("", "|", ":"):
                     yield first + separator + second
                     yield (first + separator + second).lower()
 
@@ -312,16 +331,19 @@ def _digest_forms(digest: bytes) -> Iterator[bytes]:
     digits = digest.hex()
     yield digits[:32].encode()
     yield digits[:32].upper().encode()
-    # The rest of what is longer follows from it.
-    yield base64.b64encode(digest)[:20]
-    yield base64.urlsafe_b64encode(digest)[:20]
-    yield str(int.from_bytes(digest[:16], "big")).encode()
     yield f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}".encode()
     high, low = digest[:WINDOW], digest[WINDOW : 2 * WINDOW]
     turned = bytes([high[0] ^ 0x80]) + high[1:]
     for half in (high, low, turned):
         yield half
         yield half[::-1]
+
+
+def _rarer_digest_forms(digest: bytes) -> Iterator[bytes]:
+    """Of what is longer, the beginning: the rest follows from it."""
+    yield base64.b64encode(digest)[:20]
+    yield base64.urlsafe_b64encode(digest)[:20]
+    yield str(int.from_bytes(digest[:16], "big")).encode()
 
 
 def _cells(path: Path) -> Iterator[bytes]:

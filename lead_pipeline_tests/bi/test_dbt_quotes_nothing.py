@@ -33,7 +33,10 @@ FILES = {
         "    rows = dbt.ref('people').fetchall()\n    return fail(rows)\n\n\n"
         "def fail(rows):\n    raise ValueError(rows)\n"
     ),
-    "tests/converts.sql": "select * from {{ ref('people') }} where name::date is null",
+    # Of no model: dbt skips what comes after a test that has failed.
+    "tests/converts.sql": (
+        "select * from read_csv('people.csv', all_varchar = true) where name::date is null"
+    ),
     "people.csv": f"name\n{NAME}\n",
 }
 
