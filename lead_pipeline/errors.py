@@ -59,7 +59,7 @@ class RetryableError(LeadPipelineError):
 
 
 class MalformedPage(RetryableError):
-    """A 200 whose body is not the documented page: HTML, cut off, too large, other keys."""
+    """A 200 that is not the documented page: HTML, cut off, too large, other keys, oddly packed."""
 
 
 class QuotaExhausted(LeadPipelineError):

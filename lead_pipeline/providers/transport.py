@@ -116,6 +116,11 @@ class _Watch:
             raise MalformedPage(f"an answer of more than {MAX_WIRE_BYTES:,} bytes")
 
     @property
+    def has_received(self) -> bool:
+        """Whether anything came since the request began."""
+        return self._received > 0
+
+    @property
     def _headers_until(self) -> float:
         return self._connected_at + self._timeouts.headers
 
@@ -257,8 +262,11 @@ class BoundedTransport(httpx.BaseTransport):
             answer = self._pool(url).handle_request(asked)
         self._watch.headers_came()
         try:
+            if not self._watch.has_received:
+                # It lay behind the answer before it: whose page it is, nobody knows.
+                raise RetryableError("an answer that came before it was asked for")
             is_packed = _is_packed(answer.headers)
-        except MalformedPage:
+        except RetryableError:
             answer.close()
             raise
         return httpx.Response(

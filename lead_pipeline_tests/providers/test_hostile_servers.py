@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from lead_pipeline.errors import LeadPipelineError, MalformedPage
+from lead_pipeline.landing.journal import Journal, JournalPage
 from lead_pipeline.landing.pull import PullOptions
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
 from lead_pipeline.providers.base import Account
@@ -34,6 +35,7 @@ from lead_pipeline_tests.providers.hostile_server import (
 from lead_pipeline_tests.pulling import (
     SLUGS,
     at,
+    commits,
     days,
     landed_states,
     pull,
@@ -182,3 +184,23 @@ def test_cursor_goes_back_as_it_came(cursor: str, each: Besieged, tmp_path: Path
     each.hostile.behaviour = None
 
     assert each.hostile.cursors[-1] == cursor
+
+
+def test_page_in_the_journal_that_is_no_longer_believed_is_asked_for_again(
+    each: Besieged, tmp_path: Path
+) -> None:
+    """An earlier release took it, and was killed before it landed."""
+    settings = settings_in(tmp_path)
+    each.hostile.behaviour = BEHAVIOURS["records twice"]
+    with pytest.raises(MalformedPage, match="a name twice"):
+        pull(settings, each.account, WINDOW, full=True, options=IMPATIENT)
+    each.hostile.behaviour = None
+    [commit] = commits(settings, each.account.name)
+    journal = Journal(settings.landing_path, commit)
+    for number in (1, 2):
+        journal.append(JournalPage(number, None, at(3), b'{"data": [], "data": []}'))
+
+    pull(settings, each.account, WINDOW, full=True, options=PATIENT)
+
+    assert landed_states(settings, each.account.name) == each.imitation.states()
+    assert [commit.state for commit in commits(settings, each.account.name)] == ["complete"]

@@ -14,7 +14,8 @@ import pytest
 from lead_pipeline.errors import ConfigurationError, LeadPipelineError, RetryableError
 from lead_pipeline.providers.http import RetryPolicy
 from lead_pipeline.providers.transport import BoundedTransport, Timeouts
-from lead_pipeline_tests.providers.test_http import Answer, client_of, fetch, serving
+from lead_pipeline_tests.providers.hostile_server import answer
+from lead_pipeline_tests.providers.test_http import LEADS, Answer, Told, client_of, fetch, serving
 
 TIMEOUTS = Timeouts(connect=0.5, read=20.0, headers=20.0, total=60.0)
 LONGEST_SECONDS = 15.0
@@ -209,3 +210,28 @@ def test_transport_drops_what_could_come_back_or_lead_elsewhere() -> None:
 
     assert not {"set-cookie", "location"} & set(response.headers)
     assert "Cookie" not in server.asked[1]
+
+
+def test_answer_that_came_before_its_question_is_not_taken() -> None:
+    first, early, right = (answer(b'{"page": "%b"}' % name) for name in (b"1", b"early", b"2"))
+
+    def serve(server: socket.socket) -> None:
+        for sends in (first + early, right):
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(sends)
+                # Until the client has had enough of this connection.
+                while connection.recv(65_536):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        told = Told()
+        with client_of(f"http://127.0.0.1:{server.getsockname()[1]}", told) as client:
+            pages = [client.fetch(LEADS, lambda body: body) for _ in range(2)]
+        thread.join()
+
+    assert pages == [b'{"page": "1"}', b'{"page": "2"}']
+    assert told.retries == ["an answer that came before it was asked for"]
