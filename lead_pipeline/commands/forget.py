@@ -204,8 +204,26 @@ def _go_on(settings: Settings, pending: PendingErasure, texts: frozenset[Text]) 
         elsewhere = erase_elsewhere(settings, pending, texts, tell)
         proof = prove(settings, pending, texts)
     receipt, path = conclude(settings, pending, elsewhere, proof)
-    say(f"Receipt: {path}")
+    _show_receipt(receipt, path)
     return receipt
+
+
+def _show_receipt(receipt: Receipt, path: Path) -> None:
+    rows = [[part.account, part.leads, part.rows, len(part.files)] for part in receipt.landing]
+    show_table("Erased from landing", ["account", "leads", "rows", "files"], rows)
+    proof = receipt.proof
+    say(
+        f"{len(receipt.removed):,} builds and other files were removed, {len(receipt.overwritten):,} "
+        f"logs overwritten; {proof.files:,} files were looked through."
+    )
+    if proof.held_by_others:
+        say(
+            "Records of other leads hold some of the same texts, and stay: "
+            + ", ".join(
+                f"{item.file} ({', '.join(item.kinds)})" for item in proof.held_by_others[:5]
+            )
+        )
+    say(f"Out of reach: {'; '.join(receipt.not_searched)}. Receipt: {path}")
 
 
 def rewrite_tables(settings: Settings) -> None:
