@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -147,3 +148,25 @@ def test_a_damaged_file_is_named_and_nothing_is_erased(settings: Settings) -> No
     with pytest.raises(LoadError, match=f"{path.name}.*digest"):
         ErasureHome(settings).forget(lead_id(1))
     assert path.exists()
+
+
+def test_copies_and_what_was_set_aside_go_where_they_hold_the_person(settings: Settings) -> None:
+    landing = Landing(settings)
+    landing.leads("mega", mega_lead(1), mega_lead(2))
+    landing.leads("mega", mega_lead(2, updated_at=at(3)))
+    theirs, others = sorted((settings.landing_path / "mega" / "leads").rglob("*.parquet"))
+    copy = theirs.with_name(f"{theirs.stem} (1).parquet")
+    shutil.copy(theirs, copy)
+    harmless = others.with_name(f"{others.stem} (1).parquet")
+    shutil.copy(others, harmless)
+    aside = settings.landing_path / "mega" / "_damaged"
+    aside.mkdir()
+    (aside / "x.parquet").write_bytes(b"PAR1 cut off")
+    (aside / "crawl.json").write_text(f'{{"keep_ids": ["{lead_id(1)}"]')
+
+    receipt = ErasureHome(settings).forget(lead_id(1))
+
+    assert receipt.proof.outcome == "clean"
+    assert harmless.exists()
+    assert not copy.exists()
+    assert list(aside.iterdir()) == []
