@@ -13,6 +13,7 @@
     │   ├── PaginationStuck         the pages lead nowhere
     │   ├── DoubtfulCrawl           far less came than ever before
     │   └── WrongTenant           the key showed another tenant's records
+    ├── ErasureIncomplete           persons who are erased in part: the same command goes on
     ├── LoadError                   landed files that cannot be loaded
     └── PublishError                a build that must not reach readers
 
@@ -107,6 +108,10 @@ class WrongTenant(CrawlError):
     def __init__(self, message: str, *, crawl_id: str) -> None:
         super().__init__(message)
         self.crawl_id = crawl_id
+
+
+class ErasureIncomplete(LeadPipelineError):
+    """An erasure that is not complete. The message says what is left and how to go on."""
 
 
 class LoadError(LeadPipelineError):

@@ -19,7 +19,7 @@ from lead_pipeline.commands.console import (
     working,
 )
 from lead_pipeline.commands.edge import settings_of_command
-from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.errors import ConfigurationError, ErasureIncomplete
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,16 +180,15 @@ def _complete_pending(settings: Settings, asked: Sequence[str]) -> tuple[bool, l
 
     Whether that is all that was asked for, and the receipts.
     """
-    from lead_pipeline.erasure.erase import are_meant, remembered, resumed, texts_of
+    from lead_pipeline.erasure.erase import are_meant, key_of, remembered, resumed, texts_of
     from lead_pipeline.landing.erasures import pending_erasures
-    from lead_pipeline.storage.erasure_key import make_key
 
     done: list[Receipt] = []
     interrupted = pending_erasures(settings)
     are_all = are_meant(settings, interrupted, asked)
     for pending in interrupted:
         note(f"Completing the erasure {pending.erasure}, which was interrupted.")
-        texts = remembered(make_key(settings), texts_of(settings, pending, asked), pending)
+        texts = remembered(key_of(settings, pending), texts_of(settings, pending, asked), pending)
         done.append(_go_on(settings, resumed(settings, pending), texts))
     return are_all, done
 
@@ -204,13 +203,30 @@ def _go_on(settings: Settings, pending: PendingErasure, texts: frozenset[Text]) 
         elsewhere = erase_elsewhere(settings, pending, texts, tell)
         proof = prove(settings, pending, texts)
     receipt, path = conclude(settings, pending, elsewhere, proof)
-    say(f"Receipt: {path}")
+    _show_receipt(receipt, path)
     return receipt
+
+
+def _show_receipt(receipt: Receipt, path: Path) -> None:
+    rows = [[part.account, part.leads, part.rows, len(part.files)] for part in receipt.landing]
+    show_table("Erased from landing", ["account", "leads", "rows", "files"], rows)
+    proof = receipt.proof
+    say(
+        f"{len(receipt.removed):,} builds and other files were removed, {len(receipt.overwritten):,} "
+        f"logs overwritten; {proof.files:,} files were looked through."
+    )
+    if proof.held_by_others:
+        say(
+            "Records of other leads hold some of the same texts, and stay: "
+            + ", ".join(
+                f"{item.file} ({', '.join(item.kinds)})" for item in proof.held_by_others[:5]
+            )
+        )
+    say(f"Out of reach: {'; '.join(receipt.not_searched)}. Receipt: {path}")
 
 
 def rewrite_tables(settings: Settings) -> None:
     """Tables and published file in new files, where there were any before."""
-    from lead_pipeline.erasure.erase import ErasureIncomplete
     from lead_pipeline.normalized.load import load_landing
 
     if not settings.published_path.exists():
@@ -262,6 +278,13 @@ def _conclude(settings: Settings, receipts: Sequence[Receipt]) -> None:
             f"lead-pipeline: what was erased is still in {len(files):,} files below {settings.home}: "
             f"{where}. Remove those that are not ours, or close what has them open; then the same "
             "command looks again."
+        )
+        raise typer.Exit(1)
+    if unread := sorted({file for receipt in receipts for file in receipt.proof.unread}):
+        fail(
+            f"lead-pipeline: {len(unread):,} files below {settings.home} could not be looked through: "
+            f"{', '.join(unread[:5])}. Close what has them open, or remove them; then the same command "
+            "looks again."
         )
         raise typer.Exit(1)
     leads = sum(sum(receipt.leads.values()) for receipt in receipts)

@@ -36,13 +36,14 @@ from lead_pipeline.erasure.persons import (
 )
 from lead_pipeline.erasure.receipt import (
     FoundIn,
+    Outcome,
     Proof,
     Receipt,
     leads_of,
     write_receipt,
 )
 from lead_pipeline.erasure.search import Found, search_folder
-from lead_pipeline.errors import LeadPipelineError
+from lead_pipeline.errors import ErasureIncomplete, LoadError
 from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.landing.chain import check_chain
 from lead_pipeline.landing.erasing import erase_records, find_rows
@@ -65,14 +66,10 @@ from lead_pipeline.landing.tombstones import (
 )
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import remove_duckdb_file
-from lead_pipeline.storage.erasure_key import ErasureKey, make_key
+from lead_pipeline.storage.erasure_key import ErasureKey, make_key, read_key
 from lead_pipeline.storage.locks import held
 
 Tell = Callable[[str], None]
-
-
-class ErasureIncomplete(LeadPipelineError):
-    """An erasure that is not complete; the message says what is left and how to go on."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +133,20 @@ def tombstone_of(pending: PendingErasure) -> Tombstone:
     )
 
 
+def key_of(settings: Settings, pending: PendingErasure) -> ErasureKey:
+    """The key of an erasure that has begun. Raises `LoadError` where it is not there any more."""
+    key = read_key(settings)
+    if key is None or key.key_id != pending.key_id:
+        raise LoadError(
+            f"An erasure was begun with the key {pending.key_id}, which is not there. Restore "
+            f"{settings.erasure_key_path}, or set LEAD_PIPELINE_ERASURE_KEY to the key of then."
+        )
+    return key
+
+
 def resumed(settings: Settings, pending: PendingErasure) -> PendingErasure:
     """Take up an erasure that was interrupted, wherever it was."""
+    key_of(settings, pending)
     again = msgspec.structs.replace(pending, resumed=pending.resumed + 1)
     save_pending(settings, again)
     write_tombstones(settings, again)
@@ -179,7 +188,7 @@ def erase_elsewhere(
 
     After the published file has been replaced: what was there is kept for a rollback until now.
     """
-    key = make_key(settings)
+    key = key_of(settings, pending)
     wanted = frozenset(pending.texts)
 
     def is_wanted(text: str) -> bool:
@@ -234,6 +243,12 @@ def prove(settings: Settings, pending: PendingErasure, texts: Iterable[Text]) ->
     if not texts:
         return Proof(outcome="found" if rows else "not_evaluated", landing_rows=rows)
     needles = Needles.of(texts)
+    # Nobody loads meanwhile: DuckDB does not open a file that is open for writing.
+    with held(settings.warehouse_lock, "looking for erased persons"):
+        return _searched(settings, needles, rows)
+
+
+def _searched(settings: Settings, needles: Needles, rows: int) -> Proof:
     landing = search_folder(settings.landing_path, needles)
     # Whose rows these are, hashes have told above: other leads' records hold the same texts, and so
     # does everything that is made of them.
@@ -245,8 +260,10 @@ def prove(settings: Settings, pending: PendingErasure, texts: Iterable[Text]) ->
         skip=frozenset(found.path for found in others),
     )
     found_in = _found_in(settings, rest.found, needles)
+    unread = sorted({_relative(settings, u.path) for u in (*landing.unread, *rest.unread)})
+    outcome: Outcome = "not_evaluated" if unread else "clean"
     return Proof(
-        outcome="found" if found_in or rows else "clean",
+        outcome="found" if found_in or rows else outcome,
         files=rest.files,
         bytes=rest.bytes,
         looked_for=_counts(needles),
@@ -254,7 +271,7 @@ def prove(settings: Settings, pending: PendingErasure, texts: Iterable[Text]) ->
         landing_rows=rows,
         found=found_in,
         held_by_others=_found_in(settings, others, needles),
-        unread=sorted({_relative(settings, u.path) for u in (*landing.unread, *rest.unread)}),
+        unread=unread,
     )
 
 
@@ -304,7 +321,7 @@ def conclude(
         proof=proof,
     )
     path = write_receipt(settings, receipt)
-    if proof.outcome != "found":
+    if proof.outcome != "found" and not proof.unread:
         forget_pending(settings, pending)
     return receipt, path
 
@@ -355,7 +372,7 @@ def are_meant(
     """Whether all that is typed tells persons of the interrupted erasures."""
     if not (asked and interrupted):
         return False
-    key = make_key(settings)
+    key = key_of(settings, interrupted[0])
     wanted = {text for pending in interrupted for text in pending.texts}
 
     def is_meant(text: str) -> bool:

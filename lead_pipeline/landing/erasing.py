@@ -41,6 +41,9 @@ from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
 
+_SET_ASIDE = "_damaged"
+"""Where `lead-pipeline scrub --repair` puts what is damaged."""
+
 
 @dataclass(frozen=True)
 class LandingErasure:
@@ -105,17 +108,17 @@ def find_rows(landing: Path, account: str, erased: Erased) -> FoundRows:
         look = _Look(connection, landing, PROVIDERS[records[0].provider], erased)
         ids = look.ids(records, files)
         rows = list(look.rows(files, ids))
+        unlisted = list(look.unlisted(account, files.listed))
     dropped: dict[str, set[int]] = defaultdict(set)
     digests = set()
     for path, row, digest in rows:
         dropped[path].add(row)
         if digest is not None:
             digests.add(digest)
-    listed = files.listed
     return FoundRows(
         frozenset(ids),
-        {path: FileChange(frozenset(n)) for path, n in dropped.items() if path in listed},
-        tuple(sorted(path for path in dropped if path not in listed)),
+        {path: FileChange(frozenset(n)) for path, n in dropped.items()},
+        tuple(unlisted),
         frozenset(digests),
     )
 
@@ -155,14 +158,9 @@ class _Files:
             for record in records
             for path in lying((*record.files, *record.seen_files, *record.rejected_files))
         }
-        there = {
-            path.relative_to(landing).as_posix()
-            for path in (landing / account).rglob("*.parquet")
-            if path.is_file() and not path.name.startswith(".")
-        }
         # A listed file that is not there shows when it is read.
         by_kind: dict[str, list[str]] = defaultdict(list)
-        for path in sorted(listed | there):
+        for path in sorted(listed):
             by_kind[_kind(records, path)].append(path)
         return cls(
             tuple(by_kind["records"]),
@@ -236,6 +234,36 @@ class _Look:
             table = read_table(self.landing / path).select(["stream", "payload"])
             for row, record in enumerate(table.to_pylist()):
                 yield path, row, record["stream"], record["payload"]
+
+    def unlisted(self, account: str, listed: Collection[str]) -> Iterator[str]:
+        """Files that no commit record lists, and files set aside, that hold an erased lead.
+
+        What is set aside because it is damaged, and cannot be read, may hold anybody.
+        """
+        for path in sorted((self.landing / account).rglob("*")):
+            relative = path.relative_to(self.landing).as_posix()
+            is_aside = path.parent.name == _SET_ASIDE
+            is_parquet = path.suffix == ".parquet" and not path.name.startswith(".")
+            if path.is_file() and relative not in listed and (is_parquet or is_aside):
+                try:
+                    holds = self._holds(path) if is_parquet else self._mentions(path.read_bytes())
+                except LoadError:
+                    holds = is_aside
+                if holds:
+                    yield relative
+
+    def _holds(self, path: Path) -> bool:
+        table = read_table(path)
+        contents: set[bytes] = set()
+        if "record_id" in table.column_names:
+            contents |= {f'"{lead}"'.encode() for lead in table["record_id"].unique().to_pylist()}
+        if "payload" in table.column_names:
+            payloads = table["payload"].unique().to_pylist()
+            contents |= {p if isinstance(p, bytes) else str(p).encode() for p in payloads}
+        return any(map(self._mentions, contents))
+
+    def _mentions(self, content: bytes) -> bool:
+        return self.erased.is_mentioned_in(content)
 
     def _query(self, name: str, files: Iterable[str], **parameters: Any) -> list[Any]:
         paths = [str(self.landing / path) for path in files]

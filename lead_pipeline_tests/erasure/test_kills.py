@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lead_pipeline.erasure.erase import resumed
+from lead_pipeline.erasure.persons import Persons
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.erasures import pending_erasures
 from lead_pipeline.normalized.load import load_landing
@@ -29,6 +30,8 @@ from lead_pipeline_tests.erasure.homes import (
 from lead_pipeline_tests.erasure.killing import run_killed_at
 from lead_pipeline_tests.erasure.test_forget import TELLING
 
+NOBODY = Persons((), frozenset(), frozenset(), (), ())
+"""It is not said again who is meant."""
 pytestmark = pytest.mark.timeout(3600)
 
 
@@ -38,7 +41,7 @@ def at_home(home: ErasureHome, path: Path) -> ErasureHome:
     return replace(home, settings=home.settings.model_copy(update={"home": path}))
 
 
-def complete(home: ErasureHome) -> None:
+def complete_with(home: ErasureHome, who: str) -> None:
     """As `forget --resume` does it, or the same command again where nothing was noted yet."""
     interrupted = pending_erasures(home.settings)
     if interrupted:
@@ -69,7 +72,7 @@ def check_kills(home: ErasureHome, tmp_path: Path, steps: Iterable[int] | None =
         assert status in (0, -signal.SIGKILL)
         is_refused_or_right(killed.settings)
         if status:
-            complete(killed)
+            complete_with(killed, lead_id(PERSON))
         assert rows_of(killed.settings) == expected
         assert tables_without(killed.settings) == tables
         assert holding(killed.settings.home, *TELLING) == []
