@@ -17,6 +17,7 @@ from lead_pipeline.bi.retained_builds import (
     link_or_copy,
     name_of,
     release,
+    remove_unfinished,
     retained_builds,
 )
 from lead_pipeline.errors import PublishError
@@ -36,6 +37,7 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
     chosen = _chosen(retained_builds(published), current, published, to)
     _refuse_masked_otherwise(chosen, masking_key_id)
     try:
+        remove_unfinished(published)
         keep(published, current, masking_key_id)
         wal_of(published).unlink(missing_ok=True)
         link_or_copy(chosen.path, published)

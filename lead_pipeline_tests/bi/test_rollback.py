@@ -288,6 +288,28 @@ def test_rollback_that_the_disk_refuses_changes_nothing(
     assert bi.published.read_bytes() == before
 
 
+def test_rollback_leaves_no_file_behind_that_the_disk_refused(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_runs(bi, "older", "old")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("lead_pipeline.storage.files.sync", refuse)
+    with pytest.raises(PublishError, match="Input/output error"):
+        back(bi)
+    assert list(bi.home.rglob("*.tmp")) == []
+
+
+def test_rollback_removes_what_a_killed_one_has_left(bi: Bi) -> None:
+    publish_runs(bi, "older", "old")
+    left = bi.published.with_name(".leads.duckdb.4711-0a1b2c3d.tmp")
+    left.write_bytes(b"half a file")
+    assert back(bi) == "older"
+    assert not left.exists()
+
+
 def test_builds_masked_otherwise_go_with_the_next_publication(bi: Bi) -> None:
     publish_runs(bi, "plain 1", "plain 2")
     rules = PublishRules(masking_key_id=MASK.key_id)
