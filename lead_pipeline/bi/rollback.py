@@ -36,6 +36,8 @@ def roll_back(published: Path, *, to: str | None, masking_key_id: str | None) ->
     current = read_build(published)
     chosen = _chosen(retained_builds(published), current, published, to)
     _refuse_masked_otherwise(chosen, masking_key_id)
+    if chosen is current:
+        return chosen
     try:
         remove_unfinished(published)
         keep(published, current, masking_key_id)
@@ -122,6 +124,11 @@ def _refuse_masked_otherwise(build: Build, masking_key_id: str | None) -> None:
 
 
 def _chosen(kept: list[Build], current: Build | None, published: Path, to: str | None) -> Build:
+    if to is not None and current is not None and name_of(current).startswith(to):
+        others = {name_of(build) for build in kept} - {name_of(current)}
+        if not any(name.startswith(to) for name in others):
+            # As when a command is repeated that was killed behind its last step.
+            return current
     if not kept:
         raise PublishError(
             f"No earlier build is kept in {folder_of(published)}. LEAD_PIPELINE_KEPT_BUILDS says of "

@@ -253,6 +253,15 @@ def test_rollback_names_the_choices_when_a_name_fits_none_or_several(bi: Bi) -> 
     assert run_of(bi.published) == "3"
 
 
+def test_rollback_that_is_repeated_after_a_kill_finds_it_done(bi: Bi) -> None:
+    publish_runs(bi, "older", "old")
+    assert back(bi, to="20260101") == "older"
+    given = bi.published.read_bytes()
+    assert back(bi, to="20260101") == "older"
+    assert bi.published.read_bytes() == given
+    assert list(bi.home.rglob("*.tmp")) == []
+
+
 def test_rollback_without_a_retained_build_says_where_to_set_it(bi: Bi) -> None:
     publish_runs(bi, "1")
     with pytest.raises(PublishError, match="LEAD_PIPELINE_KEPT_BUILDS"):
