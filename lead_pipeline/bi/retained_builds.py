@@ -66,10 +66,22 @@ def link_or_copy(source: Path, target: Path) -> None:
     """
     temporary = temporary_of(target)
     try:
-        os.link(source, temporary)
-    except OSError:
-        shutil.copy(source, temporary)
-    replace_atomically(temporary, target)
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copy(source, temporary)
+        replace_atomically(temporary, target)
+    except BaseException:
+        # A disk that is read-only by now keeps it; `remove_unfinished` comes later.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def remove_unfinished(published: Path) -> None:
+    """Remove what killed processes left half done; the caller holds the publish lock."""
+    for unfinished in published.parent.rglob(".*.tmp"):
+        unfinished.unlink(missing_ok=True)
 
 
 def is_held(published: Path, build: Build) -> bool:
@@ -107,8 +119,7 @@ def prune(
     hashes of a key that was given up, nor what an earlier version left in masked files outlive the
     change by more than the next publication. What an interrupted copy left is removed too.
     """
-    for unfinished in published.parent.rglob(".*.tmp"):
-        unfinished.unlink(missing_ok=True)
+    remove_unfinished(published)
     kept: set[date] = set()
     for path in _files(published):
         build = read_build(path)

@@ -18,6 +18,7 @@ from lead_pipeline.bi.retained_builds import (
     link_or_copy,
     name_of,
     release,
+    remove_unfinished,
     retained_builds,
 )
 from lead_pipeline.errors import PublishError
@@ -46,7 +47,10 @@ def roll_back(
     chosen = _chosen(retained_builds(published), current, published, to)
     _refuse_masked_otherwise(chosen, masking_key_id)
     _refuse_erased(chosen, erased or {})
+    if chosen is current:
+        return chosen
     try:
+        remove_unfinished(published)
         keep(published, current, masking_key_id)
         wal_of(published).unlink(missing_ok=True)
         # Two names of one file: the earlier one lies in a folder that nobody else may enter.
@@ -147,6 +151,11 @@ def _refuse_erased(build: Build, erased: Mapping[str, Erased]) -> None:
 
 
 def _chosen(kept: list[Build], current: Build | None, published: Path, to: str | None) -> Build:
+    if to is not None and current is not None and name_of(current).startswith(to):
+        others = {name_of(build) for build in kept} - {name_of(current)}
+        if not any(name.startswith(to) for name in others):
+            # As when a command is repeated that was killed behind its last step.
+            return current
     if not kept:
         raise PublishError(
             f"No earlier build is kept in {folder_of(published)}. LEAD_PIPELINE_KEPT_BUILDS says of "

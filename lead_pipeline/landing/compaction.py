@@ -31,6 +31,7 @@ from lead_pipeline.landing.commits import (
     Window,
     accounts_with_landing,
     commit_records,
+    crawls_folder,
     new_crawl_id,
     save,
 )
@@ -38,7 +39,7 @@ from lead_pipeline.landing.digests import REMEDY, check_file
 from lead_pipeline.landing.files import RECORD_SCHEMA, SEEN_SCHEMA
 from lead_pipeline.landing.places import Places
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.files import replace_atomically, temporary_of
+from lead_pipeline.storage.files import remove_temporaries, replace_atomically, temporary_of
 from lead_pipeline.storage.locks import held
 
 _logger = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ def compact_account(landing: Path, account: str, now: datetime) -> Compacted:
     `LoadError` naming a file that is not as its crawl has written it, `OSError` when the disk
     refuses one; all that was landed is then still there.
     """
+    remove_temporaries(crawls_folder(landing, account))
     records = list(commit_records(landing, account))
     _remove_replaced(landing, [r for r in records if r.compactions][-1:])
     made: list[tuple[LandedFile, Compaction]] = []

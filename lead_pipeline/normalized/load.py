@@ -133,7 +133,10 @@ def build_scratch(
         session = Session(connection)
         with session.transaction():
             create_tables(session, inputs)
-        return load_into(session, settings, records, inputs, tell)
+        result = load_into(session, settings, records, inputs, tell)
+        # Where the disk is full by now, this says so; closing the file would not.
+        session.execute("checkpoint")
+        return result
 
 
 def load_into(

@@ -253,6 +253,15 @@ def test_rollback_names_the_choices_when_a_name_fits_none_or_several(bi: Bi) -> 
     assert run_of(bi.published) == "3"
 
 
+def test_rollback_that_is_repeated_after_a_kill_finds_it_done(bi: Bi) -> None:
+    publish_runs(bi, "older", "old")
+    assert back(bi, to="20260101") == "older"
+    given = bi.published.read_bytes()
+    assert back(bi, to="20260101") == "older"
+    assert bi.published.read_bytes() == given
+    assert list(bi.home.rglob("*.tmp")) == []
+
+
 def test_rollback_without_a_retained_build_says_where_to_set_it(bi: Bi) -> None:
     publish_runs(bi, "1")
     with pytest.raises(PublishError, match="LEAD_PIPELINE_KEPT_BUILDS"):
@@ -286,6 +295,28 @@ def test_rollback_that_the_disk_refuses_changes_nothing(
     with pytest.raises(PublishError, match=r"No space left on device.*keep what they"):
         back(bi)
     assert bi.published.read_bytes() == before
+
+
+def test_rollback_leaves_no_file_behind_that_the_disk_refused(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_runs(bi, "older", "old")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("lead_pipeline.storage.files.sync", refuse)
+    with pytest.raises(PublishError, match="Input/output error"):
+        back(bi)
+    assert list(bi.home.rglob("*.tmp")) == []
+
+
+def test_rollback_removes_what_a_killed_one_has_left(bi: Bi) -> None:
+    publish_runs(bi, "older", "old")
+    left = bi.published.with_name(".leads.duckdb.4711-0a1b2c3d.tmp")
+    left.write_bytes(b"half a file")
+    assert back(bi) == "older"
+    assert not left.exists()
 
 
 def test_builds_masked_otherwise_go_with_the_next_publication(bi: Bi) -> None:

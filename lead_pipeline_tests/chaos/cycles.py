@@ -31,7 +31,6 @@ NIGHT = ("--from", "2026-01-06", "--to", "2026-01-12")
 KILLS_OF_A_HOME = 5
 NIGHT_SECONDS = 1_800.0
 UNFINISHED = (".tmp", ".wal", ".holder", ".page")
-OBSERVED = {"entered_at", "entered_after", "exited_at"}
 
 
 @dataclass(frozen=True)
@@ -158,9 +157,8 @@ def _readers_have(laboratory: Laboratory, home: Path) -> str:
 def _published(home: Home) -> str:
     """What readers have, as far as the moments of crawls do not decide it: rows, and how many of each."""
     with closing(connect_utc(home.settings.published_path, read_only=True)) as connection:
-        own = OWN_COLUMNS | OBSERVED
         tables = ("normalized.leads", "normalized.lead_stage_history")
-        rows = [rows_of(connection, name, own) for name in tables]
+        rows = [rows_of(connection, name, OWN_COLUMNS) for name in tables]
         counts = connection.execute("select * exclude (comment) from meta.tables").fetchall()
         return digest_of([rows, sorted(map(str, counts))])
 

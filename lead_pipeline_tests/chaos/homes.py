@@ -34,11 +34,15 @@ POLLS = 9
 """Enough small files of one day to be put together."""
 LATER = datetime(2026, 4, 1, tzinfo=UTC)
 """All days of the home are closed by then."""
-OWN_COLUMNS = {
-    "loaded_at",
-    *("first_seen_at", "last_seen_at", "watched_from", "fetched_at", "crawl_id", "stage_number"),
-}
-"""What the time of a pull decides, and which crawl it was."""
+OWN_COLUMNS = frozenset(
+    {
+        *("first_seen_at", "last_seen_at", "watched_from", "missing_since", "fetched_at"),
+        *("entered_at", "entered_after", "exited_at", "crawl_id", "served_at", "page"),
+    }
+)
+"""What the time of a pull decides, or which crawl it was: of these only whether they are there."""
+MOMENTS = frozenset({"published_at", "tested_at", "row_count"})
+"""The same of a build; how many rows there are is compared with the rows."""
 COUNTED = "select schema_name || '.' || table_name, row_count from meta.tables"
 COMPARED = ("leads", "lead_versions", "lead_stage_history")
 
@@ -115,7 +119,7 @@ def landing_digest(home: Home) -> str:
         named = [key for key in own if key[1] is not None and path.parent.name != "_seen"]
         twice += len(named) - len(set(named))
         for row in found:
-            kept = {k: v for k, v in row.items() if k not in {*OWN_COLUMNS, "served_at", "page"}}
+            kept = {name: value for name, value in row.items() if name not in OWN_COLUMNS}
             rows.add((account, repr(sorted(kept.items()))))
     return digest_of((sorted(rows), twice))
 
@@ -126,10 +130,16 @@ def _landed_files(settings: Settings) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(settings.landing_path).parts[0], path
 
 
-def tables_digest(home: Home) -> str:
-    """The normalized tables, without what the time of a pull decides."""
+def tables_digest(home: Home, own: frozenset[str] = frozenset()) -> str:
+    """The normalized tables; of the columns `own` only whether they are there."""
     with closing(connect_utc(home.settings.warehouse_path, read_only=True)) as connection:
-        return digest_of([rows_of(connection, f"normalized.{name}") for name in COMPARED])
+        return digest_of([rows_of(connection, f"normalized.{name}", own) for name in COMPARED])
+
+
+def loaded_digest(home: Home) -> str:
+    """The tables once all that has landed is loaded, without what the time of a pull decides."""
+    load_landing(home.settings)
+    return tables_digest(home, OWN_COLUMNS)
 
 
 def published_digest(home: Home) -> str:
@@ -140,8 +150,7 @@ def published_digest(home: Home) -> str:
     path = home.settings.published_path
     with closing(connect_utc(path, read_only=True)) as connection:
         counts = dict(connection.execute(COUNTED).fetchall())
-        own = {"published_at", "tested_at", "row_count"}
-        digest = digest_of([rows_of(connection, name, own) for name in sorted(counts)])
+        digest = digest_of([rows_of(connection, name, MOMENTS) for name in sorted(counts)])
         assert connection.execute("select tests_passed from meta.build").fetchall() == [(1,)]
         for name, rows in counts.items():
             found = connection.table(name).shape[0]
@@ -150,13 +159,20 @@ def published_digest(home: Home) -> str:
 
 
 def rows_of(
-    connection: duckdb.DuckDBPyConnection, table: str, own: set[str] | None = None
+    connection: duckdb.DuckDBPyConnection, table: str, own: frozenset[str] = frozenset()
 ) -> list[str]:
-    """The rows of a table as texts, in order, without the columns `own`."""
-    cursor = connection.execute(f"select * from {table} order by all")  # noqa: S608
-    columns = [column[0] for column in cursor.description or []]
-    kept = [n for n, name in enumerate(columns) if name not in (own or OWN_COLUMNS)]
-    return sorted(str([row[n] for n in kept]) for row in cursor.fetchall())
+    """The rows of a table as texts, in order; of the columns `own` only whether they are there."""
+    cursor = connection.execute(f"select * from {table}")  # noqa: S608
+    names = [column[0] for column in cursor.description or []]
+    return sorted(
+        str(
+            [
+                value is None if name in own else value
+                for name, value in zip(names, row, strict=True)
+            ]
+        )
+        for row in cursor.fetchall()
+    )
 
 
 _KNOWN = re.compile(

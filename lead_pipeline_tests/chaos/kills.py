@@ -14,14 +14,13 @@ from itertools import count
 
 import msgspec
 
-from lead_pipeline.normalized.load import load_landing
 from lead_pipeline_tests.chaos.homes import (
     LANDING,
     PARTS,
     PUBLISHED,
     Home,
     leftovers,
-    tables_digest,
+    loaded_digest,
 )
 from lead_pipeline_tests.chaos.laboratory import CannotBeRead, Laboratory
 from lead_pipeline_tests.chaos.stages import Stage
@@ -66,13 +65,7 @@ def expected_of(laboratory: Laboratory, stage: Stage) -> Expected:
         raise SystemExit(f"{stage.name} changes {changed}, which it does not declare")
     if LANDING not in stage.changes:
         return Expected(digests)
-    return Expected(digests, laboratory.found(loaded, home))
-
-
-def loaded(home: Home) -> str:
-    """A digest of the tables once all that has landed is loaded."""
-    load_landing(home.settings)
-    return tables_digest(home)
+    return Expected(digests, laboratory.found(loaded_digest, home))
 
 
 def kills(laboratory: Laboratory, stage: Stage, first: int, every: int) -> Iterator[Verdict]:
@@ -164,7 +157,7 @@ def wrongs(
                 yield f"another digest of {part}"
         if left := laboratory.found(leftovers, home):
             yield f"left over: {', '.join(left)}"
-        if load and laboratory.found(loaded, home) != expected.tables_once_loaded:
+        if load and laboratory.found(loaded_digest, home) != expected.tables_once_loaded:
             yield "other tables once it is loaded"
     except (CannotBeRead, DoesNotEnd) as error:
         yield str(error)

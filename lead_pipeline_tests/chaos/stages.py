@@ -32,6 +32,8 @@ from lead_pipeline_tests.chaos.homes import (
 from lead_pipeline_tests.pulling import QUICK_RETRY, days, pull
 from lead_pipeline_tests.sample_builds import make_stand_ins
 
+OLDER = "20260101"
+"""How the name of the build before begins: said by name, going back can be repeated."""
 PULLED = PullOptions(retry=QUICK_RETRY, flush=FlushPolicy(pages=2))
 
 
@@ -107,7 +109,7 @@ def go_back(home: Home) -> None:
     """The build before, for readers."""
     settings = home.settings
     with held(settings.publish_lock, "rolling back", quiet):
-        roll_back(settings.published_path, to="2026", masking_key_id=None)
+        roll_back(settings.published_path, to=OLDER, masking_key_id=None)
 
 
 def compact(home: Home) -> None:

@@ -393,6 +393,13 @@ def test_a_kill_at_any_step_loses_nothing_and_the_next_call_makes_it_good(
     assert step > 40
 
 
+def test_half_a_record_of_a_killed_call_is_removed_by_the_next_one(landed: Settings) -> None:
+    left = landed.landing_path / "mega" / "_crawls" / ".x.json.4711-0a1b2c3d.tmp"
+    left.write_text("{")
+    compact(landed)
+    assert not left.exists()
+
+
 def test_a_record_of_put_together_files_asks_for_nothing(landed: Settings) -> None:
     compact(landed)
     record: CommitRecord = list(commit_records(landed.landing_path, "mega"))[-1]

@@ -17,6 +17,7 @@ from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.sandbox.examples import vorel_lead
 from lead_pipeline.storage.disks import disk_error, naming_the_disk
+from lead_pipeline_tests.chaos.system_calls import IS_POSSIBLE, Call, Decision, Fail, watched
 from lead_pipeline_tests.commands import COMMAND, environment
 from lead_pipeline_tests.normalized.landings import Landing
 from lead_pipeline_tests.pulling import account_of, at, days, pull, settings_in
@@ -106,3 +107,28 @@ def test_value_with_the_words_of_a_full_disk_is_no_full_disk() -> None:
     with closing(duckdb.connect()) as connection, pytest.raises(duckdb.Error) as caught:
         connection.execute("select 'Ada has no space left on device'::int")
     assert disk_error(caught.value) is None
+
+
+@pytest.mark.skipif(not IS_POSSIBLE, reason="a child can be watched on Linux on x86-64 only")
+def test_a_disk_that_is_full_as_a_rebuild_ends_is_named(tmp_path: Path) -> None:
+    """DuckDB closes a file without a word when what it still has to write does not fit."""
+    settings = settings_in(tmp_path / "home")
+    Landing(settings).leads("vorel", vorel_lead(1, at(1), at(2)))
+    committed: list[Call] = []
+
+    def decide(call: Call) -> Decision:
+        if call.name == "fsync" and call.path.endswith(".wal"):
+            committed.append(call)
+        is_file = call.path.endswith(settings.warehouse_path.name)
+        # The tables are made in one commit, and filled in the next.
+        full = len(committed) > 1 and is_file and call.name == "pwrite64"
+        return Fail(errno.ENOSPC) if full else "go on"
+
+    def rebuild() -> None:
+        load_landing(settings, rebuild=True)
+
+    ended = watched(rebuild, settings.home, decide, tmp_path / "said")
+    assert ended.said.startswith("LoadError: The warehouse ")
+    assert "No space left on device" in ended.said
+    assert "are free there" in ended.said
+    assert load_landing(settings).table_rows["leads"] == 1
