@@ -134,6 +134,14 @@ def _with_headers(name: str, *headers: bytes) -> Behaviour:
     return _once(name, lambda good: answer(good.body, *headers))
 
 
+def _leading_to(cursor: object) -> Callable[[Good], bytes]:
+    return lambda good: answer(good.with_cursor(cursor))
+
+
+def _refusing(status: bytes, wait: bytes) -> Callable[[Good], bytes]:
+    return lambda good: answer(b"", b"Retry-After: " + wait, status=status + b" x")
+
+
 def _trickled(content: bytes) -> Iterator[Step]:
     for place in range(len(content)):
         yield content[place : place + 1]
@@ -556,12 +564,12 @@ _BODIES = (
     _once("NaN in the envelope", lambda good: answer(b'{"x": NaN,' + good.body.lstrip()[1:]), _BODY),
     _once("bytes that are no text in the envelope", lambda good: answer(b'{"x": "\xff",' + good.body.lstrip()[1:]), _BODY),
     *(
-        _once(f"a cursor that is {cursor!r}"[:60], lambda good, cursor=cursor: answer(good.with_cursor(cursor)), _BODY)
+        _once(f"a cursor that is {cursor!r}"[:60], _leading_to(cursor), _BODY)
         for cursor in (7, 1.5, [], {}, ["a"], {"a": "b"})
     ),
     _once("a cursor with half a character", lambda good: answer(good.with_cursor("a").replace(b'"a"', b'"a\\ud83d"')), _BODY),
     *(
-        _once(f"a cursor of {cursor!r}"[:60], lambda good, cursor=cursor: answer(good.with_cursor(cursor)), "very records of")
+        _once(f"a cursor of {cursor!r}"[:60], _leading_to(cursor), "very records of")
         for cursor in ("same", "\x00\x01\x1f\x7f", "\r\nX-Injected: yes", "&limit=1#?/../%00", "\U0001f600\u202e\ufeff", " ", "c" * 8_000)
     ),
 )  # fmt: skip
@@ -576,7 +584,7 @@ _QUOTAS = (
     *(
         _once(
             f"{status.decode()} for {value.decode()[:30]}",
-            lambda good, status=status, value=value: answer(b"", b"Retry-After: " + value, status=status + b" x"),
+            _refusing(status, value),
             "failed|come back",
             waits=True,
         )

@@ -195,7 +195,7 @@ _edits = st.lists(
 )
 
 
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=150, deadline=None)
 @given(_edits)
 @example([(0, len(BODY), b"")])
 def test_any_change_of_a_page_is_a_page_or_rejected_records_or_no_page(
@@ -239,7 +239,7 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_broken_record_leaves_those_beside_it_as_they_were(data: st.DataObject) -> None:
     """Whatever is written where a value stands, as long as it has no quotes and no brackets."""
