@@ -55,7 +55,10 @@ _SAFE = tuple(
 )
 """What libraries say that holds no value of a row."""
 
-_CONVERSION = re.compile(rf"Could not (?:convert|cast) .* to ({_TYPE})", re.DOTALL)
+_CONVERSION = re.compile(
+    rf"Could not (?:convert|cast) .* to '?({_TYPE})'?(?: when casting from source column \w+)?\.?\s*",
+    re.DOTALL,
+)
 _STATEMENT_LINE = re.compile(r"\n\nLINE (\d+): ")
 _PATH = re.compile(r"""["'](/[^"'\n]+)["']""")
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments.local import LocalEnvironment
-from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
@@ -27,18 +26,19 @@ FAILED, BROKEN = 1, 2
 """dbt's own exit statuses: a node failed; dbt could not do what it was asked for."""
 
 
-class _ConnectionsThatQuoteNothing(DuckDBConnectionManager):
-    """What DuckDB says of a value reaches neither dbt's log nor its results."""
-
-    @contextmanager
-    def exception_handler(self, sql: str, connection_name: str = "master") -> Iterator[None]:
-        with super().exception_handler(sql, connection_name), without_values():
-            yield
-
-
 def quote_nothing() -> None:
     """Let DuckDB's errors in statements and in models written in Python lose their values."""
-    DuckDBAdapter.ConnectionManager = _ConnectionsThatQuoteNothing
+    handled = DuckDBConnectionManager.exception_handler
+
+    @contextmanager
+    def handled_quoting_nothing(
+        self: DuckDBConnectionManager, sql: str, connection_name: str = "master"
+    ) -> Iterator[None]:
+        with handled(self, sql, connection_name), without_values():
+            yield
+
+    # Of the class itself: dbt-duckdb asks it by name for the environment that it keeps.
+    DuckDBConnectionManager.exception_handler = handled_quoting_nothing  # type: ignore[method-assign]
     run_model = LocalEnvironment.run_python_job
 
     def run_model_quoting_nothing(*arguments: Any) -> None:

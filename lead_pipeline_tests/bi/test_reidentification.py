@@ -160,7 +160,6 @@ def test_address_book_finds_everybody_in_the_warehouse(home: MaskedHome) -> None
         "md5(lower(email))::uuid",
         "md5(payload)::uuid",
         "hash(email_normalized)",
-        "sha256(lower(full_name) || '|' || lower(email_normalized))",
         "to_base64(unhex(sha256(lower(email))))",
     ],
 )
@@ -201,7 +200,8 @@ def test_address_book_finds_people_in_statistics_and_in_what_the_file_says_of_it
     ada = next(person for person in home.attacker.people if person.columns["email"])
     with closing(connect_utc(leaking)) as connection:
         connection.execute("drop table internal.lead_versions")
-        assert home.attacker.finds_in_cells(leaking) == set()
+    assert home.attacker.finds_in_cells(leaking) == set()
+    with closing(connect_utc(leaking)) as connection:
         connection.execute(f"create view one as select '{ada.columns['email'][0]}'")
     assert home.attacker.finds_in_cells(leaking) == {ada.lead_key}
 
