@@ -207,7 +207,7 @@ def test_interrupted_publish_can_be_repeated(bi: Bi, monkeypatch: pytest.MonkeyP
     bi.build(coverage=COVERAGE)
 
     def power_cut(descriptor: int) -> None:
-        raise OSError("no power")
+        raise OSError(errno.EIO, "no power")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", power_cut)
