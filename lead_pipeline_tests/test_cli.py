@@ -103,6 +103,8 @@ def test_help_shows_every_command(tmp_path: Path) -> None:
         "verify",
         "publish",
         "rollback",
+        "forget",
+        "retention",
         "alerts",
     )
     assert [name for name in commands if f" {name} " not in ran.output] == []

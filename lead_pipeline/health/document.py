@@ -83,6 +83,8 @@ class AccountDocument:
     streams: list[StreamDocument]
     rejected: list[RejectedDocument]
     deletions: DeletionsDocument | None
+    erased: int | None
+    """Leads that were erased, and are not landed again."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def _account(situation: Situation, name: str, provider: str) -> AccountDocument:
         streams=[] if status is None else [_stream(stream) for stream in status.streams],
         rejected=[] if status is None else _rejected(status),
         deletions=None if status is None else _deletions(status),
+        erased=None if status is None else status.erased,
     )
 
 

@@ -100,7 +100,8 @@ def test_texts_in_databases_and_logs_of_dagster_are_overwritten(lived: ErasureHo
 
 def test_an_address_of_another_lead_is_told_and_stays(settings: Settings) -> None:
     landing = Landing(settings)
-    landing.leads("mega", mega_lead(1, contact_email="both@shared.example"), mega_lead(2))
+    shared = mega_lead(1, contact_email="both@shared.example", contact_phone=None)
+    landing.leads("mega", shared, mega_lead(2))
     landing.leads("vorel", vorel_lead(9, email="Both@Shared.example"))
     home = ErasureHome(settings)
     persons = home.persons(f"mega:{lead_id(1)}")

@@ -23,7 +23,6 @@ from lead_pipeline_tests.erasure.homes import (
     PERSON,
     ErasureHome,
     holding,
-    live,
     rows_of,
     tables_without,
 )
@@ -85,10 +84,10 @@ def check_kills(home: ErasureHome, tmp_path: Path, steps: Iterable[int] | None =
 
 
 @pytest.mark.long
-def test_a_kill_before_any_file_operation_is_made_good(tmp_path: Path) -> None:
-    assert check_kills(live(tmp_path / "home"), tmp_path) > 60
+def test_a_kill_before_any_file_operation_is_made_good(lived: ErasureHome, tmp_path: Path) -> None:
+    assert check_kills(lived, tmp_path) > 60
 
 
-def test_a_kill_before_some_of_them_is_made_good(tmp_path: Path) -> None:
-    """A few of them, far apart; `make test-long` has them all."""
-    check_kills(live(tmp_path / "home"), tmp_path, (2, 12, 26))
+def test_a_kill_before_some_of_them_is_made_good(lived: ErasureHome, tmp_path: Path) -> None:
+    """Two of them, far apart; `make test-long` has them all."""
+    check_kills(lived, tmp_path, (5, 26))

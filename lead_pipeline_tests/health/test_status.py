@@ -154,6 +154,7 @@ def test_the_document_says_all_that_is_known_of_an_account(
             "looked_at": "2026-01-03T02:30:00Z",
             "remark": None,
         },
+        "erased": 0,
     }
     assert account["streams"][0] == {
         "stream": "leads",
