@@ -66,7 +66,8 @@ def main() -> int:
 
 def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m lead_pipeline_tests.chaos", description=__doc__.partition("\n")[0]
+        prog="python -m lead_pipeline_tests.chaos",
+        description="Run the laboratory, or a part of it.",
     )
     names = [stage.name for stage in STAGES]
     parser.add_argument("--stage", choices=names, action="append", help="Only this one. [all]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -62,7 +62,7 @@ def test_mounts_whose_locks_other_machines_do_not_see_are_refused(
     table = tmp_path / "mountinfo"
     table.write_text(f"22 1 254:0 / / rw,relatime shared:1 - {options}\n")
     monkeypatch.setattr("lead_pipeline.storage.lock_probe._MOUNTS", table)
-    refused = (
+    refused: AbstractContextManager[object] = (
         pytest.raises(ConfigurationError, match="LEAD_PIPELINE_HOME")
         if is_refused
         else nullcontext()
