@@ -100,7 +100,7 @@ def _needed(installed: Distribution, extras: frozenset[str]) -> Iterator[Require
 
 
 def _component(name: str, installed: Distribution) -> Component:
-    expression = installed.metadata.get("License-Expression")
+    expression = "".join(installed.metadata.get_all("License-Expression") or ())
     return Component(
         name=name,
         version=installed.version,
