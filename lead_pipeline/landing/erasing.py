@@ -29,7 +29,7 @@ from lead_pipeline.landing.commits import (
     LandedFile,
     commit_records,
 )
-from lead_pipeline.landing.naming import named_leads, unescaped
+from lead_pipeline.landing.naming import mentioned_texts, named_leads, unescaped
 from lead_pipeline.landing.places import Places
 from lead_pipeline.landing.rejected import digest_of_rejected
 from lead_pipeline.landing.rewriting import FileChange, RewrittenFile, read_table, rewrite
@@ -226,7 +226,8 @@ class _Look:
                     yield self._relative(path), row, None
         for path, row, stream, payload in self._rejected(files):
             named = named_leads(self.provider, stream, payload)
-            if named & ids or self.erased.is_mentioned_in(payload):
+            # Another lead's record may hold the same number: it is told, and stays.
+            if named & ids or (not named and self.erased.is_mentioned_in(payload)):
                 yield path, row, digest_of_rejected(stream, payload)
 
     def _rejected(self, files: _Files) -> Iterator[tuple[str, int, str, bytes]]:
@@ -260,7 +261,7 @@ class _Look:
         if "payload" in table.column_names:
             payloads = table["payload"].unique().to_pylist()
             contents |= {p if isinstance(p, bytes) else str(p).encode() for p in payloads}
-        return any(map(self._mentions, contents))
+        return any(self.erased.among(mentioned_texts(content)) for content in contents)
 
     def _mentions(self, content: bytes) -> bool:
         return self.erased.is_mentioned_in(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import shutil
 import sqlite3
@@ -171,3 +172,14 @@ def test_copies_and_what_was_set_aside_go_where_they_hold_the_person(settings: S
     assert harmless.exists()
     assert not copy.exists()
     assert list(aside.iterdir()) == []
+
+
+def test_a_rejected_record_of_another_lead_with_the_same_number_stays(settings: Settings) -> None:
+    landing = Landing(settings)
+    landing.leads("mega", of_person("mega", at(6)), mega_lead(2))
+    other = {**mega_lead(3, contact_phone=CONTACT["phone"]), "updated_at": "soon"}
+    nobody = {**mega_lead(4, contact_email=CONTACT["email"]), "id": None}
+    landing.leads("mega", other, nobody)
+    ErasureHome(settings).forget(f"mega:{lead_id(PERSON)}")
+    rejected = [row["payload"] for row in rows_of(settings) if row["folder"] == "_rejected"]
+    assert [json.loads(payload)["id"] for payload in rejected] == [lead_id(3)]
