@@ -135,7 +135,7 @@ def _experiment(
     place = str(met[0]) if met else "before any call"
     if ended.status != -signal.SIGKILL:
         return Verdict(experiment, stage.name, place, [f"it was not killed: {ended.said}"])
-    load = LANDING in stage.changes and met[0].number % LOADED == 0
+    load = LANDING in stage.changes and met[0].number % LOADED == 1
     wrong = list(wrongs(laboratory, stage, home, expected, load=load))
     return Verdict(experiment, stage.name, place, wrong)
 
