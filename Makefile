@@ -37,7 +37,7 @@ test:  ## Lint, types, definitions, dbt and all tests but the longest (test-long
 	# What does not need each other is done at the same time.
 	$(MAKE) --no-print-directory --jobs=4 lint types definitions tests
 	# Only the files that have such tests are imported.
-	$(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
+	$(BIN)/pytest -q -m "alone and not long" $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
 
 tests: setup $(OLDEST_READER)/.installed $(READERS)/.installed
 	# A third process fills the time in which the others wait for servers, locks and disks.

@@ -20,6 +20,8 @@ from lead_pipeline.storage.locks import held
 from lead_pipeline_tests.commands import Ran, environment, finish, instance_of, start
 from lead_pipeline_tests.pulling import settings_in
 
+pytestmark = pytest.mark.alone
+
 ENDS_WITHIN_SECONDS = 5.0
 WATCHED_SECONDS = 2.0
 """How long the processor time of a wait is looked at."""
