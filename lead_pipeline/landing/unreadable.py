@@ -1,7 +1,7 @@
 """Which landed file it was that could not be read, in words that hold nothing of what is in it.
 
     DuckDB: Invalid string encoding … value "{whole payload}"
-      ──▶ landing/mega/leads/date=…/….parquet cannot be read (InvalidInputException: …)
+      ──▶ landing/…/date=…/….parquet cannot be read (InvalidInputException: …)
 
 Belongs here: naming the file of a read that has failed. Does not belong here: whether a file is what
 its crawl has written, which its digest says.

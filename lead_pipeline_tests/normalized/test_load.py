@@ -171,6 +171,18 @@ def test_an_old_window_pulled_again_with_fewer_leads_removes_nothing(landing: La
     )
 
 
+def test_a_day_run_again_keeps_the_other_states_of_the_leads_that_it_brings(
+    landing: Landing,
+) -> None:
+    earlier = mega_lead(1, at(3), score=3)
+    landing.leads("mega", earlier, window=Window(at(3), at(4)))
+    landing.leads("mega", mega_lead(1, at(3), at(8), score=8), window=Window(at(8), at(9)))
+    load_landing(landing.settings)
+    landing.leads("mega", earlier, window=Window(at(3), at(4)))
+    result = load_landing(landing.settings)
+    assert (result.table_rows["lead_versions"], column(landing.settings, "score")) == (2, [8.0])
+
+
 def test_flushes_of_a_crawl_that_still_runs_are_loaded_as_they_come(landing: Landing) -> None:
     plan = CrawlPlan("running", "mega", [[mega_lead(1)], [mega_lead(2)], [mega_lead(3)]])
     counts = []

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def test_two_threads_are_never_inside_together(path: Path) -> None:
         with held(path, "working"):
             inside += 1
             most = max(most, inside)
+            # Long enough for the others to come in, where nothing keeps them out.
+            time.sleep(0.05)
             inside -= 1
 
     threads = [threading.Thread(target=work) for _ in range(8)]
