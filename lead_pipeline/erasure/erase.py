@@ -46,7 +46,7 @@ from lead_pipeline.erasure.search import Found, search_folder
 from lead_pipeline.errors import ErasureIncomplete, LoadError
 from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.landing.chain import check_chain
-from lead_pipeline.landing.erasing import erase_records, find_rows
+from lead_pipeline.landing.erasing import LandingErasure, erase_records, find_rows
 from lead_pipeline.landing.erasures import (
     ErasedLanding,
     PendingErasure,
@@ -162,17 +162,21 @@ def erase_landing(settings: Settings, pending: PendingErasure, tell: Tell) -> Pe
             done = erase_records(settings, account, erased)
             restore_tombstones(settings, account)
         tell(f"{account}: {done.rows:,} rows taken out of {len(done.files):,} files of landing.")
-        part = ErasedLanding(
-            account=account,
-            leads=done.leads,
-            rows=done.rows,
-            closed_crawls=done.closed_crawls,
-            files=list(done.files),
-            removed=list(done.removed),
-        )
+        part = _noted(account, done)
         pending = msgspec.structs.replace(pending, landing=[*pending.landing, part])
         save_pending(settings, pending)
     return pending
+
+
+def _noted(account: str, done: LandingErasure) -> ErasedLanding:
+    return ErasedLanding(
+        account=account,
+        leads=done.leads,
+        rows=done.rows,
+        closed_crawls=done.closed_crawls,
+        files=list(done.files),
+        removed=list(done.removed),
+    )
 
 
 def _with_contacts(erased: Erased, pending: PendingErasure) -> Erased:
@@ -423,14 +427,5 @@ def erase_again(settings: Settings, tell: Tell) -> list[ErasedLanding]:
         if found:
             with held(settings.warehouse_lock, "erasing persons from the tables", tell):
                 remove_duckdb_file(settings.warehouse_path)
-            done.append(
-                ErasedLanding(
-                    account=account,
-                    leads=found.leads,
-                    rows=found.rows,
-                    closed_crawls=found.closed_crawls,
-                    files=list(found.files),
-                    removed=list(found.removed),
-                )
-            )
+            done.append(_noted(account, found))
     return done

@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,10 +35,10 @@ from lead_pipeline.landing.commits import (
     save,
 )
 from lead_pipeline.landing.digests import REMEDY, check_file
-from lead_pipeline.landing.files import RECORD_SCHEMA, SEEN_SCHEMA
+from lead_pipeline.landing.files import RECORD_SCHEMA, SEEN_SCHEMA, write_again
 from lead_pipeline.landing.places import Places
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.files import remove_temporaries, replace_atomically, temporary_of
+from lead_pipeline.storage.files import remove_temporaries
 from lead_pipeline.storage.locks import held
 
 _logger = logging.getLogger(__name__)
@@ -193,21 +192,7 @@ def _put_together(landing: Path, files: Sequence[LandedFile]) -> tuple[LandedFil
     folder = Path(files[0].path).parent
     schema = SEEN_SCHEMA if folder.name == _SEEN else RECORD_SCHEMA
     table = pa.concat_tables([_read(landing, file, schema) for file in files])
-    temporary = temporary_of(landing / folder / f"{PREFIX}.parquet")
-    try:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-        if pq.ParquetFile(temporary).read() != table:
-            raise LoadError(
-                f"What was written to {temporary} does not read back as it was. Look at the disk; "
-                "nothing is lost."
-            )
-        content = temporary.read_bytes()
-        digest = sha256(content).hexdigest()
-        path = folder / f"{PREFIX}{digest[:16]}.parquet"
-        replace_atomically(temporary, landing / path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    new = LandedFile(path.as_posix(), table.num_rows, len(content), digest)
+    new = write_again(landing, folder, table, lambda digest: f"{PREFIX}{digest[:16]}.parquet")
     return new, Compaction(new.path, list(files))
 
 

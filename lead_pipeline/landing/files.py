@@ -11,7 +11,7 @@ count (that is the commit record's to say).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
@@ -19,10 +19,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledPage
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.storage.files import digest_of, replace_atomically
+from lead_pipeline.storage.files import digest_of, replace_atomically, temporary_of
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -163,6 +164,30 @@ def remove_uncommitted(landing: Path, commit: CommitRecord) -> None:
         for path in account.glob(f"{pattern}/*{commit.crawl_id}-*"):
             if path.relative_to(landing).as_posix() not in committed:
                 path.unlink()
+
+
+def write_again(
+    landing: Path, folder: Path, table: pa.Table, name_of: Callable[[str], str]
+) -> LandedFile:
+    """Write rows that have landed before into a new file in `folder`, which is below landing.
+
+    `name_of` its digest is its name; it is on disk on return. Raises `LoadError` where what was
+    written does not read back, `OSError` when the disk refuses it.
+    """
+    temporary = temporary_of(landing / folder / name_of(""))
+    try:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        if pq.ParquetFile(temporary, page_checksum_verification=True).read() != table:
+            raise LoadError(
+                f"What was written to {temporary} does not read back as it was. Look at the disk; "
+                "nothing is lost."
+            )
+        size, digest = temporary.stat().st_size, digest_of(temporary)
+        path = folder / name_of(digest)
+        replace_atomically(temporary, landing / path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return LandedFile(path.as_posix(), table.num_rows, size, digest)
 
 
 def _write_some(

@@ -23,8 +23,9 @@ from lead_pipeline.landing.chain import relink
 from lead_pipeline.landing.commits import CommitRecord, LandedFile, commit_records, crawls_folder
 from lead_pipeline.landing.compaction import PREFIX
 from lead_pipeline.landing.digests import REMEDY, check_file
+from lead_pipeline.landing.files import write_again
 from lead_pipeline.landing.places import Places
-from lead_pipeline.storage.files import digest_of, replace_atomically, temporary_of
+from lead_pipeline.storage.files import digest_of
 
 _MARK = "-w"
 _DIGITS = 16
@@ -202,23 +203,8 @@ def _write(landing: Path, path: str, change: FileChange) -> tuple[RewrittenFile,
     is_compacted = old.name.startswith(PREFIX)
     if not table.num_rows and not is_compacted:
         return RewrittenFile(path, sha256_before, None, None, removed), None
-    temporary = temporary_of(old)
-    try:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-        if pq.ParquetFile(temporary).read() != table:
-            raise LoadError(
-                f"What was written to {temporary} does not read back as it was. Look at the disk; "
-                "nothing is lost."
-            )
-        digest = digest_of(temporary)
-        size = temporary.stat().st_size
-        new = old.with_name(_name(old, digest))
-        replace_atomically(temporary, new)
-    finally:
-        temporary.unlink(missing_ok=True)
-    relative = new.relative_to(landing).as_posix()
-    landed = LandedFile(relative, table.num_rows, size, sha256=digest)
-    return RewrittenFile(path, sha256_before, relative, digest, removed), landed
+    landed = write_again(landing, Path(path).parent, table, lambda digest: _name(old, digest))
+    return RewrittenFile(path, sha256_before, landed.path, landed.sha256, removed), landed
 
 
 def _name(old: Path, digest: str) -> str:
