@@ -32,7 +32,7 @@ from lead_pipeline.orchestration.runner import PipelineRunner
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.sandbox.examples import vorel_lead
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.locks import held, waits_heard
 from lead_pipeline_tests.commands import instance_of
 from lead_pipeline_tests.normalized.landings import Landing
 from lead_pipeline_tests.pulling import account_of, at, settings_in
@@ -374,8 +374,10 @@ def test_reader_waits_for_a_load_and_the_run_says_for_whom(
     loading = threading.Thread(target=load)
     loading.start()
     assert has_lock.wait(30)
-    threading.Timer(2.0, may_end.set).start()
-    with dg.DagsterInstance.ephemeral() as instance:
+    with (
+        waits_heard(lambda message: may_end.set()),
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
         result = dg.materialize(
             [leads_counted], instance=instance, resources={"lead_warehouse": warehouse}
         )
