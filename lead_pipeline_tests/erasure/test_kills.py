@@ -44,12 +44,9 @@ def complete_with(home: ErasureHome, who: str) -> None:
     """As `forget --resume` does it, or the same command again where nothing was noted yet."""
     interrupted = pending_erasures(home.settings)
     if interrupted:
-        nobody = replace(
-            home.persons(lead_id(2)), leads=(), texts=frozenset(), contacts=frozenset()
-        )
-        home.complete(resumed(home.settings, interrupted[0]), nobody)
+        home.complete(resumed(home.settings, interrupted[0]), NOBODY)
     else:
-        home.forget(lead_id(PERSON))
+        home.forget(who)
 
 
 def is_refused_or_right(settings: Settings) -> None:
