@@ -212,6 +212,11 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     place of a stream: it asks for nothing and proves nothing, and is loaded with its sources."""
 
     @property
+    def all_files(self) -> list[LandedFile]:
+        """Its files of every kind."""
+        return [*self.files, *self.seen_files, *self.rejected_files]
+
+    @property
     def updated_window(self) -> UpdatedWindow:
         """The window as the type used everywhere else."""
         return UpdatedWindow(self.window.start, self.window.end)

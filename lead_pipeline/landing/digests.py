@@ -13,6 +13,8 @@ from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import LandedFile
 from lead_pipeline.storage.files import digest_of
 
+SET_ASIDE = "_damaged"
+"""The folder of an account in which `lead-pipeline scrub --repair` puts damaged files, by their paths."""
 REMEDY = (
     "Restore the file from a backup; without one, lead-pipeline scrub --repair sets it aside, says "
     "what is lost, and lets its window be asked for again."

@@ -9,7 +9,6 @@ files are written again (`rewriting.py`).
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
@@ -29,7 +28,8 @@ from lead_pipeline.landing.commits import (
     LandedFile,
     commit_records,
 )
-from lead_pipeline.landing.naming import mentioned_texts, named_leads, unescaped
+from lead_pipeline.landing.digests import SET_ASIDE
+from lead_pipeline.landing.naming import mentioned_texts, named_leads, unescaped, written_forms
 from lead_pipeline.landing.places import Places
 from lead_pipeline.landing.rejected import digest_of_rejected
 from lead_pipeline.landing.rewriting import FileChange, RewrittenFile, read_table, rewrite
@@ -40,9 +40,6 @@ from lead_pipeline.providers.base import Provider
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
-
-_SET_ASIDE = "_damaged"
-"""Where `lead-pipeline scrub --repair` puts what is damaged."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +150,7 @@ class _Files:
         def lying(files: Iterable[LandedFile]) -> set[str]:
             return set(places.paths(files))
 
-        listed = {
-            path
-            for record in records
-            for path in lying((*record.files, *record.seen_files, *record.rejected_files))
-        }
+        listed = {path for record in records for path in lying(record.all_files)}
         # A listed file that is not there shows when it is read.
         by_kind: dict[str, list[str]] = defaultdict(list)
         for path in sorted(listed):
@@ -212,8 +205,7 @@ class _Look:
 
     def _events_with(self, files: _Files, ids: Iterable[str]) -> list[Any]:
         """Events with one of the ids in quotes, as it is or with escapes."""
-        written = sorted({form for lead in ids for form in (lead, json.dumps(lead)[1:-1])})
-        return self._query("rows_with_texts", files.events, written=written)
+        return self._query("rows_with_texts", files.events, written=written_forms(ids))
 
     def rows(self, files: _Files, ids: set[str]) -> Iterator[tuple[str, int, str | None]]:
         """The file, the row, and of a rejected record its digest."""
@@ -243,7 +235,7 @@ class _Look:
         """
         for path in sorted((self.landing / account).rglob("*")):
             relative = path.relative_to(self.landing).as_posix()
-            is_aside = path.parent.name == _SET_ASIDE
+            is_aside = SET_ASIDE in Path(relative).parts
             is_parquet = path.suffix == ".parquet" and not path.name.startswith(".")
             if path.is_file() and relative not in listed and (is_parquet or is_aside):
                 try:

@@ -158,7 +158,7 @@ def remove_uncommitted(landing: Path, commit: CommitRecord) -> None:
 
     They were never landed: the pages they were made of are still in the journal.
     """
-    committed = {file.path for file in (*commit.files, *commit.rejected_files, *commit.seen_files)}
+    committed = {file.path for file in commit.all_files}
     account = landing / commit.account
     for pattern in (f"{commit.stream}/date=*", "_rejected", "_seen"):
         for path in account.glob(f"{pattern}/*{commit.crawl_id}-*"):

@@ -106,6 +106,11 @@ def unescaped(written: str) -> str:
         return written
 
 
+def written_forms(texts: Iterable[str]) -> list[str]:
+    """The texts as they can stand in JSON between quotes: as they are, and with escapes."""
+    return sorted({form for text in texts for form in (text, json.dumps(text)[1:-1])})
+
+
 @cache
 def _contact_fields(slug: str) -> Sequence[tuple[ContactKind, tuple[str, ...]]]:
     return tuple(dict.fromkeys(_read_contact_fields(PROVIDERS[slug])))

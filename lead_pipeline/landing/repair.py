@@ -35,6 +35,7 @@ from lead_pipeline.landing.commits import (
     save,
 )
 from lead_pipeline.landing.compaction import record_of
+from lead_pipeline.landing.digests import SET_ASIDE
 from lead_pipeline.landing.places import Places
 from lead_pipeline.landing.scrub import OWN_NAME, Problem
 from lead_pipeline.settings import Settings
@@ -42,7 +43,6 @@ from lead_pipeline.storage.files import digest_of, sync, write_atomically
 from lead_pipeline.storage.locks import held
 
 _CRAWL_ID = re.compile(r"(?P<began>\d{8}T\d{6}\d{6}Z)-(?P<stream>\w+)-[0-9a-f]{8}")
-_SET_ASIDE = "_damaged"
 _NOTE = "Parts of it were damaged or lost, and set right by lead-pipeline scrub --repair."
 
 
@@ -90,7 +90,7 @@ def _set_unreadable_aside(landing: Path, problem: Problem, tell: Callable[[str],
 def _set_aside(landing: Path, account: str, path: str) -> None:
     """Move a file, if it is there, to where nobody reads it as landed."""
     source = landing / path
-    target = landing / account / _SET_ASIDE / Path(path).relative_to(account)
+    target = landing / account / SET_ASIDE / Path(path).relative_to(account)
     if not source.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ def _files_of(landing: Path, account: str, crawl_id: str) -> list[LandedFile]:
     for path in sorted((landing / account).rglob(f"{crawl_id}-*.parquet")):
         place = path.relative_to(landing)
         name = OWN_NAME.fullmatch(path.name)
-        if name is None or name["crawl_id"] != crawl_id or _SET_ASIDE in place.parts:
+        if name is None or name["crawl_id"] != crawl_id or SET_ASIDE in place.parts:
             continue
         # One that was written again takes the place of the one before, if that is still there.
         if name["written_again"] or (place.parent, name["base"]) not in found:
@@ -206,7 +206,7 @@ def _recognized_compactions(landing: Path, account: str) -> list[Compaction]:
     found = []
     for path in sorted((landing / account).rglob("compacted-*.parquet")):
         place = path.relative_to(landing)
-        if place.as_posix() in listed or _SET_ASIDE in place.parts:
+        if place.as_posix() in listed or SET_ASIDE in place.parts:
             continue
         crawls = pq.read_table(path, columns=["crawl_id"])["crawl_id"]
         of_crawls = set(crawls.unique().to_pylist())

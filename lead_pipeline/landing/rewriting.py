@@ -178,7 +178,7 @@ class _Listing:
 
 def _files_of(records: Sequence[CommitRecord]) -> Iterator[LandedFile]:
     for record in records:
-        yield from (*record.files, *record.seen_files, *record.rejected_files)
+        yield from record.all_files
 
 
 def _rows(files: Sequence[LandedFile]) -> int:

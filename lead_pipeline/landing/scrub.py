@@ -31,7 +31,7 @@ from lead_pipeline.landing.commits import (
     crawls_folder,
     load,
 )
-from lead_pipeline.landing.digests import damage_of
+from lead_pipeline.landing.digests import SET_ASIDE, damage_of
 from lead_pipeline.landing.places import Places
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.files import write_atomically
@@ -49,7 +49,7 @@ OWN_NAME = re.compile(
 )
 """Of a landed file: its crawl, its first and its last page, and whether it was written again."""
 _COMPACTED_NAME = re.compile(r"compacted-[0-9a-f]{16}\.parquet")
-_OWN_FOLDERS = ("_crawls", "_journal", "_damaged", "_erased")
+_OWN_FOLDERS = ("_crawls", "_journal", SET_ASIDE, "_erased")
 
 
 class Problem(msgspec.Struct, frozen=True, order=True):
@@ -200,11 +200,7 @@ def _broken_links(landing: Path, account: str) -> Iterator[Problem]:
 
 def _listed(records: Sequence[CommitRecord], places: Places) -> dict[str, LandedFile]:
     """The files that hold rows which count, by path."""
-    files = (
-        places.holder(file)
-        for record in records
-        for file in (*record.files, *record.seen_files, *record.rejected_files)
-    )
+    files = (places.holder(file) for record in records for file in record.all_files)
     return {file.path: file for file in files}
 
 
@@ -222,11 +218,7 @@ def _unlisted(
 ) -> list[Problem]:
     """Crawls of which there are files but no record; files of others are noted in `found`."""
     # Files that were put together are listed by their crawls, and may not be removed yet.
-    known = listed.keys() | {
-        file.path
-        for record in records
-        for file in (*record.files, *record.seen_files, *record.rejected_files)
-    }
+    known = listed.keys() | {file.path for record in records for file in record.all_files}
     crawls = {record.crawl_id for record in records}
     lost: dict[str, int] = {}
     for path in sorted(_files_below(landing / account)):

@@ -16,6 +16,7 @@ import duckdb
 
 from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import LoadError
+from lead_pipeline.landing.digests import REMEDY
 
 READING_FAILED = (duckdb.Error, UnicodeDecodeError)
 """What a read of DuckDB raises. It cuts its messages off, also within a letter, of which Python
@@ -33,9 +34,5 @@ def unreadable(error: BaseException, paths: Iterable[str]) -> LoadError:
                     {"path": path},
                 ).fetchall()
         except READING_FAILED as found:
-            return LoadError(
-                f"{path} cannot be read ({cause_of(found)}). Restore the file from a backup."
-            )
-    return LoadError(
-        f"Landed files cannot be read ({cause_of(error)}). Restore the file from a backup."
-    )
+            return LoadError(f"{path} cannot be read ({cause_of(found)}). {REMEDY}")
+    return LoadError(f"Landed files cannot be read ({cause_of(error)}). {REMEDY}")

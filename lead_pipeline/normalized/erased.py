@@ -8,10 +8,9 @@ here: leaving rows of a batch out. Does not belong here: tombstones (`landing/to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-from lead_pipeline.landing.naming import named_leads, unescaped
+from lead_pipeline.landing.naming import named_leads, unescaped, written_forms
 from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.providers.base import Provider
@@ -71,11 +70,10 @@ def _leave_out_events(
     }
     if not ids:
         return 0
-    written = sorted({form for lead in ids for form in (lead, json.dumps(lead)[1:-1])})
     rows = [
         row
         for row, account, stream, payload in session.query(
-            "erased/events_with_texts", {"events": events, "written": written}
+            "erased/events_with_texts", {"events": events, "written": written_forms(ids)}
         )
         if account in erased
         and erased[account].among(named_leads(provider, stream, payload.encode()))

@@ -13,6 +13,7 @@ import pytest
 
 from lead_pipeline.erasure.erase import Order, begin, resumed
 from lead_pipeline.errors import LoadError
+from lead_pipeline.landing.digests import SET_ASIDE
 from lead_pipeline.landing.erasures import pending_erasures
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.sandbox.examples import lead_id, mega_lead, vorel_lead
@@ -172,6 +173,23 @@ def test_copies_and_what_was_set_aside_go_where_they_hold_the_person(settings: S
     assert harmless.exists()
     assert not copy.exists()
     assert list(aside.iterdir()) == []
+
+
+def test_what_a_repair_has_set_aside_goes_where_it_can_hold_the_person(settings: Settings) -> None:
+    """A repair keeps the folders of what it sets aside."""
+    landing = Landing(settings)
+    landing.leads("mega", mega_lead(1), mega_lead(2))
+    aside = settings.landing_path / "mega" / SET_ASIDE
+    for name, content in {
+        "leads/date=2026-01-05/x.parquet": b"PAR1 cut off",
+        "_crawls/crawl.json": f'{{"keep_ids": ["{lead_id(1)}"]'.encode(),
+        "_crawls/other.json": f'{{"keep_ids": ["{lead_id(2)}"]'.encode(),
+    }.items():
+        (aside / name).parent.mkdir(parents=True, exist_ok=True)
+        (aside / name).write_bytes(content)
+    ErasureHome(settings).forget(lead_id(1))
+    left = [path.name for path in aside.rglob("*") if path.is_file()]
+    assert left == ["other.json"]
 
 
 def test_a_rejected_record_of_another_lead_with_the_same_number_stays(settings: Settings) -> None:
