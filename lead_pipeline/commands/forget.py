@@ -19,6 +19,7 @@ from lead_pipeline.commands.console import (
     working,
 )
 from lead_pipeline.commands.edge import settings_of_command
+from lead_pipeline.commands.outcome import published_now
 from lead_pipeline.errors import ConfigurationError, ErasureIncomplete
 
 if TYPE_CHECKING:
@@ -234,25 +235,12 @@ def rewrite_tables(settings: Settings) -> None:
             with working("Building the tables again") as tell:
                 load_landing(settings, rebuild=True, tell=tell)
         return
-    if failure := _publish(settings):
+    # That leads are gone is what was asked for.
+    if failure := published_now(settings, allow_shrinkage=True).failure:
         raise ErasureIncomplete(
             f"Landing is done, but the published file still holds who is erased: {failure} Then the "
             "same command, or lead-pipeline forget --resume, completes it."
         )
-
-
-def _publish(settings: Settings) -> str | None:
-    """Load, build, publish; why it failed, if it did."""
-    from lead_pipeline.commands.outcome import PUBLISHING
-    from lead_pipeline.definitions import defs
-    from lead_pipeline.orchestration.instance import open_log_of_runs
-    from lead_pipeline.orchestration.processes import end_dead_runs
-    from lead_pipeline.orchestration.runner import PipelineRunner
-
-    with open_log_of_runs(settings, note) as instance, working(PUBLISHING):
-        end_dead_runs(instance)
-        # That leads are gone is what was asked for.
-        return PipelineRunner(defs(), instance, note).load_and_publish(allow_shrinkage=True).failure
 
 
 def _repeat(settings: Settings) -> None:

@@ -99,18 +99,20 @@ def _tell(settings: Settings, ended: list[Ended], *, is_whole: bool = False) -> 
 
 
 def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> None:
+    with failures_told(settings):
+        outcomes = [published_now(settings, allow_shrinkage=allow_shrinkage)]
+    tell_of_night(settings, outcomes)
+    conclude(settings, outcomes)
+
+
+def published_now(settings: Settings, *, allow_shrinkage: bool) -> RunOutcome:
+    """Load, build and publish in a run of their own; nobody is told how it ended."""
     from lead_pipeline.definitions import defs
     from lead_pipeline.orchestration.instance import open_log_of_runs
     from lead_pipeline.orchestration.processes import end_dead_runs
     from lead_pipeline.orchestration.runner import PipelineRunner
 
-    with (
-        failures_told(settings),
-        open_log_of_runs(settings, note) as instance,
-        working(PUBLISHING),
-    ):
+    with open_log_of_runs(settings, note) as instance, working(PUBLISHING):
         end_dead_runs(instance)
         runner = PipelineRunner(defs(), instance, note)
-        outcomes = [runner.load_and_publish(allow_shrinkage=allow_shrinkage)]
-    tell_of_night(settings, outcomes)
-    conclude(settings, outcomes)
+        return runner.load_and_publish(allow_shrinkage=allow_shrinkage)

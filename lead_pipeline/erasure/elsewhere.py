@@ -9,7 +9,6 @@ search that proves it (`search.py`).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -20,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lead_pipeline.bi.erased import holds_erased
-from lead_pipeline.bi.retained_builds import folder_of
+from lead_pipeline.bi.retained_builds import folder_of, remove_unfinished
 from lead_pipeline.erasure.search import files_below
 from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import remove_duckdb_file, spill_of
 from lead_pipeline.storage.erasure_key import ErasureKey
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.files import digest_of, write_atomically
 
 PLACEHOLDER = "[erased]"
 """What stands in logs in the place of a text."""
@@ -84,8 +83,7 @@ def _clear_leftovers(settings: Settings) -> list[str]:
         if folder.exists():
             shutil.rmtree(folder)
             removed.append(_relative(settings, folder))
-    for temporary in settings.published_path.parent.rglob(".*.tmp"):
-        temporary.unlink(missing_ok=True)
+    remove_unfinished(settings.published_path)
     return removed
 
 
@@ -213,7 +211,6 @@ def _relative(settings: Settings, path: Path) -> str:
 def digest_of_published(settings: Settings) -> str | None:
     """The SHA-256 of the published file; None where there is none."""
     try:
-        with settings.published_path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(settings.published_path)
     except FileNotFoundError:
         return None
