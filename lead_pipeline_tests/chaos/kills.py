@@ -8,7 +8,7 @@ Belongs here: the course of one experiment, its verdict. Does not belong here: s
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -70,19 +70,24 @@ def expected_of(laboratory: Laboratory, stage: Stage) -> Expected:
 
 def kills(laboratory: Laboratory, stage: Stage, first: int, every: int) -> Iterator[Verdict]:
     """Kill before the calls `first`, `first + every`, … until the stage ends before its kill."""
-    expected = expected_of(laboratory, stage)
-    for number in count(first, every):
-        verdict = _experiment(laboratory, stage, expected, "kill", killing_at(number))
-        if verdict is None:
-            return
-        yield verdict
+    return _at_places(laboratory, stage, "kill", killing_at, count(first, every))
 
 
 def torn_writes(laboratory: Laboratory, stage: Stage, first: int, every: int) -> Iterator[Verdict]:
     """Kill after the first half of a write has been done."""
+    return _at_places(laboratory, stage, "torn write", tearing_from, count(first, every))
+
+
+def _at_places(
+    laboratory: Laboratory,
+    stage: Stage,
+    experiment: str,
+    decision_at: Callable[[int], Callable[[Call], Decision]],
+    places: Iterable[int],
+) -> Iterator[Verdict]:
     expected = expected_of(laboratory, stage)
-    for number in count(first, every):
-        verdict = _experiment(laboratory, stage, expected, "torn write", tearing_from(number))
+    for number in places:
+        verdict = _experiment(laboratory, stage, expected, experiment, decision_at(number))
         if verdict is None:
             return
         yield verdict
