@@ -17,6 +17,7 @@ import dagster as dg
 
 from lead_pipeline.logs import log_of, use_format
 from lead_pipeline.orchestration.alert_sensors import build_alert_sensors
+from lead_pipeline.orchestration.databases import reuse_engines
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
 from lead_pipeline.orchestration.freshness_checks import (
     build_freshness_checks,
@@ -43,6 +44,7 @@ from lead_pipeline.storage.permissions import be_private, readers_of, tighten
 _log = log_of(__name__)
 # Dagster's processes begin here: what they, Dagster and dbt write is for their user alone.
 be_private()
+reuse_engines()
 
 
 @dg.definitions

@@ -17,6 +17,7 @@ from lead_pipeline_tests.pulling import at
 
 COMMANDS = [
     "run",
+    "poll",
     "demo",
     "sandbox",
     "check",
@@ -25,9 +26,14 @@ COMMANDS = [
     "replay-rejected",
     "rebuild",
     "verify",
+    "scrub",
+    "compact",
     "publish",
     "rollback",
+    "forget",
+    "retention",
     "new-provider",
+    "alerts",
 ]
 
 
@@ -125,7 +131,7 @@ def test_a_shell_is_given_its_completion(tmp_path: Path) -> None:
         "COMP_CWORD": "1",
     }
     ran = lead_pipeline(tmp_path, variables)
-    assert set(ran.output.split()) == {"rebuild", "replay-rejected"}
+    assert set(ran.output.split()) == {"rebuild", "replay-rejected", "retention"}
     assert not (tmp_path / "home").exists()
 
 

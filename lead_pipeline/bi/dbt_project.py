@@ -65,13 +65,8 @@ def dbt_command(*arguments: str) -> list[str]:
     ]
 
 
-def parsed_dbt_command(*arguments: str) -> list[str]:
-    """`dbt_command` without parsing the project: with the parse that `load_manifest` keeps."""
-    return [sys.executable, "-m", "lead_pipeline.bi.parsed_dbt", *arguments, *CANDIDATE_TARGET]
-
-
 def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[str, str]:
-    """Environment for `dbt_command`: artifacts and logs go to `target_path`.
+    """Environment for dbt: artifacts and logs go to `target_path`.
 
     The shell may hold dbt's variables of another project: `DBT_EMPTY` would publish tables without
     rows. Those of one's own models (`DBT_ENV_…`, dbt's prefix for them) stay. Secrets do not: dbt

@@ -1,31 +1,160 @@
-"""dbt on the parse that is kept: `python -m lead_pipeline.bi.parsed_dbt build …`.
+"""dbt in the process that asks for it, on the parse that is kept.
 
-Takes the arguments of `dbt` and ends with its exit status. Belongs here: starting dbt with what
-`load_manifest` has parsed, and such that its messages, logs and artifacts quote no value of a row.
-Does not belong here: when to parse (`lead_pipeline.bi.dbt_project`).
+    arguments, file ──▶ run_dbt ──▶ messages, run_results.json, dbt.log
+
+Starting dbt and parsing take longer than most builds. Belongs here: running dbt with what
+`load_manifest` has parsed, as alone as in a process of its own, and such that its messages, logs and
+artifacts quote no value of a row. Does not belong here: when to parse
+(`lead_pipeline.bi.dbt_project`), and what Dagster makes of dbt's messages.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import gc
+import logging
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments.local import LocalEnvironment
-from dbt.cli.main import dbtRunner
+from dbt.artifacts.schemas.run import RunExecutionResult
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
+from dbt_common.events.base_types import EventMsg
+from dbt_common.events.event_manager_client import cleanup_event_logger
+from dbt_common.events.functions import msg_to_dict
 from dbt_common.exceptions import DbtRuntimeError
 
-from lead_pipeline.bi.dbt_project import parsed_project
+from lead_pipeline.bi.dbt_project import (
+    CANDIDATE_TARGET,
+    PROJECT_DIR,
+    dbt_environment,
+    parsed_project,
+)
 from lead_pipeline.causes import stack_of, without_values
 
-FAILED, BROKEN = 1, 2
-"""dbt's own exit statuses: a node failed; dbt could not do what it was asked for."""
+RESULTS = "run_results.json"
+"""What dbt calls its artifact about the nodes that it has run."""
+
+_ALONE = threading.Lock()
+"""dbt keeps its flags, its logs and its connection in variables of its modules."""
 
 
+@dataclass(frozen=True)
+class DbtRan:
+    """What came of dbt: its messages, oldest first, as its JSON log has them; whether all went well."""
+
+    messages: list[dict[str, Any]]
+    succeeded: bool
+
+
+def run_dbt(arguments: Sequence[str], target_path: Path, candidate: Path) -> DbtRan:
+    """Run dbt in the DuckDB file `candidate` to its end; artifacts and logs go to `target_path`.
+
+    `candidate` is closed when this returns. dbt sees an environment without secrets
+    (`dbt_environment`). A signal that ends the process cancels dbt's queries first.
+    """
+    quote_nothing()
+    messages: list[dict[str, Any]] = []
+
+    def hear(message: EventMsg) -> None:
+        if message.info.level != "debug":
+            messages.append(msg_to_dict(message))
+
+    with _ALONE:
+        runner = dbtRunner(load_parsed(), callbacks=[hear])
+        with _as_if_alone(dbt_environment(target_path, candidate)), _signals_cancel() as signals:
+            result = runner.invoke([*arguments, *CANDIDATE_TARGET, *_options()])
+            _write_results(result, target_path)
+            succeeded = bool(result.success)
+            if not succeeded:
+                # dbt leaves threads of what went wrong to the garbage collector.
+                del result
+                gc.collect()
+    for number in signals:
+        # For whoever else waits for it, now that the file is closed.
+        signal.raise_signal(number)
+    return DbtRan(messages, succeeded)
+
+
+def _options() -> list[str]:
+    """Nothing on standard output, which is Dagster's. `dbt.log` is as verbose as our own log."""
+    # All that dbt does for `debug`, each statement included, takes a sixth of a publication.
+    level = "debug" if logging.getLogger("lead_pipeline").isEnabledFor(logging.DEBUG) else "info"
+    logs = ("--log-level", "none", "--log-level-file", level, "--no-use-colors")
+    # dbt would write the manifest again, which takes as long as ten models.
+    return [*logs, "--no-use-colors-file", "--no-write-json"]
+
+
+def _write_results(result: dbtRunnerResult, target_path: Path) -> None:
+    """The artifact about the nodes; none where dbt has not come to run any."""
+    if isinstance(result.result, RunExecutionResult):
+        result.result.write(str(target_path / RESULTS))
+
+
+@contextmanager
+def _as_if_alone(environment: Mapping[str, str]) -> Iterator[None]:
+    """Environment, folder and warnings for dbt; afterwards those from before, and its file closed."""
+    before = dict(os.environ)
+    with chdir(PROJECT_DIR), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _put_in_place(environment)
+        try:
+            yield
+        finally:
+            _put_in_place(before)
+            cleanup_event_logger()
+            # Of the class, so it would live on, and keep the candidate open.
+            connection: Any = DuckDBConnectionManager._ENV
+            if connection is not None:
+                connection.close()
+                DuckDBConnectionManager._ENV = None
+
+
+def _put_in_place(environment: Mapping[str, str]) -> None:
+    """Make these the variables of this process, those that stay never missing meanwhile."""
+    os.environ.update(environment)
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+
+
+@contextmanager
+def _signals_cancel() -> Iterator[list[int]]:
+    """Signals that end a process interrupt dbt, as it knows it; yields those that came.
+
+    Dagster's own exception would leave dbt's threads at work in a file that nobody waits for.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        # Python runs handlers of signals in the main thread.
+        yield came
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        del frame
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@cache
 def quote_nothing() -> None:
     """Let DuckDB's errors in statements and in models written in Python lose their values."""
     handled = DuckDBConnectionManager.exception_handler
@@ -59,15 +188,3 @@ def load_parsed() -> Manifest:
     manifest.build_parent_and_child_maps()  # type: ignore[no-untyped-call]
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     return manifest
-
-
-def main() -> None:
-    """Run dbt with the arguments of this process."""
-    quote_nothing()
-    result = dbtRunner(manifest=load_parsed()).invoke(sys.argv[1:])
-    if not result.success:
-        sys.exit(FAILED if result.exception is None else BROKEN)
-
-
-if __name__ == "__main__":
-    main()

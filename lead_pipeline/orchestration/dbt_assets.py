@@ -5,10 +5,10 @@ normalized/* ──prepare candidate──▶ dbt build ──all tests pass─�
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,11 @@ from dagster._utils.warnings import disable_dagster_warnings
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
-    DbtCliInvocation,
     dbt_assets,
 )
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
-from dagster_dbt.core.dbt_cli_event import DbtCliEventMessage
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dagster_dbt.core.dbt_event_iterator import DbtDagsterEventType
-from packaging.version import Version
 
 from lead_pipeline.bi.candidate import (
     discard_candidate,
@@ -47,12 +45,11 @@ from lead_pipeline.bi.check_copy import copy_to_check
 from lead_pipeline.bi.column_lineage import Lineage, column_lineage, columns_of
 from lead_pipeline.bi.dbt_project import (
     PROJECT_DIR,
-    dbt_environment,
     load_manifest,
     node_name,
-    parsed_dbt_command,
 )
 from lead_pipeline.bi.masking import mask_of
+from lead_pipeline.bi.parsed_dbt import RESULTS, run_dbt
 from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
 from lead_pipeline.logs import log_of
@@ -288,28 +285,20 @@ def _run_dbt(
     translator: DagsterDbtTranslator,
 ) -> _Ran:
     """Run dbt in `file` to its end: rows are counted, and files removed, when it has closed them."""
-    target_path.joinpath("run_results.json").unlink(missing_ok=True)
-    invocation = DbtCliInvocation.run(
-        args=parsed_dbt_command(*arguments),
-        env=dbt_environment(target_path, file) | {"DBT_LOG_FORMAT": "json"},
-        manifest=manifest,
-        dagster_dbt_translator=translator,
-        project_dir=PROJECT_DIR,
-        target_path=target_path,
-        raise_on_error=False,
-        context=context,
-        adapter=None,
-        # `dbt --version` would tell it as well, after asking a package index for news.
-        cli_version=Version(installed_version("dbt-core")),
-    )
+    target_path.joinpath(RESULTS).unlink(missing_ok=True)
+    ran = run_dbt(arguments, target_path, file)
+    # Dagster keeps what a run prints.
+    sys.stdout.write("".join(f"{message['info']['msg']}\n" for message in ran.messages))
     selected = _selected_nodes(context, manifest, translator)
+    news = [message for message in ran.messages if _is_news(message, selected)]
     events = [
         event
-        for message in invocation.stream_raw_events()
-        if _is_news(message, selected)
-        for event in message.to_default_asset_events(manifest, translator, context, target_path)
+        for message in news
+        for event in DbtCoreCliEventMessage(
+            raw_event=message, event_history_metadata={}
+        ).to_default_asset_events(manifest, translator, context, target_path)
     ]
-    return _Ran(events, succeeded=invocation.process.returncode == 0)
+    return _Ran(events, ran.succeeded)
 
 
 def dbt_folder(candidate: Path) -> Path:
@@ -332,9 +321,9 @@ def _selected_nodes(
     }
 
 
-def _is_news(message: DbtCliEventMessage, selected: set[str]) -> bool:
+def _is_news(message: Mapping[str, Any], selected: set[str]) -> bool:
     """Whether a message of dbt is about something selected, or about something that is wrong."""
-    node = message.raw_event["data"].get("node_info", {})
+    node = message["data"].get("node_info", {})
     return node.get("unique_id") in selected or node.get("node_status") in ("warn", *FAILED)
 
 
@@ -382,7 +371,7 @@ def _is_column_of_its_asset(source: Mapping[str, Any], column: str) -> bool:
 
 
 def _results(target_path: Path) -> list[dict[str, Any]]:
-    path = target_path / "run_results.json"
+    path = target_path / RESULTS
     results: list[dict[str, Any]] = (
         json.loads(path.read_bytes())["results"] if path.exists() else []
     )

@@ -17,7 +17,7 @@ from dagster import DagsterError, DagsterInstance
 from sqlalchemy.exc import SQLAlchemyError
 
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.orchestration.databases import heal_storage, make_storage
+from lead_pipeline.orchestration.databases import heal_storage, make_storage, reuse_engines
 from lead_pipeline.settings import Settings, load_settings
 from lead_pipeline.storage.files import remove_temporaries, write_atomically
 from lead_pipeline.storage.locks import held
@@ -112,6 +112,7 @@ def open_instance(
     `tell` receives one sentence when a broken database had to be healed or set aside, and when
     another process is waited for. Raises `ConfigurationError` when a database cannot be opened.
     """
+    reuse_engines()
     home = dagster_home(settings)
     lock, purpose = home / ".locks" / "storage", "opening Dagster's databases"
     with held(lock, purpose, tell, quiet_seconds=USUAL_SECONDS):

@@ -103,7 +103,13 @@ def answer(
 
 
 def _head(*headers: bytes, status: bytes = b"200 OK") -> bytes:
-    lines = (b"HTTP/1.1 " + status, b"Content-Type: application/json", *headers)
+    # Said, since it is done: a client that does not know it can send its next request too late.
+    lines = (
+        b"HTTP/1.1 " + status,
+        b"Content-Type: application/json",
+        b"Connection: close",
+        *headers,
+    )
     return b"\r\n".join((*lines, b"", b""))
 
 
