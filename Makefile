@@ -43,8 +43,8 @@ tests: setup $(OLDEST_READER)/.installed $(READERS)/.installed
 	# A third process fills the time in which the others wait for servers, locks and disks.
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
 
-test-long: setup  ## The tests that take longest: a stack that is killed, a wheel, 200,000 leads, many at once
-	$(BIN)/pytest -q -n 2 --dist loadfile -m long
+test-long: setup  ## The tests that take longest, and all property tests with eight times as many examples
+	EXAMPLES_TIMES=8 $(BIN)/pytest -q -n 2 --dist loadfile --timeout 3600 -m "(long or hypothesis) and not alone"
 
 chaos: setup  ## Kill every stage at every system call, race commands, fill disks, kill 100 nights (an hour)
 	$(BIN)/python -m lead_pipeline_tests.chaos --cycles 100

@@ -44,6 +44,10 @@ def busy_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
+# The first test of each waits for several runs of the real command.
+pytestmark = pytest.mark.timeout(900)
+
+
 @dataclass(frozen=True)
 class Runs:
     """The same range, pulled three times.

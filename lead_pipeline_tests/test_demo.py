@@ -63,12 +63,14 @@ def test_demo_shows_where_the_file_is_and_what_next(demo: Demo) -> None:
     assert f"duckdb -readonly {published}" in demo.ran.output
 
 
+@pytest.mark.long
 def test_demo_goes_on_with_the_night_after(two_demos: TwoDemos) -> None:
     assert two_demos.second.status == 0, two_demos.second.errors
     assert "2026-01-03" in two_demos.second.output
     assert "2026-01-02" not in two_demos.second.output
 
 
+@pytest.mark.long
 def test_demo_changes_nothing_that_has_landed(two_demos: TwoDemos) -> None:
     after = landed_files(two_demos.home)
     assert len(after) > len(two_demos.landed_by_first)
@@ -77,14 +79,14 @@ def test_demo_changes_nothing_that_has_landed(two_demos: TwoDemos) -> None:
     )
 
 
+@pytest.mark.long
 def test_demo_keeps_every_version_it_had(two_demos: TwoDemos) -> None:
     assert set(two_demos.versions_by_first) - set(versions_of(two_demos.home)) == set()
 
 
-def test_run_refuses_the_folder_of_a_demo(two_demos: TwoDemos) -> None:
+def test_run_refuses_the_folder_of_a_demo(demo: Demo, tmp_path: Path) -> None:
     credentials = {"VOREL_BASE_URL": "http://127.0.0.1:9", "VOREL_API_KEY": "a-key"}
-    folder = two_demos.home.parent
-    ran = lead_pipeline_here(folder, environment(two_demos.home, credentials), "run")
+    ran = lead_pipeline_here(tmp_path, environment(demo.copy_to(tmp_path), credentials), "run")
     assert ran.status == 1
     assert "belongs to the demo" in ran.last_line
 

@@ -15,7 +15,7 @@ from lead_pipeline.bi.gate import PublishRules, floors_of, losses_of, vanishings
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline.sandbox.examples import mega_lead
 from lead_pipeline.settings import Settings
-from lead_pipeline_tests.commands import environment, lead_pipeline
+from lead_pipeline_tests.commands import environment, lead_pipeline, lead_pipeline_here
 from lead_pipeline_tests.health.situations import land
 from lead_pipeline_tests.normalized.landings import Landing
 from lead_pipeline_tests.pulling import account_of, at, days, loaded_leads, pull_all, put_leads
@@ -62,16 +62,16 @@ def test_run_tells_which_crawl_it_would_resume(
     crawl = land(settings, 3, 4, account="vorel", state="running", complete=False, pages=7)
     variables = {k: v for k, v in sandbox.environment().items() if k.startswith("VOREL")}
     home = environment(settings.home, {**variables, "COLUMNS": "250"})
-    ran = lead_pipeline(tmp_path, home, "run", "--to", "2026-01-04", "--dry-run")
+    ran = lead_pipeline_here(tmp_path, home, "run", "--to", "2026-01-04", "--dry-run")
     assert f"{crawl.crawl_id}, after page 7" in ran.output
-    other = lead_pipeline(tmp_path, home, "run", "--to", "2026-01-03", "--dry-run")
+    other = lead_pipeline_here(tmp_path, home, "run", "--to", "2026-01-03", "--dry-run")
     assert crawl.crawl_id not in other.output
 
 
 def test_run_on_a_new_machine_makes_no_folder(tmp_path: Path) -> None:
     home = tmp_path / "home"
     variables = environment(home, {"EXPERT_AI_LABS_API_KEY": "eal_live_of_nobody"})
-    ran = lead_pipeline(tmp_path, variables, "run", "--dry-run")
+    ran = lead_pipeline_here(tmp_path, variables, "run", "--dry-run")
     assert ran.status == 0
     assert "decided by what lead_events brings" in ran.output
     assert not home.exists()
@@ -81,7 +81,7 @@ def test_run_without_all_credentials_fails_dry_as_it_would_in_earnest(
     mega: Mapping[str, str], tmp_path: Path
 ) -> None:
     variables = {**mega, "VOREL_BASE_URL": "http://127.0.0.1:9"}
-    ran = lead_pipeline(tmp_path, variables, "run", "--dry-run")
+    ran = lead_pipeline_here(tmp_path, variables, "run", "--dry-run")
     assert ran.status == 1
     assert "Account vorel cannot be used: set VOREL_API_KEY" in ran.last_line
     assert "mega: 2026-01-03 to " in ran.output
@@ -98,7 +98,7 @@ def test_publish_tells_what_is_not_loaded_yet(
     loaded_leads(settings)
     Landing(settings).leads("mega", mega_lead(9, at(2)), mega_lead(8, at(2)))
     before = contents(settings.home)
-    then = lead_pipeline(tmp_path, mega, "publish", "--dry-run")
+    then = lead_pipeline_here(tmp_path, mega, "publish", "--dry-run")
     assert (then.status, then.errors) == (0, "")
     assert "Would be loaded: 1 landed files with 2 rows. No rebuild is due." in then.output
     assert "there is no build at" in then.output
@@ -110,7 +110,7 @@ def test_publish_tells_why_a_rebuild_is_due(
 ) -> None:
     loaded_leads(settings)
     other = {**mega, "LEAD_PIPELINE_PHONE_REGION": "GB"}
-    ran = lead_pipeline(tmp_path, other, "publish", "--dry-run")
+    ran = lead_pipeline_here(tmp_path, other, "publish", "--dry-run")
     assert "Would be built anew from 1 landed files" in ran.output
     assert "the phone region" in ran.output
 
@@ -119,15 +119,15 @@ def test_publish_tells_what_the_gate_compares(
     settings: Settings, mega: Mapping[str, str], tmp_path: Path
 ) -> None:
     Bi(settings.home).build_and_publish(leads_of("mega", 10))
-    ran = lead_pipeline(tmp_path, mega, "publish", "--dry-run")
+    ran = lead_pipeline_here(tmp_path, mega, "publish", "--dry-run")
     row = next(line for line in ran.output.splitlines() if line.startswith("│ mega "))
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["mega", "10", "8", "10"]
-    meant = lead_pipeline(tmp_path, mega, "publish", "--dry-run", "--allow-shrinkage")
+    meant = lead_pipeline_here(tmp_path, mega, "publish", "--dry-run", "--allow-shrinkage")
     assert "Nothing is compared" in meant.output
 
 
 def test_publish_of_an_empty_home_is_refused(tmp_path: Path) -> None:
-    ran = lead_pipeline(tmp_path, environment(tmp_path / "home"), "publish", "--dry-run")
+    ran = lead_pipeline_here(tmp_path, environment(tmp_path / "home"), "publish", "--dry-run")
     assert ran.status == 1
     assert "LEAD_PIPELINE_HOME" in ran.last_line
 

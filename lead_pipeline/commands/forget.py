@@ -42,7 +42,7 @@ def forget(
         ),
     ] = None,
     account: Annotated[
-        str | None, typer.Option("--account", help="Only leads of this account.")
+        str | None, typer.Option("--account", metavar="NAME", help="Only leads of this account.")
     ] = None,
     with_linked: Annotated[
         bool,
@@ -59,7 +59,11 @@ def forget(
     ] = False,
     reference: Annotated[
         str | None,
-        typer.Option("--reference", help="What the request is called: a ticket, never a name."),
+        typer.Option(
+            "--reference",
+            metavar="TICKET",
+            help="What the request is called: a ticket, never a name.",
+        ),
     ] = None,
     from_file: Annotated[
         Path | None,

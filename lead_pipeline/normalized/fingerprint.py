@@ -16,7 +16,6 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple
 from itertools import chain
 from typing import Any
 
@@ -28,7 +27,7 @@ import phonenumbers
 from lead_pipeline.normalized import declared_steps
 from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 from lead_pipeline.normalized.inputs import LoadInputs
-from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.session import Session, values_of
 from lead_pipeline.normalized.steps import ComputedStep, SqlStep
 from lead_pipeline.providers import PROVIDERS
 
@@ -50,7 +49,7 @@ def fingerprint_of(inputs: LoadInputs) -> Fingerprint:
         **_provider_digests(),
         **_by_provider("the contract", inputs.known_fields),
         **_by_provider("the stage mapping", inputs.stages),
-        "the canonical stages": _digest([astuple(s) for s in CANONICAL_STAGES.values()]),
+        "the canonical stages": _digest([values_of(s) for s in CANONICAL_STAGES.values()]),
         **_CODE_DIGESTS,
         **library_versions(),
         "the phone region": inputs.phone_region,
@@ -123,7 +122,7 @@ def _by_provider(what: str, rows: Iterable[Any]) -> dict[str, str]:
     """One input per provider, whatever the order of the rows."""
     contents: dict[str, list[Any]] = {}
     for row in rows:
-        contents.setdefault(row.provider, []).append(astuple(row))
+        contents.setdefault(row.provider, []).append(values_of(row))
     return {
         f"{what} of {provider}": _digest(sorted(of_provider, key=msgspec.json.encode))
         for provider, of_provider in contents.items()

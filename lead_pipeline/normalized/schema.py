@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
 
 from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 from lead_pipeline.normalized.columns import describe_tables
 from lead_pipeline.normalized.fingerprint import Fingerprint, fingerprint_of
 from lead_pipeline.normalized.inputs import LoadInputs
-from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.session import Session, values_of
 from lead_pipeline.normalized.stages import StageMapping
 
 
@@ -38,6 +37,6 @@ def create_tables(session: Session, inputs: LoadInputs) -> None:
 
 def fill_stages(session: Session, rows: Sequence[StageMapping]) -> None:
     """Give empty tables the mapping and the canonical stages."""
-    session.insert("normalized.stages", [astuple(row) for row in rows])
-    canonical = [astuple(stage) for stage in CANONICAL_STAGES.values()]
+    session.insert("normalized.stages", [values_of(row) for row in rows])
+    canonical = [values_of(stage) for stage in CANONICAL_STAGES.values()]
     session.insert("normalized.canonical_stages", canonical)

@@ -13,6 +13,14 @@ import pyarrow as pa
 from lead_pipeline.storage.sql import read_sql
 
 
+def values_of(row: Any) -> tuple[Any, ...]:
+    """The fields of a row that is a dataclass, in order.
+
+    `dataclasses.astuple` copies each of them, which took a seventh of a small load.
+    """
+    return tuple(vars(row).values())
+
+
 @dataclass(frozen=True)
 class Session:
     """A connection in which the names of statements are those of the files below `sql/`."""

@@ -194,4 +194,5 @@ def _svg(chart: Any, theme: Theme) -> str:
         header={"labelColor": theme.ink, "labelFontSize": 14, "labelFontWeight": "bold"},
         view={"stroke": None},
     )
-    return str(vl_convert.vegalite_to_svg(styled.to_json(), vl_version=VEGA_LITE))
+    # Altair's own check against its schema takes as long as drawing; the tests look at the pages.
+    return str(vl_convert.vegalite_to_svg(styled.to_json(validate=False), vl_version=VEGA_LITE))

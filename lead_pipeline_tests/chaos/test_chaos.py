@@ -37,7 +37,7 @@ def verdicts_of(out: Path, *arguments: str) -> list[Verdict]:
 
 
 def test_killed_anywhere_each_stage_is_completed_by_its_next_run(tmp_path: Path) -> None:
-    verdicts = verdicts_of(tmp_path / "out.jsonl", "--experiment=kill", "--every=80")
+    verdicts = verdicts_of(tmp_path / "out.jsonl", "--experiment=kill", "--every=240")
     assert {verdict.stage for verdict in verdicts} == {stage.name for stage in STAGES}
     assert [verdict for verdict in verdicts if verdict.wrong] == []
 

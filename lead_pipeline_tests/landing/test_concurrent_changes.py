@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_pipeline.errors import CursorRefused
@@ -30,6 +29,7 @@ from lead_pipeline.sandbox.messages import Record, iso
 from lead_pipeline.settings import Settings
 from lead_pipeline.windows import UpdatedWindow, window_of_days
 from lead_pipeline_tests.normalized.landings import query
+from lead_pipeline_tests.properties import examples
 from lead_pipeline_tests.pulling import (
     MAKE_LEAD,
     SLUGS,
@@ -173,7 +173,7 @@ def loaded(settings: Settings) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("provider", SLUGS)
-@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(3)
 @given(script=_scripts, days_back=st.sampled_from((None, 5)))
 def test_no_lead_is_missed_or_loaded_twice_while_leads_appear_change_and_vanish(
     provider: str, script: list[Happening], days_back: int | None
@@ -193,7 +193,7 @@ def test_no_lead_is_missed_or_loaded_twice_while_leads_appear_change_and_vanish(
 
 
 @pytest.mark.parametrize("provider", SLUGS)
-@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(3)
 @given(script=_scripts)
 def test_the_next_crawl_of_the_day_brings_what_the_first_could_not_see_yet(
     provider: str, script: list[Happening]
@@ -212,7 +212,7 @@ def test_the_next_crawl_of_the_day_brings_what_the_first_could_not_see_yet(
         assert {key: stages.get(key) for key in business.ids} == business.stages
 
 
-@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(3)
 @given(script=_scripts)
 def test_only_a_lead_that_vanished_is_missing(script: list[Happening]) -> None:
     with (

@@ -43,6 +43,7 @@ def test_the_first_open_day(
     assert first_open_day(coverage, START, YESTERDAY) == expected
 
 
+@pytest.mark.long
 def test_missed_nights_come_with_the_next_run_and_status_names_them(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_ten_of_200_000_are_found_in_200_requests_while_leads_are_created_and_ch
         assert len(shop.server.requests) - window_pages <= 200
 
 
+@pytest.mark.long
 def test_when_too_many_have_vanished_it_says_so_and_a_full_crawl_finds_them(
     tmp_path: Path,
 ) -> None:

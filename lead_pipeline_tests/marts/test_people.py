@@ -12,13 +12,14 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_pipeline.contacts.emails import normalized_email
 from lead_pipeline.contacts.phones import read_phone
 from lead_pipeline_tests.marts.building import BuiltWorld, rows_of, run_dbt
 from lead_pipeline_tests.marts.persons import MAX_IDENTIFIERS, MAX_IDENTITIES, Persons
+from lead_pipeline_tests.properties import examples
 
 Contact = tuple[str | None, str | None, str | None]
 """Name, address and number, as somebody typed them in."""
@@ -286,7 +287,7 @@ CONTACTS = st.lists(
 LONG_CHAINS = st.lists(st.sampled_from([None, "Mira Lund", "Pia Moe"]), max_size=30).map(chain)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(7)
 @given(contacts=st.builds(lambda some, chained: some + chained, CONTACTS, LONG_CHAINS))
 def test_persons_and_links_are_what_a_second_computation_says(
     people: People, contacts: list[Contact]
@@ -300,7 +301,7 @@ def test_persons_and_links_are_what_a_second_computation_says(
         assert link["is_joined"] == (expected.of_leads()[pair[0]] == expected.of_leads()[pair[1]])
 
 
-@settings(max_examples=15, deadline=None)
+@examples(5)
 @given(contacts=CONTACTS, data=st.data())
 def test_the_order_of_rows_changes_nothing(
     people: People, contacts: list[Contact], data: st.DataObject
@@ -310,7 +311,7 @@ def test_the_order_of_rows_changes_nothing(
     assert people.of_rows(data.draw(st.permutations(rows))) == before
 
 
-@settings(max_examples=15, deadline=None)
+@examples(5)
 @given(contacts=CONTACTS)
 def test_nobody_has_more_names_or_identifiers_than_the_limits(
     people: People, contacts: list[Contact]

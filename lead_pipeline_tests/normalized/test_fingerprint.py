@@ -109,7 +109,8 @@ def landing(settings: Settings) -> Landing:
 @pytest.fixture
 def installation(landing: Landing, tmp_path: Path) -> Installation:
     folder = tmp_path / "installed"
-    unneeded = shutil.ignore_patterns("__pycache__", "target", "logs")
+    # What is compiled already is copied, too: each load is a process that imports all of it.
+    unneeded = shutil.ignore_patterns("target", "logs")
     for source in (Path(lead_pipeline.__file__).parent, PROJECT_DIR):
         shutil.copytree(source, folder / source.name, ignore=unneeded)
     load_landing(landing.settings)

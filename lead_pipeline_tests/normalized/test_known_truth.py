@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lead_pipeline.landing.commits import Window
@@ -30,6 +29,7 @@ from lead_pipeline_tests.normalized.test_stage_history import (
     expert_lead,
     history,
 )
+from lead_pipeline_tests.properties import examples
 from lead_pipeline_tests.pulling import at, settings_in
 
 State = tuple[str | None, str]
@@ -138,7 +138,7 @@ def seen_states(course: Course, polls: Sequence[datetime]) -> list[State]:
     return [state for state, _ in itertools.groupby(state for _, state in versions)]
 
 
-@hypothesis_settings(max_examples=12, deadline=None)
+@examples(5)
 @given(data=st.data(), polls=_polls, provider=st.sampled_from(("mega", "vorel")))
 def test_without_an_audit_log_the_history_is_the_best_that_polls_could_see(
     data: st.DataObject, polls: list[datetime], provider: str
@@ -155,7 +155,7 @@ def test_without_an_audit_log_the_history_is_the_best_that_polls_could_see(
             check_bounds(intervals, course)
 
 
-@hypothesis_settings(max_examples=12, deadline=None)
+@examples(5)
 @given(
     courses=st.lists(_courses(_expert_states), min_size=1, max_size=8),
     polls=_polls,

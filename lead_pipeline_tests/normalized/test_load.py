@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_pipeline.errors import LoadError
@@ -32,6 +31,7 @@ from lead_pipeline_tests.normalized.landings import (
     table,
 )
 from lead_pipeline_tests.normalized.test_stage_history import event, expert_lead
+from lead_pipeline_tests.properties import examples
 from lead_pipeline_tests.pulling import at, changed, settings_in
 
 DETAIL_FIELDS = ("pain_points", "timeline", "budget_range", "ai_reasoning")
@@ -476,7 +476,7 @@ def _stories(draw: st.DrawFn) -> tuple[list[CrawlPlan], list[int], set[int]]:
     return plans, list(order), loads
 
 
-@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(2)
 @given(story=_stories())
 def test_any_order_of_landing_and_loading_ends_with_the_same_tables(
     story: tuple[list[CrawlPlan], list[int], set[int]],

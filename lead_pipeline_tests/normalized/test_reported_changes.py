@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lead_pipeline.landing.commits import Window
@@ -27,6 +26,7 @@ from lead_pipeline_tests.normalized.invented import (
 )
 from lead_pipeline_tests.normalized.landings import Landing, query, table
 from lead_pipeline_tests.normalized.test_stage_history import check_intervals, history, pick
+from lead_pipeline_tests.properties import examples
 from lead_pipeline_tests.pulling import at, settings_in
 
 STATE = ("provider_status", "provider_stage")
@@ -378,7 +378,7 @@ def land_reports(settings: Settings, leads: Sequence[Reports], *, in_pieces: boo
             load_landing(settings)
 
 
-@hypothesis_settings(max_examples=10, deadline=None)
+@examples(4)
 @given(leads=st.lists(_reports, min_size=1, max_size=4), in_pieces=st.booleans())
 def test_whatever_is_reported_intervals_are_contiguous_and_the_newest_agrees_with_the_lead(
     leads: list[Reports], in_pieces: bool
@@ -407,7 +407,7 @@ def _histories(draw: st.DrawFn) -> list[Entry]:
     return entries
 
 
-@hypothesis_settings(max_examples=10, deadline=None)
+@examples(4)
 @given(histories=st.lists(_histories(), min_size=1, max_size=6), looked=st.integers(1, 6))
 def test_with_histories_in_records_the_history_is_what_happened_however_seldom_one_was_read(
     histories: list[list[Entry]], looked: int

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lead_pipeline.landing.commits import Window
@@ -24,6 +23,7 @@ from lead_pipeline.sandbox.messages import Record, iso
 from lead_pipeline.sandbox.tenants import EXPERT_AI_LABS_ORGANIZATION_ID
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.normalized.landings import POLL, CrawlPlan, Landing, Row, query
+from lead_pipeline_tests.properties import examples
 from lead_pipeline_tests.pulling import at, settings_in
 
 NEW, CONTACTED, QUALIFIED = STAGES[0], STAGES[1], STAGES[2]
@@ -439,7 +439,7 @@ def land_evidence(settings: Settings, leads: Sequence[Evidence], log: Window | N
     landing.land(plan)
 
 
-@hypothesis_settings(max_examples=15, deadline=None)
+@examples(5)
 @given(leads=st.lists(_evidence, min_size=1, max_size=8), log=_log_windows)
 def test_any_evidence_gives_contiguous_bounded_intervals_whose_newest_agrees_with_the_lead(
     leads: list[Evidence], log: Window | None
@@ -502,7 +502,7 @@ def _truths(draw: st.DrawFn) -> Truth:
     return Truth(stages, looked, draw(st.integers(-4, 4)))
 
 
-@hypothesis_settings(max_examples=12, deadline=None)
+@examples(5)
 @given(truths=st.lists(_truths(), min_size=1, max_size=8))
 def test_with_a_whole_audit_log_the_history_is_what_happened_however_seldom_a_lead_was_read(
     truths: list[Truth],

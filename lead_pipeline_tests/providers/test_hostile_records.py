@@ -14,13 +14,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lead_pipeline.errors import MalformedPage
 from lead_pipeline.landing.rejected import rejected_groups, replay_rejected
 from lead_pipeline.providers.base import UnusableRecord
 from lead_pipeline.providers.fields import decode_envelope, decode_record, parse_time, read_identity
+from lead_pipeline_tests.properties import examples
 from lead_pipeline_tests.providers.hostile_records import HostileRecord, hostile_records
 from lead_pipeline_tests.providers.hostile_server import Behaviour, answer
 from lead_pipeline_tests.providers.test_hostile_servers import (
@@ -195,7 +195,7 @@ _edits = st.lists(
 )
 
 
-@hypothesis_settings(max_examples=150, deadline=None)
+@examples(50)
 @given(_edits)
 @example([(0, len(BODY), b"")])
 def test_any_change_of_a_page_is_a_page_or_rejected_records_or_no_page(
@@ -239,7 +239,7 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-@hypothesis_settings(max_examples=50, deadline=None)
+@examples(20)
 @given(st.data())
 def test_broken_record_leaves_those_beside_it_as_they_were(data: st.DataObject) -> None:
     """Whatever is written where a value stands, as long as it has no quotes and no brackets."""
