@@ -45,9 +45,16 @@ def description_of(table: str, column: str) -> str:
 
 def describe_tables(session: Session) -> None:
     """Comment every column of schema `normalized`."""
-    for table, column, _ in session.query("normalized_columns"):
-        text = description_of(table, column).replace("'", "''")
-        session.execute(f"comment on column normalized.{table}.{column} is '{text}'")
+    texts = [
+        f"comment on column normalized.{table}.{column} is {_quoted(description_of(table, column))}"
+        for table, column, _ in session.query("normalized_columns")
+    ]
+    session.execute(";".join(texts))
+
+
+def _quoted(text: str) -> str:
+    """A literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def column_schema(table: str) -> list[tuple[str, str, str]]:

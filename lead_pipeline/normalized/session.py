@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import duckdb
@@ -66,10 +67,11 @@ class Session:
         return int(self.connection.table(table).shape[0])
 
     def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Append rows whose values stand in the order of the table's columns."""
+        """Append some rows, in one statement; values stand in the order of the table's columns."""
         if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            self.connection.executemany(f"insert into {table} values ({marks})", list(rows))  # noqa: S608
+            marks = f"({', '.join('?' * len(rows[0]))})"
+            values = ", ".join([marks] * len(rows))
+            self.execute(f"insert into {table} values {values}", list(chain.from_iterable(rows)))  # noqa: S608
 
     def create_table(
         self, table: str, columns: Mapping[str, str], values: Mapping[str, Sequence[Any]]
