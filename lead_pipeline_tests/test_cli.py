@@ -334,7 +334,9 @@ def found_in_files(home: Path, needles: set[bytes], *, everywhere: bool) -> list
     return found
 
 
-@pytest.mark.parametrize("accounts", ["one account", "all accounts"])
+@pytest.mark.parametrize(
+    "accounts", ["one account", pytest.param("all accounts", marks=pytest.mark.long)]
+)
 def test_ctrl_c_ends_the_run_and_says_so(
     busy_sandbox: Sandbox, tmp_path: Path, accounts: str
 ) -> None:

@@ -43,6 +43,7 @@ def test_its_tests_pass_as_they_were_written(written: Path) -> None:
     assert (ran.returncode, ran.stdout.splitlines()[-1][:9]) == (0, "6 passed ")
 
 
+@pytest.mark.long
 def test_code_and_types_are_clean(written: Path) -> None:
     checks: tuple[tuple[str | Path, ...], ...] = (
         ("ruff", "check", "--no-cache", written),

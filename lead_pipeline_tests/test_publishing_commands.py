@@ -64,7 +64,8 @@ def story(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Story:
     rolled_back = lead_pipeline_here(folder, variables, "rollback")
     run_after_rollback = run_of(published)
     with held(home / ".locks" / "publish", "building for a long time"):
-        listed = lead_pipeline_here(folder, variables, "rollback", "--list")
+        wide = {**variables, "COLUMNS": "250"}
+        listed = lead_pipeline_here(folder, wide, "rollback", "--list")
     return Story(
         home,
         first_run,

@@ -53,7 +53,7 @@ def one_person(landing: Landing) -> None:
     )
 
 
-@pytest.mark.parametrize("mask", [None, MASK])
+@pytest.mark.parametrize("mask", [None, pytest.param(MASK, marks=pytest.mark.long)])
 @pytest.mark.usefixtures("one_person")
 def test_each_other_lead_of_the_person_comes_with_what_joined_it(
     settings: Settings, explained: Explained, tmp_path: Path, mask: Mask | None

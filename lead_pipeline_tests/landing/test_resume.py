@@ -128,6 +128,7 @@ def stop_after(
 # Killed --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("provider", SLUGS)
 def test_killed_at_random_moments_a_crawl_ends_with_the_same_tables_and_asks_at_most_a_page_more(
     sandbox: Sandbox,

@@ -73,6 +73,7 @@ def test_two_people_a_reader_and_a_publication_at_once_do_not_disturb_each_other
     assert rows in (4, 5)
 
 
+@pytest.mark.long
 def test_dbt_without_leads_says_how_to_get_some_and_leaves_nothing(
     home: Home, tmp_path: Path
 ) -> None:

@@ -175,7 +175,14 @@ def test_the_sql_of_every_step_is_an_input_and_that_of_checks_is_none(landing: L
     assert found == {*names, "schema"}
 
 
-@pytest.mark.parametrize("words", EDITS)
+EACH_EDIT = [
+    # Of each kind one at each change; the others are the same code.
+    pytest.param(words, marks=() if place < 2 else pytest.mark.long)
+    for place, words in enumerate(EDITS)
+]
+
+
+@pytest.mark.parametrize("words", EACH_EDIT)
 def test_an_edited_file_leads_to_one_rebuild_that_names_it_and_then_verify_holds(
     installation: Installation, words: str
 ) -> None:

@@ -522,6 +522,7 @@ def project_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
+@pytest.mark.long
 def test_project_is_parsed_once_by_many_and_again_after_a_change(
     project_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

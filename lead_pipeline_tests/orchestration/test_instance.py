@@ -9,13 +9,20 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
+from sqlalchemy.pool import NullPool
 
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.orchestration.databases import DATABASES
+from lead_pipeline.orchestration.databases import DATABASES, reuse_engines
 from lead_pipeline.orchestration.instance import (
     dagster_home,
     open_instance,
@@ -106,7 +113,7 @@ def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[s
 
 
 def test_twelve_processes_make_one_sound_home(tmp_path: Path) -> None:
-    rounds = 5
+    rounds = 2
     ran = run_script(OPEN_AT_ONCE, tmp_path, rounds)
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -341,3 +348,27 @@ def test_dagster_home_of_the_user_gets_no_configuration(
 
     assert dagster_home(settings) == tmp_path
     assert not (tmp_path / "dagster.yaml").exists()
+
+
+@pytest.mark.parametrize("storage", [sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage])
+def test_engine_of_a_database_is_made_once_and_holds_no_connection(
+    storage: ModuleType, tmp_path: Path
+) -> None:
+    reuse_engines()
+    reuse_engines()
+    url = f"sqlite:///{tmp_path / 'some.db'}"
+
+    def made(seconds: int) -> Engine:
+        engine: Engine = storage.create_engine(
+            url, poolclass=NullPool, connect_args={"timeout": seconds}
+        )
+        return engine
+
+    with made(5).begin() as connection:
+        connection.execute(text("create table some (number int)"))
+    (tmp_path / "some.db").unlink()
+
+    assert made(5) is made(5)
+    assert made(5) is not made(6)
+    with made(5).begin() as connection:
+        assert connection.execute(text("select name from sqlite_master")).fetchall() == []

@@ -93,6 +93,7 @@ def test_dagster_accepts_the_page_as_a_code_location(pasted: Path, settings: Set
     assert "All code locations passed validation" in validated, validated
 
 
+@pytest.mark.long
 def test_test_of_the_page_passes(pasted: Path, settings: Settings) -> None:
     tested = run(pasted, settings, "pytest", "-q", "-p", "no:cacheprovider", "test_my_leads.py")
     assert "1 passed" in tested, tested

@@ -22,8 +22,8 @@ from lead_pipeline_tests.truth.tally import Place, Tally, described
 from lead_pipeline_tests.truth.world import KINDS, SECOND, World
 
 MINUTE = timedelta(minutes=1)
-WORLDS = 10
-HOURLY_WORLDS = 3
+WORLDS = 5
+HOURLY_WORLDS = 2
 """One per kind of provider: most crawls are theirs."""
 
 
