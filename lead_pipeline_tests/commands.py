@@ -22,6 +22,7 @@ import msgspec
 from dagster import DagsterInstance
 
 from lead_pipeline.cli import main
+from lead_pipeline.commands.console import PIPED_WIDTH, console
 from lead_pipeline.orchestration.instance import open_instance
 from lead_pipeline.sandbox import Sandbox
 from lead_pipeline_tests.pulling import settings_in
@@ -94,6 +95,8 @@ def lead_pipeline_here(folder: Path, variables: Mapping[str, str], *arguments: s
         patch.dict(os.environ, variables, clear=True),
         patch.object(sys, "argv", ["lead-pipeline", *arguments]),
         patch.object(signal, "signal"),
+        # Decided when it was imported, by the terminal of the tests.
+        patch.object(console, "_width", int(variables.get("COLUMNS", PIPED_WIDTH))),
         chdir(folder),
         redirect_stdout(output),
         redirect_stderr(errors),

@@ -163,6 +163,7 @@ def test_run_that_cannot_even_begin_is_told(tmp_path: Path, home: Path, web: Web
     assert "a-token" not in text
 
 
+@pytest.mark.long
 def test_account_that_somebody_has_mistyped_is_told_to_that_somebody_alone(
     tmp_path: Path, home: Path, web: WebServer
 ) -> None:

@@ -293,6 +293,7 @@ def without_key(busy_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     )
 
 
+@pytest.mark.long
 def test_run_publishes_the_others_and_then_fails_for_the_account_without_its_key(
     without_key: WithoutKey, busy_sandbox: Sandbox
 ) -> None:
@@ -305,6 +306,7 @@ def test_run_publishes_the_others_and_then_fails_for_the_account_without_its_key
     )
 
 
+@pytest.mark.long
 def test_check_checks_the_others_and_then_fails_for_the_account_without_its_key(
     without_key: WithoutKey,
 ) -> None:
@@ -316,6 +318,7 @@ def test_check_checks_the_others_and_then_fails_for_the_account_without_its_key(
     )
 
 
+@pytest.mark.long
 def test_status_names_the_account_without_its_key(without_key: WithoutKey) -> None:
     assert "Finding: missing-account (agency): " in without_key.status.output
     assert "Set the variable AGENCY_TOKEN" in without_key.status.output

@@ -38,6 +38,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "lead-pipeline-acme_crm"
 
 
+@pytest.mark.long
 def test_its_tests_pass_as_they_were_written(written: Path) -> None:
     ran = run(written, sys.executable, "-m", "pytest", "-q", "-W", "error", written)
     assert (ran.returncode, ran.stdout.splitlines()[-1][:9]) == (0, "6 passed ")

@@ -92,6 +92,7 @@ def on_a_terminal(folder: Path, variables: Mapping[str, str], *arguments: str) -
     return process.wait(), said.decode()
 
 
+@pytest.mark.long
 def test_large_first_backfill_on_a_terminal_says_what_it_costs_and_asks_for_a_day(
     mega: tuple[Sandbox, dict[str, str]], tmp_path: Path
 ) -> None:

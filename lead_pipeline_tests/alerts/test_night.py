@@ -229,6 +229,7 @@ def look_from_a_process(settings: Settings, barrier: multiprocessing.synchronize
     assert look(settings, REFUSED) == []
 
 
+@pytest.mark.long
 def test_two_processes_at_once_tell_a_cause_once(
     well: Settings, web: WebServer, mail: MailServer
 ) -> None:

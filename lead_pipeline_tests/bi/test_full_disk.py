@@ -109,6 +109,7 @@ except PublishError as error:
 """
 
 
+@pytest.mark.long
 def test_disk_that_takes_no_more_bytes_leaves_readers_the_last_file(tmp_path: Path) -> None:
     bi = Bi(tmp_path)
     bi.build_and_publish(LEADS, run_id="old", rules=RULES)

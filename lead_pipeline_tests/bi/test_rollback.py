@@ -66,6 +66,7 @@ def back(bi: Bi, to: str | None = None) -> str:
     return run_of(bi.published)
 
 
+@pytest.mark.long
 def test_of_many_publications_in_a_day_the_last_stays_beside_what_readers_have(bi: Bi) -> None:
     publish_on(bi, 1, "night")
     bi.build_loaded(run_id="poll")
@@ -77,6 +78,7 @@ def test_of_many_publications_in_a_day_the_last_stays_beside_what_readers_have(b
     assert kept_runs(bi) == ["poll 10", "night"]
 
 
+@pytest.mark.long
 def test_the_last_build_of_each_day_is_kept_for_as_many_days_as_are_set(bi: Bi) -> None:
     for day in range(1, 6):
         publish_on(bi, day, f"{day} night", f"{day} noon", f"{day} evening")
@@ -84,12 +86,14 @@ def test_the_last_build_of_each_day_is_kept_for_as_many_days_as_are_set(bi: Bi) 
     assert kept_runs(bi) == ["5 noon", "4 evening", "3 evening"]
 
 
+@pytest.mark.long
 def test_days_without_a_publication_do_not_count(bi: Bi) -> None:
     for day in (1, 8, 20, 28):
         publish_on(bi, day, f"day {day}")
     assert kept_runs(bi) == ["day 20", "day 8", "day 1"]
 
 
+@pytest.mark.long
 def test_a_build_on_hold_stays_whatever_its_age_until_it_is_released(bi: Bi) -> None:
     publish_on(bi, 1, "audited")
     held = hold_build(bi.published, None, None)
@@ -188,6 +192,7 @@ def test_builds_can_be_listed_while_publications_remove_them(bi: Bi) -> None:
     assert all(runs in ([], ["1"]) for runs in seen)
 
 
+@pytest.mark.long
 def test_newest_builds_before_the_published_one_are_kept(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3", "4", kept_builds=2)
     assert [build.run_id for build in retained_builds(bi.published)] == ["3", "2"]
@@ -199,6 +204,7 @@ def test_no_build_is_kept_where_none_is_wanted(bi: Bi) -> None:
     assert bi.kept == []
 
 
+@pytest.mark.long
 def test_lowering_the_number_removes_what_is_beyond_it(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3", kept_builds=3)
     publish_runs(bi, "4", kept_builds=1, first_day=4)
@@ -268,6 +274,7 @@ def test_rollback_without_a_retained_build_says_where_to_set_it(bi: Bi) -> None:
         back(bi)
 
 
+@pytest.mark.long
 def test_publication_after_a_rollback_goes_forward_and_keeps_what_was_left(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3")
     back(bi)

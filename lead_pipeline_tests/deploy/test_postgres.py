@@ -51,6 +51,7 @@ def dagster_home(home: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_two_processes_that_begin_a_fresh_database_at_once_both_record_their_run(
     database: Database, home: Path, dagster_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

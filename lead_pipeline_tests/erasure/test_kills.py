@@ -85,6 +85,7 @@ def test_a_kill_before_any_file_operation_is_made_good(lived: ErasureHome, tmp_p
     assert check_kills(lived, tmp_path) > 60
 
 
+@pytest.mark.long
 def test_a_kill_before_some_of_them_is_made_good(lived: ErasureHome, tmp_path: Path) -> None:
     """Two of them, far apart; `make test-long` has them all."""
     check_kills(lived, tmp_path, (5, 26))

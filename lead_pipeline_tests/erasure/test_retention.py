@@ -37,6 +37,7 @@ def test_it_is_off_until_days_are_said(lived: ErasureHome) -> None:
     assert not due_now(lived.settings, NOW, lambda message: None)
 
 
+@pytest.mark.long
 def test_superseded_payloads_lose_what_no_history_needs(lived: ErasureHome) -> None:
     settings = with_days(lived.settings, superseded_days=30)
     before = {name: table(settings, name) for name in ("leads", "lead_stage_history")}

@@ -154,6 +154,7 @@ def landing(settings: Settings) -> Landing:
     return found
 
 
+@pytest.mark.long
 def test_what_a_restored_landing_brings_back_is_neither_loaded_nor_kept(
     settings: Settings,
     landing: Landing,

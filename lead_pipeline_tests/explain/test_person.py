@@ -79,6 +79,7 @@ def test_each_other_lead_of_the_person_comes_with_what_joined_it(
     assert explained(f"vorel:{lead_id(4)}")["person_links"] == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("one_person")
 def test_the_terminal_shows_what_joined_them_and_no_value_of_it(
     settings: Settings, explain: Explain, tmp_path: Path

@@ -52,6 +52,7 @@ def _explained(settings: Settings, lead_keys: list[str]) -> Iterator[Explanation
         yield lead
 
 
+@pytest.mark.long
 def test_each_provider_has_leads_with_several_records(explanations: list[Explanation]) -> None:
     several = {
         lead.provider

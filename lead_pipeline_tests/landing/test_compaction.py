@@ -168,6 +168,7 @@ def test_files_of_a_crawl_that_can_be_resumed_are_left_alone(landed: Settings) -
     assert (landed.landing_path / crawl.files[0].path).exists()
 
 
+@pytest.mark.long
 def test_files_without_a_time_served_stay_without_one(landed: Settings) -> None:
     for path in (landed.landing_path / "mega").glob("leads/*/*.parquet"):
         with path.open("rb") as source:
@@ -229,6 +230,7 @@ def test_a_rebuild_gives_the_same_tables_to_the_last_row(landed: Settings) -> No
     assert all_tables(landed) == before
 
 
+@pytest.mark.long
 def test_what_was_put_together_before_it_was_loaded_loads_equally(
     landed: Settings, tmp_path: Path
 ) -> None:
@@ -239,6 +241,7 @@ def test_what_was_put_together_before_it_was_loaded_loads_equally(
     assert all_tables(landed) == all_tables(other)
 
 
+@pytest.mark.long
 def test_of_a_file_that_is_loaded_in_part_only_the_other_rows_are_loaded(tmp_path: Path) -> None:
     settings, other = settings_in(tmp_path / "home"), settings_in(tmp_path / "other")
     land(settings, range(0, CRAWLS, 2))
@@ -273,6 +276,7 @@ def explained(settings: Settings, lead_key: str) -> Explanation:
     return lead
 
 
+@pytest.mark.long
 def test_a_lead_is_explained_by_the_same_observations(landed: Settings) -> None:
     load_landing(landed)
     leads = [f"mega:{lead_id(1)}", f"vorel:{lead_id(1)}", f"expert_ai_labs:{lead_id(1)}"]

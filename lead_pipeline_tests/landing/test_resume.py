@@ -443,6 +443,7 @@ def test_pages_in_the_journal_are_landed_by_whoever_goes_on(
     assert (asked, pages_asked(server)) == (4, 6)
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_while_the_place_is_saved_lists_no_file_twice(
     sandbox: Sandbox,
     settings: Settings,

@@ -251,6 +251,7 @@ def test_far_fewer_leads_make_nobody_missing(shop: Business, left: int) -> None:
     assert missing(shop) == []
 
 
+@pytest.mark.long
 def test_a_full_crawl_that_follows_is_doubted_like_any_other(shop: Business) -> None:
     """Between the search and the full crawl, the list shrinks to nothing."""
     pull(shop.settings, shop.account, UpdatedWindow(shop.window.start, shop.window.end), full=True)

@@ -343,6 +343,7 @@ def test_errors_in_the_middle_end_the_search_and_not_the_run(shop: Business) -> 
     assert search.reason.startswith("0 vanished leads were found; then: mega/leads")
 
 
+@pytest.mark.long
 def test_a_search_that_was_killed_begins_again_with_the_next_run(shop: Business) -> None:
     gone = shop.delete([10, 300])
     with Nursery() as nursery:

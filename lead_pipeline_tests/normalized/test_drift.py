@@ -38,6 +38,7 @@ def test_documented_records_are_no_drift(landing: Landing) -> None:
     assert drift(landing) == []
 
 
+@pytest.mark.long
 def test_whatever_the_sandbox_s_world_serves_is_no_drift_of_fields_and_types(
     settings: Settings,
 ) -> None:

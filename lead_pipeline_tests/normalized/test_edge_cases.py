@@ -37,6 +37,7 @@ def served_at(record: Record, **times: str) -> bytes:
 # Ties ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_thousand_leads_of_one_millisecond_stay_a_thousand_however_often_they_come(
     landing: Landing,
 ) -> None:

@@ -213,6 +213,7 @@ def upgraded_phonenumbers() -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_an_upgrade_of_phonenumbers_leads_to_one_rebuild_and_then_verify_holds(
     landing: Landing,
 ) -> None:
@@ -285,6 +286,7 @@ def test_an_input_that_came_or_went_is_a_change(landing: Landing) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "moment", ["be killed as a rebuild begins", "be killed before the tables are replaced"]
 )
@@ -300,6 +302,7 @@ def test_a_killed_rebuild_leaves_the_old_tables_and_the_next_load_rebuilds(
     assert (again.rebuilt, again.differing) == (True, [])
 
 
+@pytest.mark.long
 def test_of_two_loads_at_once_one_rebuilds(installation: Installation) -> None:
     installation.edit(*EDITS["the stage mapping of vorel"])
     processes = [installation.start() for _ in range(2)]

@@ -513,6 +513,7 @@ def test_a_stage_mapped_twice_is_named() -> None:
         read_stages(f"{header}\n{line}\n{line.lower()}\n", "stages.csv")
 
 
+@pytest.mark.long
 def test_every_lead_of_a_fortnight_in_the_sandbox_s_world_is_mapped(
     settings: Settings,
 ) -> None:

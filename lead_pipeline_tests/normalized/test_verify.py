@@ -135,6 +135,7 @@ def run_verify(settings: Settings) -> Ran:
     return lead_pipeline(settings.home, environment(settings.home), "verify")
 
 
+@pytest.mark.long
 def test_the_command_succeeds_on_equal_tables(landing: Landing) -> None:
     result = run_verify(landing.settings)
     assert (result.status, "All tables are what landing says." in result.output) == (0, True)

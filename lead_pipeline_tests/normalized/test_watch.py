@@ -243,6 +243,7 @@ def test_a_stage_that_changed_without_its_update_time_lies_between_the_two_polls
 # Any order -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_crawls_loaded_in_any_order_give_the_same_watch(tmp_path: Path) -> None:
     changed = mega_lead(1, at(1), at(6, 14), current_stage=STAGES[1])
     nights = [

@@ -316,6 +316,7 @@ def test_oldest_promised_reader_reads_what_dbt_wrote(built: Built) -> None:
     assert told == "planted value, 2026-01-01 12:00:00+00, true"
 
 
+@pytest.mark.long
 def test_fresh_install_without_leads_builds_and_publishes(home: Home) -> None:
     home.load(())
     assert home.run().success

@@ -112,6 +112,7 @@ def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.long
 def test_twelve_processes_make_one_sound_home(tmp_path: Path) -> None:
     rounds = 2
     ran = run_script(OPEN_AT_ONCE, tmp_path, rounds)

@@ -88,6 +88,7 @@ def test_asset_of_the_page_stands_below_the_leads_in_a_graph_with_everything_els
     assert dg.AssetKey(["bi", "published"]) in graph.get_all_asset_keys()
 
 
+@pytest.mark.long
 def test_dagster_accepts_the_page_as_a_code_location(pasted: Path, settings: Settings) -> None:
     validated = run(pasted, settings, "dagster", "definitions", "validate", "-f", "my_leads.py")
     assert "All code locations passed validation" in validated, validated

@@ -53,6 +53,7 @@ with instance_of(Path(sys.argv[1])) as instance:
 """
 
 
+@pytest.mark.long
 def test_run_of_a_killed_process_is_ended_at_once(home: Path, instance: dg.DagsterInstance) -> None:
     command = [sys.executable, "-c", DIES_IN_A_RUN, str(home)]
     subprocess.run(command, cwd=REPOSITORY, check=False)  # noqa: S603

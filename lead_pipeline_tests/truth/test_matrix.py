@@ -23,7 +23,7 @@ from lead_pipeline_tests.truth.world import KINDS, SECOND, World
 
 MINUTE = timedelta(minutes=1)
 WORLDS = 5
-HOURLY_WORLDS = 2
+HOURLY_WORLDS = 3
 """One per kind of provider: most crawls are theirs."""
 
 
