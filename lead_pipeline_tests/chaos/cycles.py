@@ -159,7 +159,7 @@ def _published(home: Home) -> str:
     with closing(connect_utc(home.settings.published_path, read_only=True)) as connection:
         tables = ("normalized.leads", "normalized.lead_stage_history")
         rows = [rows_of(connection, name, OWN_COLUMNS) for name in tables]
-        counts = connection.execute("select * exclude (comment) from meta.tables").fetchall()
+        counts = connection.execute("select * exclude (description) from meta.tables").fetchall()
         return digest_of([rows, sorted(map(str, counts))])
 
 
