@@ -111,6 +111,8 @@ class DealsApi:
         after = None
         if "after" in query:
             moment, _, deal_id = str(query["after"]).partition("-")
+            if not moment.isdecimal():
+                return self.error(400, "after is no cursor of this API.")
             after = (EPOCH + timedelta(milliseconds=int(moment)), deal_id)
         with self.store.lock:
             kept, more = self.store.page("at", size, after=after, low=low)
