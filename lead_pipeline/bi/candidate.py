@@ -28,7 +28,7 @@ from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.files import remove_temporaries, write_atomically
 from lead_pipeline.storage.sql import read_sql
 
 STORAGE_VERSION = "v1.0.0"
@@ -70,7 +70,7 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
 
     Columns, types, NOT NULLs and comments stay as they are; with a `mask`, personal data does
     not. The warehouse is opened read-only and closed again whatever happens; the caller holds
-    its lock. Raises `PublishError` when the warehouse cannot be read or lacks a table, or the
+    its lock and that of publications. Raises `PublishError` when the warehouse cannot be read or lacks a table, or the
     candidate cannot be written, as on a full disk.
     """
     if not warehouse.exists():
@@ -79,6 +79,7 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
             "lead-pipeline run."
         )
     candidate.parent.mkdir(parents=True, exist_ok=True)
+    remove_temporaries(candidate.parent)
     discard_candidate(candidate)
     with closing(connect_utc(":memory:")) as connection:
         # Plain values may lie beside the warehouse, and nowhere else.

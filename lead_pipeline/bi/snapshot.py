@@ -10,12 +10,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lead_pipeline.storage.files import replace_atomically, temporary_of
+from lead_pipeline.storage.files import remove_temporaries_of, replace_atomically, temporary_of
 
 
 def keep_snapshot(candidate: Path, snapshot: Path) -> None:
-    """Copy the closed file at `candidate` to `snapshot`; whoever has the old one open keeps it."""
+    """Copy the closed file at `candidate` to `snapshot`; whoever has the old one open keeps it.
+
+    The caller holds the publish lock.
+    """
     snapshot.parent.mkdir(parents=True, exist_ok=True)
+    remove_temporaries_of(snapshot)
     unfinished = temporary_of(snapshot)
     shutil.copyfile(candidate, unfinished)
     replace_atomically(unfinished, snapshot)

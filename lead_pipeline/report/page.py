@@ -22,7 +22,7 @@ from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
 from lead_pipeline.report import charts
 from lead_pipeline.report.figures import DAYS, Figures, read_figures
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.files import remove_temporaries_of, write_atomically
 from lead_pipeline.storage.permissions import PAGE_MODE, Readers, shown_to
 
 NOTHING = "\N{EN DASH}"
@@ -57,6 +57,7 @@ def write_report(published: Path, report: Path, readers: Readers | None = None) 
     page shows, or the page cannot be written; readers have the file all the same.
     """
     try:
+        remove_temporaries_of(report)
         write_atomically(report, render(read_figures(published)).encode())
         shown_to(readers, report, PAGE_MODE)
     except (duckdb.Error, OSError) as error:

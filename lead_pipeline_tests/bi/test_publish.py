@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +15,12 @@ from lead_pipeline.bi import publish as publishing
 from lead_pipeline.bi.candidate import finished_path, prepare_candidate
 from lead_pipeline.bi.gate import REQUIRED_TABLES, PublishRules
 from lead_pipeline.bi.rollback import roll_back
+from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
+from lead_pipeline.report.page import write_report
 from lead_pipeline.storage.duckdb_files import connect_utc, spill_of, wal_of
+from lead_pipeline.storage.files import temporary_of
 from lead_pipeline.storage.permissions import Readers
 from lead_pipeline_tests.sample_builds import Bi, read, run_of
 from lead_pipeline_tests.sample_warehouse import write_warehouse
@@ -49,6 +52,23 @@ def test_candidate_keeps_types_not_nulls_and_comments(bi: Bi) -> None:
     assert read(bi.candidate, tables) == read(warehouse, tables)
     rows = "from normalized.lead_stage_history order by all"
     assert read(bi.candidate, rows) == read(warehouse, rows)
+
+
+@pytest.mark.parametrize("of", ["the note", "the snapshot", "the page"])
+def test_what_a_killed_run_left_unfinished_goes_with_the_next_build(bi: Bi, of: str) -> None:
+    bi.build_and_publish()
+    snapshot, page = bi.published.parent / ".sources" / "leads.duckdb", bi.published.parent / "page"
+    note = bi.candidate.parent / ".first.tested"
+    left = temporary_of({"the note": note, "the snapshot": snapshot, "the page": page}[of])
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half of it")
+
+    prepare_candidate(bi.warehouse, bi.candidate)
+    keep_snapshot(bi.candidate, snapshot)
+    with suppress(PublishError):  # The marts are stand-ins; what was left goes first.
+        write_report(bi.published, page)
+
+    assert not left.exists()
 
 
 def test_candidate_replaces_what_an_earlier_build_left(bi: Bi) -> None:
