@@ -77,6 +77,15 @@ class Other:
             os.waitpid(self.pid, 0)
 
 
+@dataclass(frozen=True)
+class Order:
+    """What comes of two stages one after the other."""
+
+    digests: dict[str, str]
+    refusal: str
+    """The error by which the second is refused, as a build is used up by publishing it; else empty."""
+
+
 def _said_by_other(laboratory: Laboratory) -> Path:
     return laboratory.folder / "said by the other"
 
@@ -100,14 +109,21 @@ def races(laboratory: Laboratory, stage: Stage, first: int, every: int) -> Itera
             yield verdict
 
 
-def _one_by_one(laboratory: Laboratory, *stages: Stage) -> dict[str, str]:
-    """The digests after both, without a race; `SystemExit` where they do not go together so."""
+def _one_by_one(laboratory: Laboratory, first: Stage, second: Stage) -> Order:
+    """Both, without a race; `SystemExit` where they do not go together so."""
     home = laboratory.fresh_home()
-    for stage in stages:
-        if (ended := laboratory.do(stage.do, home)).status:
-            names = " and ".join(stage.name for stage in stages)
-            raise SystemExit(f"{names}, one after the other: {ended.said}")
-    return _digests(laboratory, home, *stages)
+    ended = [laboratory.do(stage.do, home) for stage in (first, second)]
+    refusal = _class_of(ended[1].said) if ended[1].status else ""
+    if ended[0].status or refusal not in ("", "PublishError"):
+        raise SystemExit(
+            f"{first.name} and {second.name}, one after the other: "
+            f"{ended[0].said if ended[0].status else ended[1].said}"
+        )
+    return Order(_digests(laboratory, home, first, second), refusal)
+
+
+def _class_of(said: str) -> str:
+    return said.partition(":")[0]
 
 
 def _digests(laboratory: Laboratory, home: Home, *stages: Stage) -> dict[str, str]:
@@ -119,7 +135,7 @@ def _digests(laboratory: Laboratory, home: Home, *stages: Stage) -> dict[str, st
 
 
 def _race(
-    laboratory: Laboratory, stage: Stage, other: Stage, number: int, orders: list[dict[str, str]]
+    laboratory: Laboratory, stage: Stage, other: Stage, number: int, orders: list[Order]
 ) -> Verdict | None:
     """One pair; None where the first ends before its call of that number."""
     home = laboratory.fresh_home()
@@ -139,11 +155,18 @@ def _race(
         ended = laboratory.do_watched(stage, home, hold)
         if not started:
             return None
-        if ended.status:
-            wrong.append(f"the held one fails: {ended.said}")
+        failures = [f"the held one fails: {ended.said}"] if ended.status else []
+        refusals = [_class_of(ended.said)] if ended.status else []
         if not started[0].is_done():
-            wrong.append(f"the other fails: {_said_by_other(laboratory).read_text()}")
-        if not wrong and _digests(laboratory, home, stage, other) not in orders:
+            said = _said_by_other(laboratory).read_text()
+            failures.append(f"the other fails: {said}")
+            refusals.append(_class_of(said))
+        as_one_by_one = [
+            order for order in orders if refusals == [order.refusal] * bool(order.refusal)
+        ]
+        if not as_one_by_one:
+            wrong += failures or ["nobody is refused"]
+        elif _digests(laboratory, home, stage, other) not in [o.digests for o in as_one_by_one]:
             wrong.append("not as after one and then the other")
         if left := laboratory.found(leftovers, home):
             wrong.append(f"left over: {', '.join(left)}")
