@@ -75,8 +75,12 @@ def start(
 
 
 def finish(process: subprocess.Popen[str]) -> Ran:
-    """Wait until the command ends."""
-    output, errors = process.communicate(timeout=PATIENCE_SECONDS * 4)
+    """Wait until the command ends; one that does not is killed with all that it has started."""
+    try:
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS * 4)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     return Ran(process.returncode, output, errors)
 
 
