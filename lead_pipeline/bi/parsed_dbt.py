@@ -16,7 +16,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -57,8 +57,15 @@ class DbtRan:
     succeeded: bool
 
 
-def run_dbt(arguments: Sequence[str], target_path: Path, candidate: Path) -> DbtRan:
+def run_dbt(
+    arguments: Sequence[str],
+    target_path: Path,
+    candidate: Path,
+    tell: Callable[[str], object] = lambda message: None,
+) -> DbtRan:
     """Run dbt in the DuckDB file `candidate` to its end; artifacts and logs go to `target_path`.
+
+    `tell` hears each message as it comes, from dbt's threads.
 
     `candidate` is closed when this returns. dbt sees an environment without secrets
     (`dbt_environment`). A signal that ends the process cancels dbt's queries first.
@@ -68,7 +75,9 @@ def run_dbt(arguments: Sequence[str], target_path: Path, candidate: Path) -> Dbt
 
     def hear(message: EventMsg) -> None:
         if message.info.level != "debug":
-            messages.append(msg_to_dict(message))
+            told = msg_to_dict(message)
+            messages.append(told)
+            tell(told["info"]["msg"])
 
     with _ALONE:
         runner = dbtRunner(load_parsed(), callbacks=[hear])
@@ -142,7 +151,9 @@ def _signals_cancel() -> Iterator[list[int]]:
     def interrupt(number: int, frame: object) -> None:
         del frame
         came.append(number)
-        raise KeyboardInterrupt
+        if len(came) == 1:
+            raise KeyboardInterrupt
+        # While dbt cancels its queries for the first one, nothing else may interrupt it.
 
     before = {
         number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)

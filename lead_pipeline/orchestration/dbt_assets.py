@@ -286,9 +286,8 @@ def _run_dbt(
 ) -> _Ran:
     """Run dbt in `file` to its end: rows are counted, and files removed, when it has closed them."""
     target_path.joinpath(RESULTS).unlink(missing_ok=True)
-    ran = run_dbt(arguments, target_path, file)
     # Dagster keeps what a run prints.
-    sys.stdout.write("".join(f"{message['info']['msg']}\n" for message in ran.messages))
+    ran = run_dbt(arguments, target_path, file, lambda message: sys.stdout.write(f"{message}\n"))
     selected = _selected_nodes(context, manifest, translator)
     news = [message for message in ran.messages if _is_news(message, selected)]
     events = [

@@ -127,7 +127,8 @@ def test_signal_cancels_the_query_closes_the_file_and_then_reaches_its_handler(
         log = candidate.parent / "dbt" / "dbt.log"
         while not (log.exists() and "range(1000000000000)" in log.read_text("utf-8")):
             is_running.wait(0.05)
-        os.kill(os.getpid(), number)
+        for _ in range(2):
+            os.kill(os.getpid(), number)
 
     sender = threading.Thread(target=send_once_it_runs)
     sender.start()
@@ -135,6 +136,6 @@ def test_signal_cancels_the_query_closes_the_file_and_then_reaches_its_handler(
     sender.join()
 
     assert not ran.succeeded
-    assert interrupted == [number]
+    assert set(interrupted) == {number}
     with closing(duckdb.connect(str(candidate))) as again:
         assert again.execute("select 42").fetchall() == [(42,)]
