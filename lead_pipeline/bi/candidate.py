@@ -70,8 +70,8 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
 
     Columns, types, NOT NULLs and comments stay as they are; with a `mask`, personal data does
     not. The warehouse is opened read-only and closed again whatever happens; the caller holds
-    its lock and that of publications. Raises `PublishError` when the warehouse cannot be read or lacks a table, or the
-    candidate cannot be written, as on a full disk.
+    its lock and that of publications. Raises `PublishError` when the warehouse cannot be read or
+    lacks a table, or the candidate cannot be written, as on a full disk.
     """
     if not warehouse.exists():
         raise PublishError(

@@ -82,8 +82,8 @@ class Order:
     """What comes of two stages one after the other."""
 
     digests: dict[str, str]
-    refusal: str
-    """The error by which the second is refused, as a build is used up by publishing it; else empty."""
+    refusals: list[str]
+    """The error by which the second is refused, as a build is used up by publishing it, if any."""
 
 
 def _said_by_other(laboratory: Laboratory) -> Path:
@@ -113,13 +113,13 @@ def _one_by_one(laboratory: Laboratory, first: Stage, second: Stage) -> Order:
     """Both, without a race; `SystemExit` where they do not go together so."""
     home = laboratory.fresh_home()
     ended = [laboratory.do(stage.do, home) for stage in (first, second)]
-    refusal = _class_of(ended[1].said) if ended[1].status else ""
-    if ended[0].status or refusal not in ("", "PublishError"):
+    refusals = [_class_of(ended[1].said)] if ended[1].status else []
+    if ended[0].status or refusals not in ([], ["PublishError"]):
         raise SystemExit(
             f"{first.name} and {second.name}, one after the other: "
             f"{ended[0].said if ended[0].status else ended[1].said}"
         )
-    return Order(_digests(laboratory, home, first, second), refusal)
+    return Order(_digests(laboratory, home, first, second), refusals)
 
 
 def _class_of(said: str) -> str:
@@ -161,9 +161,7 @@ def _race(
             said = _said_by_other(laboratory).read_text()
             failures.append(f"the other fails: {said}")
             refusals.append(_class_of(said))
-        as_one_by_one = [
-            order for order in orders if refusals == [order.refusal] * bool(order.refusal)
-        ]
+        as_one_by_one = [order for order in orders if order.refusals == refusals]
         if not as_one_by_one:
             wrong += failures or ["nobody is refused"]
         elif _digests(laboratory, home, stage, other) not in [o.digests for o in as_one_by_one]:

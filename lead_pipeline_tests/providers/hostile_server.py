@@ -94,6 +94,10 @@ class Behaviour:
     waits: bool = False
 
 
+CLOSES = b"Connection: close"
+"""Said where another request follows: a client that is not told can send it too late."""
+
+
 def answer(
     body: bytes, *headers: bytes, status: bytes = b"200 OK", length: bytes | None = None
 ) -> bytes:
@@ -103,13 +107,7 @@ def answer(
 
 
 def _head(*headers: bytes, status: bytes = b"200 OK") -> bytes:
-    # Said, since it is done: a client that does not know it can send its next request too late.
-    lines = (
-        b"HTTP/1.1 " + status,
-        b"Content-Type: application/json",
-        b"Connection: close",
-        *headers,
-    )
+    lines = (b"HTTP/1.1 " + status, b"Content-Type: application/json", *headers)
     return b"\r\n".join((*lines, b"", b""))
 
 
@@ -141,7 +139,7 @@ def _with_headers(name: str, *headers: bytes) -> Behaviour:
 
 
 def _leading_to(cursor: object) -> Callable[[Good], bytes]:
-    return lambda good: answer(good.with_cursor(cursor))
+    return lambda good: answer(good.with_cursor(cursor), CLOSES)
 
 
 def _refusing(status: bytes, wait: bytes) -> Callable[[Good], bytes]:

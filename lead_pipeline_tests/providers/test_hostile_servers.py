@@ -27,6 +27,7 @@ from lead_pipeline.settings import Settings
 from lead_pipeline_tests.imitations import IMITATIONS, Imitation
 from lead_pipeline_tests.providers.hostile_server import (
     BEHAVIOURS,
+    CLOSES,
     PERSONAL,
     Behaviour,
     HostileServer,
@@ -177,7 +178,7 @@ def test_every_behaviour_at_a_provider_of_its_own_package() -> None:
 @pytest.mark.parametrize("cursor", ["\x00\x1f", "\r\nX: y", "&limit=1#?/../%00", "\U0001f600 +"])
 def test_cursor_goes_back_as_it_came(cursor: str, each: Besieged, tmp_path: Path) -> None:
     each.hostile.behaviour = Behaviour(
-        "cursor", lambda good: iter([answer(good.with_cursor(cursor))])
+        "cursor", lambda good: iter([answer(good.with_cursor(cursor), CLOSES)])
     )
     with pytest.raises(MalformedPage, match="the very records of the page before"):
         pull(settings_in(tmp_path), each.account, WINDOW, full=True, options=IMPATIENT)
