@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Modules are compiled when they are first imported: most of what is installed never is.
 PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
-WANTED := --constraint constraints.txt --editable . --group dev
+WANTED := --constraint constraints.txt --editable ".[team]" --group dev
 OLDEST_READER := .venv-oldest-reader
 READERS := .venv-readers
 CLIENTS := lead_pipeline_tests/bi/clients

@@ -44,6 +44,9 @@ def snapshot_path(home: Path) -> Path:
 _OWNER = r"^(team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$"
 """What Dagster takes as an owner of an asset."""
 
+_SHARED = r"^(s3|gs|az)://[^/?#\s]+(/[^?#\s]*)?$"
+"""A bucket or container, and what all names in it begin with."""
+
 _NOT_TEXT = ".env is not UTF-8 text. Save it as UTF-8."
 
 
@@ -108,6 +111,12 @@ class Settings(BaseSettings):
     """After how many days rejected records are removed; unset: they are kept."""
     erasure_key: SecretStr | None = None
     """The secret of the hashes by which erased persons are known again; unset: made once, in `home`."""
+    shared: Annotated[str, Field(pattern=_SHARED)] | None = None
+    """The team's object store, with a prefix: s3://…, gs://… or az://…; unset: the folder `home`."""
+    database: SecretStr | None = None
+    """The team's PostgreSQL: postgresql://user:password@host:5432/name."""
+    lake: SecretStr | None = None
+    """The DuckLake that each publication is also a snapshot of: its catalog in PostgreSQL."""
     alert_webhook: SecretStr | None = None
     """Where alerts are posted as JSON, in Slack's form. Who knows the URL can post there too."""
     alert_email: str | None = None
