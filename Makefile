@@ -15,7 +15,7 @@ CLIENTS := lead_pipeline_tests/bi/clients
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tests test-long test-versions chaos lint types definitions dev format docs audit sbom screenshot bench clean
+.PHONY: help setup demo test tests servers test-long test-versions chaos lint types definitions dev format docs audit sbom screenshot bench clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,14 +39,17 @@ test:  ## Lint, types, definitions, dbt and all tests but the longest (test-long
 	# Only the files that have such tests are imported.
 	$(BIN)/pytest -q -m "alone and not long" $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
 
-tests: setup $(OLDEST_READER)/.installed $(READERS)/.installed
+tests: setup servers $(OLDEST_READER)/.installed $(READERS)/.installed
 	# A third process fills the time in which the others wait for servers, locks and disks.
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
 
-test-long: setup  ## The tests that take longest, and all property tests with eight times as many examples
+servers:
+	@$(PYTHON) lead_pipeline_tests/deploy/install_servers.py
+
+test-long: setup servers  ## The tests that take longest, and all property tests with eight times as many examples
 	EXAMPLES_TIMES=8 $(BIN)/pytest -q -n 2 --dist loadfile --timeout 3600 -m "(long or hypothesis) and not alone"
 
-chaos: setup  ## Kill every stage at every system call, race commands, fill disks, kill 100 nights (an hour)
+chaos: setup servers  ## Kill every stage at every system call, race commands, fill disks, kill 100 nights (an hour)
 	$(BIN)/python -m lead_pipeline_tests.chaos --cycles 100
 
 test-versions: setup  ## Lowest and newest versions that pyproject.toml allows, on each PYTHONS that is there
