@@ -13,6 +13,7 @@
     │   ├── PaginationStuck         the pages lead nowhere
     │   ├── DoubtfulCrawl           far less came than ever before
     │   └── WrongTenant           the key showed another tenant's records
+    ├── StoreUnavailable            a team's database or object store does not answer: try again
     ├── ErasureIncomplete           persons who are erased in part: the same command goes on
     ├── LoadError                   landed files that cannot be loaded
     └── PublishError                a build that must not reach readers
@@ -108,6 +109,10 @@ class WrongTenant(CrawlError):
     def __init__(self, message: str, *, crawl_id: str) -> None:
         super().__init__(message)
         self.crawl_id = crawl_id
+
+
+class StoreUnavailable(LeadPipelineError):
+    """A team's database or object store does not answer. Nothing is lost; the same can be run again."""
 
 
 class ErasureIncomplete(LeadPipelineError):

@@ -17,6 +17,7 @@ from lead_pipeline.sandbox import Sandbox, World
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.permissions import be_private
 from lead_pipeline_tests.commands import Demo, live_through_demo
+from lead_pipeline_tests.deploy.database import Database, running_database
 from lead_pipeline_tests.fourth_provider import install_deals
 from lead_pipeline_tests.marts.building import BuiltWorld, build_world, invent_world
 from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
@@ -102,6 +103,13 @@ def deals_installed(deals_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setenv("PYTHONPATH", str(deals_folder))
     monkeypatch.setattr(PROVIDERS, "_found", None)
     return deals_folder
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Database]:
+    """A PostgreSQL server for the tests of this process. Who needs tables takes `database.another()`."""
+    with running_database() as database:
+        yield database
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 """One writer at a time, and the others know for whom they wait.
 
+    held(path, purpose) ──the locks of the home that the path lies in──▶ file locks
+                                                                    └──▶ those of a team, between machines
+
 Dagster's pools keep queued runs from starting at all; these locks also cover runs that no daemon
-has queued.
+has queued. Belongs here: waiting, and what is said of it. Does not belong here: how a lock is taken
+(`file_locks.py`, `team/locks.py`).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -14,41 +17,66 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
-from filelock import FileLock, Timeout
-
-from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.storage.lock_probe import NO_LOCKS, refusal, refuse_where_locks_do_not_hold
+from lead_pipeline.storage.file_locks import FileLocks
 
 _logger = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS = 0.5
 """Waits shorter than this are not worth a message."""
 
+FOLDER = ".locks"
+"""The folder below a home in which its locks lie."""
+
+
+class Lock(Protocol):
+    """One lock, as somebody sees it who wants it or asks about it."""
+
+    def acquire(self, purpose: str, seconds: float) -> bool:
+        """Try for so many seconds; whether it was got. Others are told the purpose as long as it is held."""
+
+    def release(self) -> None:
+        """Give back what `acquire` has got, also where it got a part only."""
+
+    def is_held(self) -> bool:
+        """Whether a living process has it at this moment. Makes no file."""
+
+    def holder(self) -> str:
+        """Who has it, in words; "another process" when that is not (yet) known."""
+
+
+class Locks(Protocol):
+    """A kind of locks: of one machine, or of a team."""
+
+    def at(self, path: Path) -> Lock:
+        """The lock of that path."""
+
+
+_of_homes: dict[Path, Locks] = {}
+"""The locks of homes that are not alone in the world."""
+
+
+def use_locks(home: Path, locks: Locks) -> None:
+    """Take these locks for what lies in `<home>/.locks`, in this process, from now on."""
+    _of_homes[home] = locks
+
+
+def locks_at(path: Path) -> Locks:
+    """The locks that the lock at `path` is one of."""
+    team = _of_homes.get(path.parent.parent) if path.parent.name == FOLDER else None
+    return team or FileLocks()
+
 
 def holder_of(path: Path) -> str:
     """Who holds the lock, in words; "another process" when that is not (yet) written down."""
-    try:
-        holder = json.loads(path.with_suffix(".holder").read_text())
-        return f"process {holder['pid']} ({holder['purpose']}, since {holder['since']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+    return locks_at(path).at(path).holder()
 
 
 def is_held(path: Path) -> bool:
     """Whether a living process has the lock at `path` at this moment. Makes no file."""
-    lock_file = path.with_suffix(".lock")
-    if not lock_file.exists():
-        return False
-    lock = FileLock(lock_file, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+    return locks_at(path).at(path).is_held()
 
 
 _held_here: set[tuple[Path, int, int]] = set()
@@ -66,9 +94,11 @@ def held(
     """Hold the lock at `path` for the block; wait for it as long as it takes.
 
     `purpose` is what others are told while they wait; `tell` receives one sentence when this
-    call itself has to wait, longer than `quiet_seconds`. The operating system frees the lock of a
-    process that dies. Raises `ConfigurationError` where locks do not hold (`lock_probe.py`). With `patience`, in seconds, raises `TimeoutError` that names the holder once
-    they have passed; without, raises `RuntimeError` in a thread that holds the lock already.
+    call itself has to wait, longer than `quiet_seconds`. The lock of a process that dies is free
+    at once. Raises `ConfigurationError` where locks do not hold (`lock_probe.py`), and
+    `StoreUnavailable` where a team's database does not answer. With `patience`, in seconds, raises
+    `TimeoutError` that names the holder once they have passed; without, raises `RuntimeError` in a
+    thread that holds the lock already.
     """
     here = (path, os.getpid(), threading.get_ident())
     if patience is None and here in _held_here:
@@ -76,36 +106,16 @@ def held(
             f"{purpose} would wait for ever: this thread has the lock {path.name} already. Use what "
             "the block around this one has opened."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not a singleton and not thread-local: two threads of a process exclude each other too.
-    lock = FileLock(path.with_suffix(".lock"), thread_local=False)
-    _acquire(lock, path, purpose, tell, patience, quiet_seconds)
-    _held_here.add(here)
+    lock = locks_at(path).at(path)
     try:
-        _prove(path)
-        holder = {
-            "pid": os.getpid(),
-            "thread": threading.current_thread().name,
-            "purpose": purpose,
-            "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}",
-        }
-        path.with_suffix(".holder").write_text(json.dumps(holder))
-        yield
+        _acquire(lock, purpose, tell, patience, quiet_seconds)
+        _held_here.add(here)
+        try:
+            yield
+        finally:
+            _held_here.discard(here)
     finally:
-        path.with_suffix(".holder").unlink(missing_ok=True)
-        _held_here.discard(here)
         lock.release()
-
-
-_proven: set[Path] = set()
-"""Folders in which this process has seen that locks hold."""
-
-
-def _prove(path: Path) -> None:
-    """See once in each folder, by the lock at `path`, which is held, that it excludes others."""
-    if path.parent not in _proven:
-        refuse_where_locks_do_not_hold(path.with_suffix(".lock"))
-        _proven.add(path.parent)
 
 
 _listeners: list[Callable[[str], None]] = []
@@ -122,8 +132,7 @@ def waits_heard(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def _acquire(
-    lock: FileLock,
-    path: Path,
+    lock: Lock,
     purpose: str,
     tell: Callable[[str], None],
     patience: float | None,
@@ -133,21 +142,11 @@ def _acquire(
     began = time.monotonic()
     deadline = math.inf if patience is None else began + FIRST_WAIT_SECONDS + patience
     told = None
-    while True:
-        try:
-            lock.acquire(timeout=FIRST_WAIT_SECONDS)
-        except Timeout:
-            holder = holder_of(path)
-            if time.monotonic() > deadline:
-                raise TimeoutError(holder) from None
-            if holder != told and time.monotonic() - began >= quiet_seconds:
-                for listener in (tell, *_listeners):
-                    listener(f"Waiting for {holder} before {purpose}.")
-                told = holder
-        except OSError as error:
-            if error.errno in NO_LOCKS:
-                why = refusal(path.with_suffix(".lock"), f"{error.strerror}")
-                raise ConfigurationError(why) from error
-            raise
-        else:
-            return
+    while not lock.acquire(purpose, FIRST_WAIT_SECONDS):
+        holder = lock.holder()
+        if time.monotonic() > deadline:
+            raise TimeoutError(holder)
+        if holder != told and time.monotonic() - began >= quiet_seconds:
+            for listener in (tell, *_listeners):
+                listener(f"Waiting for {holder} before {purpose}.")
+            told = holder

@@ -1,81 +1,113 @@
-"""Locks: one at a time, the others know for whom they wait, and the dead hold nothing."""
+"""Locks: one at a time, the others know for whom they wait, and the dead hold nothing.
+
+The contract of every kind: of files in one home, and of a team's homes with PostgreSQL between them.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from lead_pipeline.storage.locks import held, holder_of
+from lead_pipeline.storage.locks import held, holder_of, is_held, waits_heard
+from lead_pipeline_tests.deploy.database import Database
+from lead_pipeline_tests.storage.lock_kinds import Contest, take_locks_of
 
-_HOLD = """
-import sys, time
-from pathlib import Path
-from lead_pipeline.storage.locks import held
-with held(Path(sys.argv[1]), "holding it"):
-    print("held", flush=True)
-    time.sleep(60)
-"""
+HOLDER = r"process \d+ (on \S+ )?"
+"""A process; of a team's also the machine."""
+AT_ONCE = 5.0
+"""Seconds within which a lock is free for the next one, on a machine that is busy."""
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A lock below a folder that does not exist yet."""
-    return tmp_path / ".locks" / "account-mega"
+@pytest.fixture(params=["folder", "team"])
+def contest(request: pytest.FixtureRequest, tmp_path: Path) -> Contest:
+    """A lock below folders that do not exist yet."""
+    here = tmp_path / "home" / ".locks" / "account-mega"
+    if request.param == "folder":
+        return Contest(here, here)
+    database: Database = request.getfixturevalue("database")
+    there = tmp_path / "another" / ".locks" / "account-mega"
+    for path in (here, there):
+        take_locks_of(path.parent.parent, database.url)
+    return Contest(here, there, database.url)
 
 
-def test_free_lock_is_held_at_once_without_a_word(path: Path) -> None:
+def test_free_lock_is_held_at_once_without_a_word(contest: Contest) -> None:
     told: list[str] = []
-    with held(path, "pulling", told.append):
+    with held(contest.here, "pulling", told.append):
         pass
 
     assert told == []
 
 
-def test_holder_is_told_by_process_and_purpose(path: Path) -> None:
-    with held(path, "pulling mega/leads"):
-        assert holder_of(path).startswith(f"process {os.getpid()} (pulling mega/leads, since 20")
+def test_holder_is_told_by_process_and_purpose(contest: Contest) -> None:
+    with held(contest.here, "pulling mega/leads"):
+        told = holder_of(contest.there)
+
+    assert told.startswith(f"process {os.getpid()} ")
+    assert "(pulling mega/leads, since 20" in told
 
 
-def test_nobody_known_is_another_process(path: Path) -> None:
-    assert holder_of(path) == "another process"
+def test_nobody_known_is_another_process(contest: Contest) -> None:
+    assert holder_of(contest.here) == "another process"
 
 
-@pytest.mark.parametrize("content", ["", "{", "{}", "[]", "null"])
-def test_damaged_note_of_the_holder_is_another_process(path: Path, content: str) -> None:
-    path.parent.mkdir()
-    path.with_suffix(".holder").write_text(content)
+def test_a_lock_is_seen_to_be_held_from_everywhere_while_it_is(contest: Contest) -> None:
+    assert not is_held(contest.there)
+    with held(contest.here, "pulling"):
+        assert is_held(contest.here)
+        assert is_held(contest.there)
+    assert not is_held(contest.here)
+    assert not is_held(contest.there)
 
-    assert holder_of(path) == "another process"
+
+def test_asking_makes_no_file(contest: Contest) -> None:
+    is_held(contest.here)
+    holder_of(contest.here)
+
+    assert not contest.here.parent.exists()
 
 
-def test_patience_ends_with_the_name_of_the_holder(path: Path) -> None:
+def test_patience_ends_with_the_name_of_the_holder(contest: Contest) -> None:
     with (
-        held(path, "loading landed files"),
-        pytest.raises(TimeoutError, match=r"process \d+ \(loading landed files, since "),
-        held(path, "explaining a lead", patience=0.01),
+        held(contest.there, "loading landed files"),
+        pytest.raises(TimeoutError, match=rf"{HOLDER}\(loading landed files, since "),
+        held(contest.here, "explaining a lead", patience=0.01),
     ):
         raise AssertionError("two are inside")
 
 
-def test_who_lost_patience_holds_nothing(path: Path) -> None:
-    with held(path, "loading"), suppress(TimeoutError), held(path, "explaining", patience=0.01):
+def test_who_lost_patience_holds_nothing(contest: Contest) -> None:
+    with (
+        held(contest.there, "loading"),
+        suppress(TimeoutError),
+        held(contest.here, "explaining", patience=0.01),
+    ):
         raise AssertionError("two are inside")
-    with held(path, "loading again", patience=0.01):
-        assert "loading again" in holder_of(path)
+    with held(contest.there, "loading again", patience=0.01):
+        assert "loading again" in holder_of(contest.here)
 
 
-def test_two_threads_are_never_inside_together(path: Path) -> None:
+def test_a_thread_that_would_wait_for_itself_is_told_so(contest: Contest) -> None:
+    with (
+        held(contest.here, "loading"),
+        pytest.raises(
+            RuntimeError, match="verifying would wait for ever: this thread has the lock"
+        ),
+        held(contest.here, "verifying"),
+    ):
+        raise AssertionError("two are inside")
+
+
+def test_two_threads_are_never_inside_together(contest: Contest) -> None:
     inside, most = 0, 0
 
-    def work() -> None:
+    def work(path: Path) -> None:
         nonlocal inside, most
         with held(path, "working"):
             inside += 1
@@ -84,7 +116,8 @@ def test_two_threads_are_never_inside_together(path: Path) -> None:
             time.sleep(0.05)
             inside -= 1
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
+    paths = [contest.here, contest.there] * 4
+    threads = [threading.Thread(target=work, args=(path,)) for path in paths]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -93,8 +126,29 @@ def test_two_threads_are_never_inside_together(path: Path) -> None:
     assert most == 1
 
 
-def test_who_waits_is_told_for_whom(path: Path) -> None:
+def test_processes_are_never_inside_together(contest: Contest, tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    with ExitStack() as stack:
+        processes = [stack.enter_context(contest.counting_there(counter)) for _ in range(3)]
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.readline()
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("begin\n")
+            process.stdin.flush()
+        for _ in range(20):
+            with held(contest.here, "counting"):
+                counter.write_text(str(int(counter.read_text()) + 1))
+        assert [process.wait(60) for process in processes] == [0, 0, 0]
+
+    assert counter.read_text() == "80"
+
+
+def test_who_waits_is_told_for_whom(contest: Contest) -> None:
     told: list[str] = []
+    heard: list[str] = []
     release = threading.Event()
 
     def tell(message: str) -> None:
@@ -102,7 +156,7 @@ def test_who_waits_is_told_for_whom(path: Path) -> None:
         release.set()
 
     def hold() -> None:
-        with held(path, "pulling"):
+        with held(contest.there, "pulling"):
             taken.set()
             release.wait(10)
 
@@ -110,31 +164,45 @@ def test_who_waits_is_told_for_whom(path: Path) -> None:
     holder = threading.Thread(target=hold)
     holder.start()
     taken.wait(10)
-    with held(path, "checking", tell):
+    with waits_heard(heard.append), held(contest.here, "checking", tell):
         pass
     holder.join()
 
     assert len(told) == 1
-    assert told[0].startswith(f"Waiting for process {os.getpid()} (pulling, since ")
+    assert told[0].startswith(f"Waiting for process {os.getpid()} ")
+    assert "(pulling, since " in told[0]
     assert told[0].endswith("before checking.")
+    assert heard == told
 
 
-def test_lock_is_free_after_an_error_inside(path: Path) -> None:
-    with pytest.raises(RuntimeError), held(path, "failing"):
+def test_lock_is_free_after_an_error_inside(contest: Contest) -> None:
+    with pytest.raises(RuntimeError), held(contest.here, "failing"):
         raise RuntimeError
 
-    with held(path, "going on"):
+    with held(contest.there, "going on", patience=0):
         pass
 
 
-def test_process_that_was_killed_holds_nothing(path: Path) -> None:
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", _HOLD, str(path)], stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+def test_process_that_was_killed_holds_nothing(contest: Contest) -> None:
+    with contest.held_there() as process:
+        assert is_held(contest.here)
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    with held(path, "going on"):
-        assert f"process {os.getpid()} (going on" in holder_of(path)
+        with held(contest.here, "going on", patience=AT_ONCE):
+            assert f"process {os.getpid()} " in holder_of(contest.here)
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", "[]", "null"])
+def test_damaged_note_of_the_holder_is_another_process(tmp_path: Path, content: str) -> None:
+    path = tmp_path / ".locks" / "account-mega"
+    path.parent.mkdir()
+    path.with_suffix(".holder").write_text(content)
+
+    assert holder_of(path) == "another process"
+
+
+@pytest.fixture(autouse=True)
+def no_homes_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test says of its homes counts for that test alone."""
+    monkeypatch.setattr("lead_pipeline.storage.locks._of_homes", {})
