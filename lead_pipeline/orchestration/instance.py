@@ -22,6 +22,7 @@ from lead_pipeline.settings import Settings, load_settings
 from lead_pipeline.storage.files import remove_temporaries, write_atomically
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.permissions import be_private
+from lead_pipeline.storage.team.extra import require_team
 
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +63,24 @@ retention:
   auto_materialize:
     purge_after_days: {skipped: 7, started: 90, success: 90, failure: 90}
 """
+
+TEAM_CONFIG = INSTANCE_CONFIG.replace(
+    b"concurrency:",
+    b"""\
+storage:
+  custom:
+    # In LEAD_PIPELINE_DATABASE, which is read by each process and written down nowhere.
+    module: lead_pipeline.orchestration.team_storage
+    class: TeamStorage
+    config: {}
+concurrency:""",
+    1,
+).replace(
+    # A process on another machine is missed for some seconds before it counts as dead.
+    b"poll_interval_seconds: 15",
+    b"poll_interval_seconds: 5",
+)
+"""The same where the instance is shared by a team."""
 
 _EARLIER_CONFIGS = frozenset(
     {
@@ -110,18 +129,34 @@ def open_instance(
 
     One process at a time makes, heals and opens it, so any number may start at the same moment.
     `tell` receives one sentence when a broken database had to be healed or set aside, and when
-    another process is waited for. Raises `ConfigurationError` when a database cannot be opened.
+    another process is waited for. With `LEAD_PIPELINE_DATABASE` the instance is the team's, unless
+    `DAGSTER_HOME` has a `dagster.yaml` of the user's own. Raises `ConfigurationError` when a database
+    cannot be opened, `StoreUnavailable` when the team's does not answer.
     """
     reuse_engines()
     home = dagster_home(settings)
+    if settings.database is not None:
+        return _open_of_team(settings, home, tell)
     lock, purpose = home / ".locks" / "storage", "opening Dagster's databases"
     with held(lock, purpose, tell, quiet_seconds=USUAL_SECONDS):
         if home == settings.dagster_home:
             remove_temporaries(home)
-            _write_config(home / "dagster.yaml")
+            _write_config(home / "dagster.yaml", INSTANCE_CONFIG)
         make_storage(home)
         heal_storage(home, tell)
         # The public constructor that takes overrides; the folder is not a temporary one.
+        return DagsterInstance.local_temp(str(home), overrides=_OVERRIDES)
+
+
+def _open_of_team(settings: Settings, home: Path, tell: Callable[[str], None]) -> DagsterInstance:
+    """The instance in the team's PostgreSQL; the folder has its configuration and local files."""
+    require_team("LEAD_PIPELINE_DATABASE", "psycopg2", "dagster_postgres")
+    lock, purpose = home / ".locks" / "storage", "opening Dagster's instance"
+    with held(lock, purpose, tell, quiet_seconds=USUAL_SECONDS):
+        if home == settings.dagster_home:
+            remove_temporaries(home)
+        _write_config(home / "dagster.yaml", TEAM_CONFIG)
+        make_storage(home)
         return DagsterInstance.local_temp(str(home), overrides=_OVERRIDES)
 
 
@@ -137,8 +172,10 @@ def open_log_of_runs(
     """The persistent instance; one that is kept in memory where that cannot be opened.
 
     Dagster's storage is a log of what was done, not a condition for doing it. `tell` then receives a
-    sentence with the reason.
+    sentence with the reason. A team's PostgreSQL is a condition: locks are in it too.
     """
+    if settings.database is not None:
+        return open_instance(settings, tell)
     try:
         return open_instance(settings, tell)
     except (ConfigurationError, DagsterError, SQLAlchemyError, OSError) as error:
@@ -158,10 +195,16 @@ def reason_of_storage(error: Exception) -> str:
     )
 
 
-def _write_config(path: Path) -> None:
-    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() not in _EARLIER_CONFIGS:
-        return
-    write_atomically(path, INSTANCE_CONFIG)
+def _write_config(path: Path, config: bytes) -> None:
+    """Write `dagster.yaml`, unless somebody has changed what is there."""
+    if path.exists():
+        content = path.read_bytes()
+        is_ours = content in (INSTANCE_CONFIG, TEAM_CONFIG)
+        if content == config or not (
+            is_ours or hashlib.sha256(content).hexdigest() in _EARLIER_CONFIGS
+        ):
+            return
+    write_atomically(path, config)
 
 
 def main() -> None:
