@@ -324,7 +324,7 @@ def test_fresh_install_without_leads_builds_and_publishes(home: Home) -> None:
         ),
         pytest.param(
             "delete from normalized.lead_stage_history where lead_id = '2' and is_current",
-            "newest_history_row_agrees_with_lead",
+            "stage_intervals_are_contiguous",
             marks=pytest.mark.long,
         ),
         pytest.param(
@@ -335,7 +335,7 @@ def test_fresh_install_without_leads_builds_and_publishes(home: Home) -> None:
         ),
         *(
             pytest.param(
-                f"update normalized.lead_stage_history set {change} where lead_id = '2'",
+                f"update normalized.lead_stage_history set {change} where lead_id = '2'",  # noqa: S608
                 "stage_intervals_are_contiguous",
                 marks=pytest.mark.long,
             )
@@ -370,7 +370,7 @@ def test_failed_test_is_named_with_its_leads_and_readers_keep_the_last_file(
     assert test in {check.check_name for check in failed}
 
 
-def test_shrunken_build_is_refused_until_the_run_says_that_it_is_meant(
+def test_build_with_a_row_count_drop_is_refused_until_the_run_says_that_it_is_meant(
     built: Built, home: Home
 ) -> None:
     good = built.copy_to(home)
@@ -379,7 +379,7 @@ def test_shrunken_build_is_refused_until_the_run_says_that_it_is_meant(
     assert run_of(home.published) == good
     meant = home.run(
         AssetSelection.assets(AssetKey(["bi", "published"])),
-        config=publish_config(allow_shrinkage=True),
+        config=publish_config(allow_row_count_drop=True),
     )
     assert meant.success
     assert run_of(home.published) == meant.run_id
