@@ -165,7 +165,7 @@ def _whole_night(
         _succeeded(runner.land(account, day, day))
     watch.lap()
     # A business as small as this can lose a fifth of an account's leads in a year.
-    _succeeded(runner.load_and_publish(allow_shrinkage=True, allow_missing=True))
+    _succeeded(runner.load_and_publish(allow_row_count_drop=True, allow_missing=True))
     return watch.taken(number, is_whole=True)
 
 

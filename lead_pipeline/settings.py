@@ -47,6 +47,12 @@ _OWNER = r"^(team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$"
 _SHARED = r"^(s3|gs|az)://[^/?#\s]+(/[^?#\s]*)?$"
 """A bucket or container, and what all names in it begin with."""
 
+EARLIER_VARIABLES = {
+    "LEAD_PIPELINE_KEPT_BUILDS": "retained_builds",
+    "LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT": "max_row_count_drop_percent",
+}
+"""What earlier releases called variables, by the setting: read where the variable of today is not set."""
+
 _NOT_TEXT = ".env is not UTF-8 text. Save it as UTF-8."
 
 
@@ -87,13 +93,13 @@ class Settings(BaseSettings):
     """Whether a log line is text for people or JSON for programs."""
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|MiB|GiB)$")] = "2GB"
     """What DuckDB may take while loading; what does not fit goes to a file beside the warehouse."""
-    kept_builds: Annotated[int, Field(ge=0, le=100)] = 3
+    retained_builds: Annotated[int, Field(ge=0, le=100)] = 3
     """Of how many days the last published file is kept for `lead-pipeline rollback`."""
     log_days: Annotated[int, Field(ge=1, le=3650)] = 90
     """How many days the runs that Dagster shows are kept; the newest of each partition stays."""
     max_vanished_percent: Annotated[float, Field(ge=0, le=100)] = 50
     """A crawl with more than so many percent fewer records than the last list is not believed."""
-    max_shrinkage_percent: Annotated[float, Field(ge=0, le=100)] = 20
+    max_row_count_drop_percent: Annotated[float, Field(ge=0, le=100)] = 20
     """A build that takes more than so many percent of an account's leads away is not published."""
     owner: Annotated[str, Field(pattern=_OWNER)] | None = None
     """Who answers for the assets, shown in Dagster: `team:NAME` or an e-mail address."""
@@ -357,14 +363,25 @@ def environment_variables() -> dict[str, str]:
     return {name: value for name, value in variables.items() if value and value.strip()}
 
 
+def _by_earlier_variables() -> dict[str, object]:
+    """Settings of which only the variable of an earlier release is set."""
+    environment, own = environment_variables(), setting_variables()
+    return {
+        name: environment[earlier]
+        for earlier, name in EARLIER_VARIABLES.items()
+        if earlier in environment and own[name] not in environment
+    }
+
+
 def load_settings(given: Mapping[str, object] | None = None) -> Settings:
     """The settings as they are now; those `given`, by name, in place of their variables.
 
     Raises `ConfigurationError` that names each wrong variable and what it takes.
     """
+    given = {**_by_earlier_variables(), **(given or {})}
     try:
         # By the names of pydantic-settings, which takes any field.
-        return Settings(**dict(given or {}))  # type: ignore[arg-type]
+        return Settings(**given)  # type: ignore[arg-type]
     except UnicodeDecodeError:
         raise ConfigurationError(_NOT_TEXT) from None
     except ValidationError as error:

@@ -169,7 +169,9 @@ def test_run_without_credentials_says_what_to_do(tmp_path: Path) -> None:
         ),
         pytest.param(("check",), {"MEGA_TOKEN": "key"}, "MEGA_CUSTOMER_ID", id="check of the same"),
         pytest.param(("rebuild",), {}, "LEAD_PIPELINE_HOME", id="nothing to rebuild"),
-        pytest.param(("rollback",), {}, "LEAD_PIPELINE_KEPT_BUILDS", id="nothing to go back to"),
+        pytest.param(
+            ("rollback",), {}, "LEAD_PIPELINE_RETAINED_BUILDS", id="nothing to go back to"
+        ),
         pytest.param(("rollback", "--hold"), {}, "rollback --list", id="nothing to keep"),
         pytest.param(("rollback", "--hold", "--list"), {}, "exclude each other", id="two deeds"),
         pytest.param(("rollback", "a", "--to", "b"), {}, "once", id="two builds"),

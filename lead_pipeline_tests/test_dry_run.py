@@ -91,7 +91,7 @@ def test_publish_tells_what_is_not_loaded_yet(
     settings: Settings, mega: Mapping[str, str], tmp_path: Path
 ) -> None:
     first = lead_pipeline(tmp_path, mega, "publish", "--dry-run")
-    assert "Would be built anew from 1 landed files with 3 rows: there are no tables yet." in (
+    assert "Would be rebuilt from 1 landed files with 3 rows: there are no tables yet." in (
         first.output
     )
     assert not settings.warehouse_path.exists()
@@ -111,7 +111,7 @@ def test_publish_tells_why_a_rebuild_is_due(
     loaded_leads(settings)
     other = {**mega, "LEAD_PIPELINE_PHONE_REGION": "GB"}
     ran = lead_pipeline_here(tmp_path, other, "publish", "--dry-run")
-    assert "Would be built anew from 1 landed files" in ran.output
+    assert "Would be rebuilt from 1 landed files" in ran.output
     assert "the phone region" in ran.output
 
 
@@ -122,7 +122,7 @@ def test_publish_tells_what_the_gate_compares(
     ran = lead_pipeline_here(tmp_path, mega, "publish", "--dry-run")
     row = next(line for line in ran.output.splitlines() if line.startswith("│ mega "))
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["mega", "10", "8", "10"]
-    meant = lead_pipeline_here(tmp_path, mega, "publish", "--dry-run", "--allow-shrinkage")
+    meant = lead_pipeline_here(tmp_path, mega, "publish", "--dry-run", "--allow-row-count-drop")
     assert "Nothing is compared" in meant.output
 
 
@@ -139,7 +139,7 @@ def test_publish_of_an_empty_home_is_refused(tmp_path: Path) -> None:
 )
 def test_the_floors_are_those_of_the_gate(leads: int, missing: int, percent: float) -> None:
     missing = min(missing, leads - 1)
-    table, rules = "normalized.leads", PublishRules(max_shrinkage_percent=percent)
+    table, rules = "normalized.leads", PublishRules(max_row_count_drop_percent=percent)
     before = Build(
         Path("leads.duckdb"),
         "run",

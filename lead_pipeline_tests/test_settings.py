@@ -90,8 +90,8 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
         ("LEAD_PIPELINE_OVERLAP_MINUTES", "-1"),
         ("LEAD_PIPELINE_MAX_WAIT_SECONDS", "0"),
         ("LEAD_PIPELINE_PHONE_REGION", "Atlantis"),
-        ("LEAD_PIPELINE_KEPT_BUILDS", "-1"),
-        ("LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT", "101"),
+        ("LEAD_PIPELINE_RETAINED_BUILDS", "-1"),
+        ("LEAD_PIPELINE_MAX_ROW_COUNT_DROP_PERCENT", "101"),
         ("LEAD_PIPELINE_MASKING", "perhaps"),
         ("LEAD_PIPELINE_OWNER", "the data team"),
     ],
@@ -265,3 +265,14 @@ def test_password_of_the_mail_server_is_not_shown_with_it(monkeypatch: pytest.Mo
     settings = load_settings()
 
     assert "s3cret" not in f"{settings!r} {settings.smtp_server!r}"
+
+
+def test_a_variable_of_an_earlier_release_counts_until_that_of_today_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_KEPT_BUILDS", "7")
+    monkeypatch.setenv("LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT", "5")
+    settings = load_settings()
+    assert (settings.retained_builds, settings.max_row_count_drop_percent) == (7, 5)
+    monkeypatch.setenv("LEAD_PIPELINE_RETAINED_BUILDS", "1")
+    assert load_settings().retained_builds == 1

@@ -48,13 +48,13 @@ REQUIRED_TABLES = (
 class PublishRules:
     """What one publication may do."""
 
-    max_shrinkage_percent: float = 20
+    max_row_count_drop_percent: float = 20
     """How many percent of an account's leads it may take away from readers."""
-    allow_shrinkage: bool = False
+    allow_row_count_drop: bool = False
     """Whether a greater loss is meant, this once."""
     allow_missing: bool = False
     """Whether it is meant, this once, that more leads than that are no longer shown."""
-    kept_builds: int = 3
+    retained_builds: int = 3
     """Of how many days the last published file stays for a rollback."""
     masking_key_id: str | None = None
     """The key that the build must be masked with; None: it must not be masked."""
@@ -63,15 +63,15 @@ class PublishRules:
 
 
 def rules_of(
-    settings: Settings, *, allow_shrinkage: bool = False, allow_missing: bool = False
+    settings: Settings, *, allow_row_count_drop: bool = False, allow_missing: bool = False
 ) -> PublishRules:
     """The rules as the settings have them."""
     mask = mask_of(settings)
     return PublishRules(
-        max_shrinkage_percent=settings.max_shrinkage_percent,
-        allow_shrinkage=allow_shrinkage,
+        max_row_count_drop_percent=settings.max_row_count_drop_percent,
+        allow_row_count_drop=allow_row_count_drop,
         allow_missing=allow_missing,
-        kept_builds=settings.kept_builds,
+        retained_builds=settings.retained_builds,
         masking_key_id=mask.key_id if mask else None,
         readers=readers_of(settings),
     )
@@ -133,7 +133,7 @@ def check_candidate(
             f"The build at {candidate} is not masked as LEAD_PIPELINE_MASKING, its key and "
             "lead_pipeline/bi/masking.csv say now. Build it again: lead-pipeline publish."
         )
-    if rules.allow_shrinkage:
+    if rules.allow_row_count_drop:
         return
     if before is None:
         # Somebody has it open for writing, or it is damaged: nothing to compare with, but no
@@ -144,11 +144,13 @@ def check_candidate(
                 f"it with. It stays. {_REMEDY}"
             )
         return
-    if losses := losses_of(before.leads, leads_by_account(connection), rules.max_shrinkage_percent):
+    if losses := losses_of(
+        before.leads, leads_by_account(connection), rules.max_row_count_drop_percent
+    ):
         raise PublishError(
             f"The build at {candidate} would take leads away from readers: "
-            f"{', '.join(str(loss) for loss in losses)}. LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT is "
-            f"{rules.max_shrinkage_percent:g}; {published} stays. {_REMEDY}"
+            f"{', '.join(str(loss) for loss in losses)}. LEAD_PIPELINE_MAX_ROW_COUNT_DROP_PERCENT is "
+            f"{rules.max_row_count_drop_percent:g}; {published} stays. {_REMEDY}"
         )
     if rules.allow_missing:
         return
@@ -156,15 +158,15 @@ def check_candidate(
         raise PublishError(
             f"The build at {candidate} marks leads as missing that readers have as present: "
             f"{', '.join(str(account) for account in vanished)}. "
-            f"LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT is {rules.max_shrinkage_percent:g}; {published} "
+            f"LEAD_PIPELINE_MAX_ROW_COUNT_DROP_PERCENT is {rules.max_row_count_drop_percent:g}; {published} "
             "stays. Ask the provider whether they were deleted; if it is meant: lead-pipeline "
-            "publish --allow-shrinkage."
+            "publish --allow-row-count-drop."
         )
 
 
 _REMEDY = (
     "Look for the loss with lead-pipeline status, or build the warehouse again with lead-pipeline "
-    "rebuild; if it is meant: lead-pipeline publish --allow-shrinkage."
+    "rebuild; if it is meant: lead-pipeline publish --allow-row-count-drop."
 )
 
 
@@ -191,7 +193,7 @@ def floors_of(before: Build, rules: PublishRules) -> list[Floor]:
 
 
 def _bounds(leads: int, missing: int, rules: PublishRules) -> tuple[int, int]:
-    share = rules.max_shrinkage_percent / 100
+    share = rules.max_row_count_drop_percent / 100
     fewest = max(1, ceil(leads * (1 - share) - 1e-9))
     return fewest, max(FEW, floor((leads - missing) * share + 1e-9))
 
@@ -218,7 +220,7 @@ def vanishings_of(
     return [
         account
         for account in found
-        if account.missing > FEW and account.percent > rules.max_shrinkage_percent
+        if account.missing > FEW and account.percent > rules.max_row_count_drop_percent
     ]
 
 

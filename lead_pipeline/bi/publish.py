@@ -103,7 +103,7 @@ def publish(
         _replace(finished, published, before, rules)
         discard_candidate(candidate)
         forget_tested(candidate, run_id)
-        prune(published, rules.kept_builds, rules.masking_key_id, tell)
+        prune(published, rules.retained_builds, rules.masking_key_id, tell)
     except duckdb.Error as error:
         raise PublishError(
             f"The build at {candidate} cannot be finished: {reason_of(error, candidate)}. "
@@ -192,7 +192,7 @@ def _replace(finished: Path, published: Path, before: Build | None, rules: Publi
         )
     published.parent.mkdir(parents=True, exist_ok=True)
     sync(finished)
-    if rules.kept_builds:
+    if rules.retained_builds:
         keep(published, before, rules.masking_key_id)
     # Nobody may write to the published file; if someone did, DuckDB would apply what is left
     # of it to the new file.

@@ -158,7 +158,7 @@ def _chosen(kept: list[Build], current: Build | None, published: Path, to: str |
             return current
     if not kept:
         raise PublishError(
-            f"No earlier build is kept in {folder_of(published)}. LEAD_PIPELINE_KEPT_BUILDS says of "
+            f"No earlier build is kept in {folder_of(published)}. LEAD_PIPELINE_RETAINED_BUILDS says of "
             "how many days the last one stays."
         )
     if to is not None:

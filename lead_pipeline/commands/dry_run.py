@@ -60,7 +60,7 @@ def _resumed(item: StreamPreview) -> str | None:
     return None if item.resumes is None else f"{item.resumes}, after page {item.pages_done:,}"
 
 
-def preview_publish(settings: Settings, *, allow_shrinkage: bool) -> None:
+def preview_publish(settings: Settings, *, allow_row_count_drop: bool) -> None:
     """Show what `publish` would load and build, and what the gate would compare."""
     from lead_pipeline.landing.commits import accounts_with_landing
     from lead_pipeline.normalized.preview import pending_load
@@ -71,7 +71,7 @@ def preview_publish(settings: Settings, *, allow_shrinkage: bool) -> None:
             "LEAD_PIPELINE_HOME right?"
         )
     _show_load(pending_load(settings, note))
-    _show_gate(settings, allow_shrinkage=allow_shrinkage)
+    _show_gate(settings, allow_row_count_drop=allow_row_count_drop)
     last_word("Nothing was loaded, built or published.")
 
 
@@ -83,20 +83,20 @@ def _show_load(pending: PendingLoad) -> None:
     if pending.rebuild_because is None:
         say(f"Would be loaded: {what}. No rebuild is due.")
     else:
-        say(f"Would be built anew from {what}: {pending.rebuild_because}.")
+        say(f"Would be rebuilt from {what}: {pending.rebuild_because}.")
     say("Then all marts are built and tested in a new candidate.")
 
 
-def _show_gate(settings: Settings, *, allow_shrinkage: bool) -> None:
+def _show_gate(settings: Settings, *, allow_row_count_drop: bool) -> None:
     from lead_pipeline.bi.builds import read_build
     from lead_pipeline.bi.gate import floors_of, rules_of
 
-    rules = rules_of(settings, allow_shrinkage=allow_shrinkage)
+    rules = rules_of(settings, allow_row_count_drop=allow_row_count_drop)
     before = read_build(settings.published_path)
     masked = "not masked" if rules.masking_key_id is None else f"masked with {rules.masking_key_id}"
     say(f"The gate asks for all tables, passed tests, and personal data {masked}.")
-    if allow_shrinkage:
-        say("Nothing is compared with what readers have: --allow-shrinkage.")
+    if allow_row_count_drop:
+        say("Nothing is compared with what readers have: --allow-row-count-drop.")
     elif before is None:
         say(f"Nothing is compared: there is no build at {settings.published_path} to be read.")
     else:

@@ -84,7 +84,7 @@ def forget(
         bool, typer.Option("--json", help="Print the receipts as one JSON document.")
     ] = False,
 ) -> None:
-    """Forget persons: erase their leads from landing, tables, published file, kept builds and logs.
+    """Forget persons: erase their leads from landing, tables, published file, retained builds and logs.
 
     A tombstone (keyed hashes, no personal data) is written first, so later pulls, restored backups and
     rebuilds do not bring them back. Then every file is looked through for them, and a receipt is written
@@ -240,7 +240,7 @@ def rewrite_tables(settings: Settings) -> None:
                 load_landing(settings, rebuild=True, tell=tell)
         return
     # That leads are gone is what was asked for.
-    if failure := published_now(settings, allow_shrinkage=True).failure:
+    if failure := published_now(settings, allow_row_count_drop=True).failure:
         raise ErasureIncomplete(
             f"Landing is done, but the published file still holds who is erased: {failure} Then the "
             "same command, or lead-pipeline forget --resume, completes it."

@@ -98,14 +98,14 @@ def _tell(settings: Settings, ended: list[Ended], *, is_whole: bool = False) -> 
         after_night(settings, ended, note, is_whole=is_whole)
 
 
-def load_and_publish(settings: Settings, *, allow_shrinkage: bool = False) -> None:
+def load_and_publish(settings: Settings, *, allow_row_count_drop: bool = False) -> None:
     with failures_told(settings):
-        outcomes = [published_now(settings, allow_shrinkage=allow_shrinkage)]
+        outcomes = [published_now(settings, allow_row_count_drop=allow_row_count_drop)]
     tell_of_night(settings, outcomes)
     conclude(settings, outcomes)
 
 
-def published_now(settings: Settings, *, allow_shrinkage: bool) -> RunOutcome:
+def published_now(settings: Settings, *, allow_row_count_drop: bool) -> RunOutcome:
     """Load, build and publish in a run of their own; nobody is told how it ended."""
     from lead_pipeline.definitions import defs
     from lead_pipeline.orchestration.instance import open_log_of_runs
@@ -115,4 +115,4 @@ def published_now(settings: Settings, *, allow_shrinkage: bool) -> RunOutcome:
     with open_log_of_runs(settings, note) as instance, working(PUBLISHING):
         end_dead_runs(instance)
         runner = PipelineRunner(defs(), instance, note)
-        return runner.load_and_publish(allow_shrinkage=allow_shrinkage)
+        return runner.load_and_publish(allow_row_count_drop=allow_row_count_drop)

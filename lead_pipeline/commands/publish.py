@@ -12,12 +12,15 @@ from lead_pipeline.commands.outcome import load_and_publish
 
 
 def publish(
-    allow_shrinkage: Annotated[
+    allow_row_count_drop: Annotated[
         bool,
         typer.Option(
-            "--allow-shrinkage",
-            help="Publish although readers lose more leads than LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT.",
+            "--allow-row-count-drop",
+            help="Publish although readers lose more leads than LEAD_PIPELINE_MAX_ROW_COUNT_DROP_PERCENT.",
         ),
+    ] = False,
+    allow_shrinkage: Annotated[
+        bool, typer.Option("--allow-shrinkage", hidden=True, help="Its name in earlier releases.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be loaded and compared.")
@@ -30,7 +33,8 @@ def publish(
     """
 
     settings = settings_of_command()
+    allow_row_count_drop = allow_row_count_drop or allow_shrinkage
     if dry_run:
-        preview_publish(settings, allow_shrinkage=allow_shrinkage)
+        preview_publish(settings, allow_row_count_drop=allow_row_count_drop)
         return
-    load_and_publish(settings, allow_shrinkage=allow_shrinkage)
+    load_and_publish(settings, allow_row_count_drop=allow_row_count_drop)

@@ -49,7 +49,7 @@ def rollback(
 ) -> None:
     """Give readers an earlier build again, in one step; the next publication goes forward.
 
-    The last build of each of LEAD_PIPELINE_KEPT_BUILDS days is kept, and those on hold. Readers that
+    The last build of each of LEAD_PIPELINE_RETAINED_BUILDS days is kept, and those on hold. Readers that
     have a file open keep it until they open again, as after each publication.
 
     Example: lead-pipeline rollback --to 20260115T0230

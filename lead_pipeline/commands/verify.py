@@ -31,8 +31,8 @@ def verify(
     Loads first what has landed since the last load. Takes as long as a rebuild and as much disk
     as the warehouse, removed again. Loads wait meanwhile; readers of the BI file do not.
 
-    Exit status 1 when a table differs; the first differing rows are named. Then build the tables
-    anew with `lead-pipeline rebuild`.
+    Exit status 1 when a table differs; the first differing rows are named. Then rebuild
+    the tables with `lead-pipeline rebuild`.
     """
     from lead_pipeline.normalized.verify import verify as compare
 
@@ -47,8 +47,8 @@ def verify(
     if differing := [comparison for comparison in comparisons if not comparison.is_equal]:
         names = ", ".join(comparison.table for comparison in differing)
         fail(
-            f"lead-pipeline: {names} differ from what landing says. Landing is the truth: build "
-            "the tables anew with lead-pipeline rebuild, and report what differed."
+            f"lead-pipeline: {names} differ from what landing says. Landing is the truth: rebuild "
+            "the tables with lead-pipeline rebuild, and report what differed."
         )
         raise typer.Exit(1)
     last_word("All tables are what landing says.")

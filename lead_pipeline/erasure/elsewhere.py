@@ -71,7 +71,7 @@ def clear_builds(settings: Settings, erased: Mapping[str, Erased]) -> list[str]:
 
 
 def _clear_leftovers(settings: Settings) -> list[str]:
-    """What is made anew each time, whoever is in it."""
+    """What is made again each time, whoever is in it."""
     removed = []
     folders = (
         settings.candidate_path.parent,
@@ -132,7 +132,7 @@ def _overwrite_text(path: Path, is_wanted: Callable[[str], bool], known: Sequenc
 
 
 def _overwrite_sqlite(path: Path, is_wanted: Callable[[str], bool], known: Sequence[str]) -> bool:
-    """Overwrite texts in all tables, then write the file anew, so that no freed page holds them."""
+    """Overwrite texts in all tables, then rewrite the file, so that no freed page holds them."""
     connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None)
     with closing(connection):
         connection.execute("pragma secure_delete = on")

@@ -62,7 +62,7 @@ def due_now(settings: Settings, now: datetime, tell: Tell) -> Due:
 def reduce(settings: Settings, due: Due, now: datetime, tell: Tell) -> int:
     """Reduce payloads and remove rejected records; how many files were written again.
 
-    The tables are made anew by the next load. Looked for again under the locks, since files may have
+    The tables are rebuilt by the next load. Looked for again under the locks, since files may have
     been put together meanwhile.
     """
     files = 0
@@ -110,7 +110,7 @@ def _missing(settings: Settings, before: datetime, tell: Tell) -> tuple[LeadRef,
             ).fetchall()
         except duckdb.Error as error:
             raise LoadError(
-                f"The warehouse does not say which leads are missing ({type(error).__name__}). Make it "
-                "anew: lead-pipeline rebuild."
+                f"The warehouse does not say which leads are missing ({type(error).__name__}). Rebuild "
+                "it: lead-pipeline rebuild."
             ) from None
     return tuple(LeadRef(*row) for row in rows)

@@ -160,6 +160,6 @@ def _bytes_of(column: pa.Array) -> bytes:
         or pa.types.is_large_binary(kind)
     ):
         return b""
-    # Taken anew, so that the buffer holds the values of this part alone.
+    # Taken again, so that the buffer holds the values of this part alone.
     values = column.cast(pa.large_binary()).drop_null()
     return b"\n".join(values.to_pylist())

@@ -53,7 +53,7 @@ def read_person(settings: Settings, lead_key: str) -> Person:
     except duckdb.Error as error:
         return Person(
             unreadable=f"The published file does not say what joined the person's leads "
-            f"({type(error).__name__}). `lead-pipeline publish` makes it anew."
+            f"({type(error).__name__}). `lead-pipeline publish` makes a new one."
         )
     return Person(links_from(lead_key, [Link(*row) for row in rows]))
 

@@ -180,7 +180,7 @@ class _Pull:
         if lacks_tombstones(self._settings, self._account.name):
             erase_records(self._settings, self._account.name, self._erased)
             with held(self._settings.warehouse_lock, "erasing persons from the tables", self.tell):
-                # The next load makes it anew, in a file that never held them.
+                # The next load rebuilds it, in a file that never held them.
                 remove_duckdb_file(self._settings.warehouse_path)
             restore_tombstones(self._settings, self._account.name)
             self.tell(

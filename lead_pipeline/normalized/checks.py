@@ -5,6 +5,10 @@ examples (keys and names, never a lead's personal data), and how much it has loo
 nothing is not evaluated, which is not the same as passed. A load looks at the leads it has changed:
 all others are as the load before left them; a rebuild changes all. Blocking are those whose
 failure would mislead readers: nothing downstream is built then.
+
+Belongs here: what only a load can see, such as files that it left out. Does not belong here: what
+the tables say by themselves, such as intervals that touch each other. That dbt tests, in the very
+file that readers get.
 """
 
 from __future__ import annotations
@@ -126,27 +130,6 @@ CHECKS = (
     ),
     Check(
         "lead_stage_history",
-        "stage_key_is_unique",
-        "Each interval of a lead is one row.",
-        f"intervals stand in more than one row. {DEFECT}",
-        is_blocking=True,
-    ),
-    Check(
-        "lead_stage_history",
-        "newest_stage_agrees_with_leads",
-        "The newest interval of each lead shows the lead's own stage.",
-        f"leads have another stage than their newest interval. {DEFECT}",
-        is_blocking=True,
-    ),
-    Check(
-        "lead_stage_history",
-        "intervals_are_contiguous",
-        "The intervals of a lead are in order, touch each other, and the last one is open.",
-        f"intervals are out of order, overlap or leave a gap. {DEFECT}",
-        is_blocking=True,
-    ),
-    Check(
-        "lead_stage_history",
         "audit_log_agrees_with_versions",
         "No version shows a stage that the audit log, where it has landed whole, does not.",
         "intervals were observed that the audit log does not show. Both are kept; evidence tells "
@@ -172,7 +155,6 @@ ROWS: tuple[Step, ...] = (
         for rows, table in (
             ("checked_versions", "lead_versions"),
             ("checked_leads", "leads"),
-            ("checked_history", "lead_stage_history"),
         )
     ),
 )

@@ -35,7 +35,7 @@ class PendingLoad:
     """Landed files that it would read; None where that could not be told."""
     rows: int | None
     rebuild_because: str | None
-    """Why all tables would be built anew; None: they would not."""
+    """Why all tables would be rebuilt; None: they would not."""
     unknown_because: str | None = None
     """Why nothing could be told."""
 
@@ -58,7 +58,7 @@ def pending_load(settings: Settings, tell: Callable[[str], None]) -> PendingLoad
             None,
             None,
             f"the warehouse cannot be read ({type(error).__name__}); lead-pipeline rebuild makes "
-            "it anew",
+            "a new one",
         )
 
 

@@ -48,6 +48,7 @@ from lead_pipeline.bi.dbt_project import (
     load_manifest,
     node_name,
 )
+from lead_pipeline.bi.failing_leads import failing_leads
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.bi.parsed_dbt import RESULTS, run_dbt
 from lead_pipeline.bi.snapshot import keep_snapshot
@@ -193,8 +194,9 @@ def build_marts(
         else:
             yield event
     if not ran.succeeded:
+        failure = _failure(target_path, candidate, manifest)
         discard_candidate(candidate)
-        raise PublishError(_failure(target_path, manifest))
+        raise PublishError(failure)
     passed = _count(target_path, "pass")
     mark_tested(candidate, run_id=context.run.run_id, tests_passed=passed)
     _log.info("marts built", run=context.run.run_id, tests_passed=passed)
@@ -261,11 +263,11 @@ def _run_tests(
             *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
         )
         if not _run_dbt(views, context, copy, target_path, manifest, translator).succeeded:
-            raise PublishError(_not_checked(target_path, manifest))
+            raise PublishError(_not_checked(target_path, copy, manifest))
     asked = ("test", "--indirect-selection", "empty", "--select", *chosen)
     yield from _run_dbt(asked, context, copy, target_path, manifest, translator).events
     if _count(target_path, "pass", "warn", "fail") < len(tests):
-        raise PublishError(_not_checked(target_path, manifest))
+        raise PublishError(_not_checked(target_path, copy, manifest))
 
 
 @dataclass(frozen=True)
@@ -384,29 +386,42 @@ def _count(target_path: Path, *statuses: str) -> int:
     )
 
 
-def _failure(target_path: Path, manifest: Mapping[str, Any]) -> str:
+def _failure(target_path: Path, candidate: Path, manifest: Mapping[str, Any]) -> str:
     return (
-        f"dbt build failed: {_failed_nodes(target_path, manifest)}. "
+        f"dbt build failed: {_failed_nodes(target_path, candidate, manifest)}. "
         "Nothing was published, readers keep the last file. The whole story is in "
         f"{target_path / 'dbt.log'}."
     )
 
 
-def _not_checked(target_path: Path, manifest: Mapping[str, Any]) -> str:
+def _not_checked(target_path: Path, copy: Path, manifest: Mapping[str, Any]) -> str:
     return (
-        f"Not all checks could be run: {_failed_nodes(target_path, manifest)}. Readers and builds "
-        "are not concerned. The whole story is in the log of the run; publish, then run them again."
+        f"Not all checks could be run: {_failed_nodes(target_path, copy, manifest)}. Readers and "
+        "builds are not concerned. The whole story is in the log of the run; publish, then run them "
+        "again."
     )
 
 
-def _failed_nodes(target_path: Path, manifest: Mapping[str, Any]) -> str:
-    """What failed, by name. `parsed_dbt` has seen to it that dbt's messages hold no values."""
+def _failed_nodes(target_path: Path, file: Path, manifest: Mapping[str, Any]) -> str:
+    """What failed in the DuckDB file, by name, and for which leads.
+
+    `parsed_dbt` has seen to it that dbt's messages hold no values.
+    """
     failed = [
         f"{node_name(result['unique_id'], manifest)}: {_in_one_line(result['message'] or '')}"
+        f"{_which_leads(result, file)}"
         for result in _results(target_path)
         if result["status"] in FAILED
     ]
     return "; ".join(failed) or "it ended before any model or test"
+
+
+def _which_leads(result: Mapping[str, Any], file: Path) -> str:
+    """The leads that a failed test is about, if it is about leads."""
+    if result["status"] != "fail":
+        return ""
+    keys = failing_leads(file, result["compiled_code"])
+    return f" (first: {', '.join(keys)})" if keys else ""
 
 
 def _in_one_line(message: str) -> str:

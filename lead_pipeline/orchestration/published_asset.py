@@ -32,9 +32,9 @@ KEY = AssetKey(["bi", "published"])
 class PublishConfig(Config):
     """What can be said of one publication, in the launchpad or in run configuration."""
 
-    allow_shrinkage: bool = Field(
+    allow_row_count_drop: bool = Field(
         default=False,
-        description="Publish although readers lose more leads than LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT.",
+        description="Publish although readers lose more leads than LEAD_PIPELINE_MAX_ROW_COUNT_DROP_PERCENT.",
     )
     allow_missing: bool = Field(
         default=False,
@@ -43,10 +43,10 @@ class PublishConfig(Config):
 
 
 def publish_config(
-    *, allow_shrinkage: bool = False, allow_missing: bool = False
+    *, allow_row_count_drop: bool = False, allow_missing: bool = False
 ) -> dict[str, object]:
     """Run configuration of one publication: what readers may lose by it."""
-    config = {"allow_shrinkage": allow_shrinkage, "allow_missing": allow_missing}
+    config = {"allow_row_count_drop": allow_row_count_drop, "allow_missing": allow_missing}
     return {"ops": {"__".join(KEY.path): {"config": config}}}
 
 
@@ -80,7 +80,7 @@ def _published(
             run_id=context.run.run_id,
             rules=rules_of(
                 settings,
-                allow_shrinkage=config.allow_shrinkage,
+                allow_row_count_drop=config.allow_row_count_drop,
                 allow_missing=config.allow_missing,
             ),
             tell=context.log.info,

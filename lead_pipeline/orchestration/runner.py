@@ -108,17 +108,19 @@ class PipelineRunner:
         )
 
     def load_and_publish(
-        self, *, allow_shrinkage: bool = False, allow_missing: bool = False
+        self, *, allow_row_count_drop: bool = False, allow_missing: bool = False
     ) -> RunOutcome:
         """Load, build and test the marts, publish.
 
-        `allow_shrinkage` lets readers lose leads, `allow_missing` lets many be marked as missing.
+        `allow_row_count_drop` lets readers lose leads, `allow_missing` lets many be marked as missing.
         """
         keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
         downstream = [key for key in keys if key.path[0] != "landing"]
         allowed = None
-        if allow_shrinkage or allow_missing:
-            allowed = publish_config(allow_shrinkage=allow_shrinkage, allow_missing=allow_missing)
+        if allow_row_count_drop or allow_missing:
+            allowed = publish_config(
+                allow_row_count_drop=allow_row_count_drop, allow_missing=allow_missing
+            )
         with waits_heard(self._tell):
             return self._execute("load and publish", sorted(downstream), run_config=allowed)
 

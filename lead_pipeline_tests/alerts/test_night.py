@@ -200,7 +200,7 @@ def test_half_a_ledger_of_a_killed_process_is_removed_by_the_next_one(well: Sett
     assert (mine.exists(), another.exists()) == (False, True)
 
 
-def test_damaged_ledger_is_begun_anew(well: Settings, web: WebServer) -> None:
+def test_damaged_ledger_is_begun_again(well: Settings, web: WebServer) -> None:
     look(well, REFUSED)
     well.alerts_path.write_bytes(b'{"causes": {"refused')
     look(well, REFUSED)

@@ -37,10 +37,10 @@ def test_account_that_loses_too_much_stops_the_publication_by_name(bi: Bi) -> No
     bi.build((*leads_of("mega", 10), *leads_of("vorel", 7)))
     with pytest.raises(
         PublishError,
-        match=r"vorel 3 of 10 in normalized\.leads \(30 %\)\. LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT "
-        r"is 20; .* stays\. .*lead-pipeline rebuild; .*lead-pipeline publish --allow-shrinkage",
+        match=r"vorel 3 of 10 in normalized\.leads \(30 %\)\. LEAD_PIPELINE_MAX_ROW_COUNT_DROP_PERCENT "
+        r"is 20; .* stays\. .*lead-pipeline rebuild; .*lead-pipeline publish --allow-row-count-drop",
     ) as refused:
-        bi.publish("shrunken")
+        bi.publish("dropped")
     assert "mega" not in str(refused.value).partition("from readers")[2].partition("stays")[0]
     assert bi.published.read_bytes() == before
 
@@ -59,7 +59,7 @@ def test_growth_of_one_account_does_not_make_up_for_the_loss_of_another(bi: Bi) 
 def test_account_that_loses_all_its_leads_is_refused_whatever_the_limit(bi: Bi) -> None:
     bi.build(leads_of("mega", 10))
     with pytest.raises(PublishError, match=r"vorel 10 of 10 .*\(100 %\)"):
-        bi.publish(rules=PublishRules(max_shrinkage_percent=100))
+        bi.publish(rules=PublishRules(max_row_count_drop_percent=100))
 
 
 def test_model_that_drops_leads_is_refused_although_they_were_loaded(bi: Bi) -> None:
@@ -72,7 +72,7 @@ def test_model_that_drops_leads_is_refused_although_they_were_loaded(bi: Bi) -> 
 
 def test_loss_that_is_meant_is_published_once(bi: Bi) -> None:
     bi.build_and_publish(
-        leads_of("mega", 5), run_id="meant", rules=PublishRules(allow_shrinkage=True)
+        leads_of("mega", 5), run_id="meant", rules=PublishRules(allow_row_count_drop=True)
     )
     assert run_of(bi.published) == "meant"
     bi.build(leads_of("mega", 1))
@@ -84,7 +84,7 @@ def test_refused_build_can_be_published_when_it_is_meant_after_all(bi: Bi) -> No
     bi.build(leads_of("mega", 5))
     with pytest.raises(PublishError, match="mega 5 of 10"):
         bi.publish("refused")
-    bi.publish("meant", PublishRules(allow_shrinkage=True))
+    bi.publish("meant", PublishRules(allow_row_count_drop=True))
     assert run_of(bi.published) == "meant"
 
 
@@ -152,7 +152,7 @@ def test_build_that_marks_too_many_as_missing_is_refused_by_account(large: Bi) -
     with pytest.raises(
         PublishError,
         match=r"marks leads as missing that readers have as present: mega 19 of 90 \(21 %\)\. "
-        r"LEAD_PIPELINE_MAX_SHRINKAGE_PERCENT is 20; .* stays\. .*publish --allow-shrinkage",
+        r"LEAD_PIPELINE_MAX_ROW_COUNT_DROP_PERCENT is 20; .* stays\. .*publish --allow-row-count-drop",
     ):
         large.publish("vanished")
     assert large.published.read_bytes() == before
@@ -178,7 +178,7 @@ def test_a_handful_may_vanish_from_a_small_account(bi: Bi) -> None:
 
 
 @pytest.mark.parametrize(
-    "rules", [PublishRules(allow_missing=True), PublishRules(allow_shrinkage=True)]
+    "rules", [PublishRules(allow_missing=True), PublishRules(allow_row_count_drop=True)]
 )
 def test_missing_leads_that_are_meant_are_published_once(large: Bi, rules: PublishRules) -> None:
     build = (*hundred(60), *leads_of("vorel", 10))

@@ -134,7 +134,7 @@ def stamped_candidates(bi: Bi, runs: list[str]) -> list[tuple[str, Path]]:
 def publish_next(bi: Bi, candidates: list[tuple[str, Path]]) -> None:
     run_id, path = candidates.pop(0)
     path.rename(bi.candidate)
-    bi.publish(run_id, PublishRules(kept_builds=1))
+    bi.publish(run_id, PublishRules(retained_builds=1))
 
 
 def test_reader_keeps_the_file_it_has_open_until_it_opens_again(tmp_path: Path) -> None:

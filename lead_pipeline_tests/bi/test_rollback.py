@@ -27,8 +27,8 @@ from lead_pipeline_tests.sample_builds import (
     run_of,
 )
 
-RULES = PublishRules(allow_shrinkage=True, kept_builds=3)
-MASKED = PublishRules(masking_key_id=MASK.key_id, allow_shrinkage=True)
+RULES = PublishRules(allow_row_count_drop=True, retained_builds=3)
+MASKED = PublishRules(masking_key_id=MASK.key_id, allow_row_count_drop=True)
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def bi(tmp_path: Path) -> Bi:
     return Bi(tmp_path)
 
 
-def publish_runs(bi: Bi, *run_ids: str, kept_builds: int = 3, first_day: int = 1) -> None:
+def publish_runs(bi: Bi, *run_ids: str, retained_builds: int = 3, first_day: int = 1) -> None:
     """One publication per run, each on the day after, with one lead more each time."""
     for number, run_id in enumerate(run_ids, start=1):
         bi.build_and_publish(
             leads_of("mega", number),
             run_id=run_id,
-            rules=PublishRules(allow_shrinkage=True, kept_builds=kept_builds),
+            rules=PublishRules(allow_row_count_drop=True, retained_builds=retained_builds),
             published_at=at(first_day + number - 1, 2, 40),
         )
 
@@ -98,13 +98,13 @@ def test_a_build_on_hold_stays_whatever_its_age_until_it_is_released(bi: Bi) -> 
     publish_on(bi, 1, "audited")
     held = hold_build(bi.published, None, None)
     assert (held.run_id, run_of(bi.published)) == ("audited", "audited")
-    publish_runs(bi, "2", "3", "4", "5", kept_builds=1, first_day=2)
+    publish_runs(bi, "2", "3", "4", "5", retained_builds=1, first_day=2)
     assert kept_runs(bi) == ["4", "audited"]
     assert back(bi, to=name_of(held)) == "audited"
-    publish_runs(bi, "6", kept_builds=1, first_day=6)
+    publish_runs(bi, "6", retained_builds=1, first_day=6)
     assert kept_runs(bi) == ["5", "audited"]
     release_build(bi.published, name_of(held))
-    publish_runs(bi, "7", kept_builds=1, first_day=7)
+    publish_runs(bi, "7", retained_builds=1, first_day=7)
     assert kept_runs(bi) == ["6"]
     assert [path.suffix for path in folder_of(bi.published).iterdir()] == [".duckdb"]
 
@@ -112,7 +112,7 @@ def test_a_build_on_hold_stays_whatever_its_age_until_it_is_released(bi: Bi) -> 
 def test_a_retained_build_is_put_on_hold_by_the_beginning_of_its_name(bi: Bi) -> None:
     publish_runs(bi, "1", "2", "3")
     assert hold_build(bi.published, "20260101", None).run_id == "1"
-    publish_runs(bi, "4", kept_builds=0, first_day=4)
+    publish_runs(bi, "4", retained_builds=0, first_day=4)
     assert kept_runs(bi) == ["1"]
 
 
@@ -163,9 +163,9 @@ def test_a_reader_with_the_file_open_does_not_notice_holds_publications_and_remo
         assert reader.stdout is not None
         assert reader.stdout.readline() == "open\n"
         hold_build(bi.published, None, None)
-        publish_runs(bi, "2", "3", kept_builds=1, first_day=2)
+        publish_runs(bi, "2", "3", retained_builds=1, first_day=2)
         release_build(bi.published, "20260101")
-        publish_runs(bi, "4", kept_builds=1, first_day=4)
+        publish_runs(bi, "4", retained_builds=1, first_day=4)
         assert kept_runs(bi) == ["3"]
         assert reader.communicate("now\n", timeout=60)[0] == "[('opened',)]\n"
 
@@ -194,20 +194,20 @@ def test_builds_can_be_listed_while_publications_remove_them(bi: Bi) -> None:
 
 @pytest.mark.long
 def test_newest_builds_before_the_published_one_are_kept(bi: Bi) -> None:
-    publish_runs(bi, "1", "2", "3", "4", kept_builds=2)
+    publish_runs(bi, "1", "2", "3", "4", retained_builds=2)
     assert [build.run_id for build in retained_builds(bi.published)] == ["3", "2"]
     assert [build.lead_count for build in retained_builds(bi.published)] == [3, 2]
 
 
 def test_no_build_is_kept_where_none_is_wanted(bi: Bi) -> None:
-    publish_runs(bi, "1", "2", kept_builds=0)
+    publish_runs(bi, "1", "2", retained_builds=0)
     assert bi.kept == []
 
 
 @pytest.mark.long
 def test_lowering_the_number_removes_what_is_beyond_it(bi: Bi) -> None:
-    publish_runs(bi, "1", "2", "3", kept_builds=3)
-    publish_runs(bi, "4", kept_builds=1, first_day=4)
+    publish_runs(bi, "1", "2", "3", retained_builds=3)
+    publish_runs(bi, "4", retained_builds=1, first_day=4)
     assert [build.run_id for build in retained_builds(bi.published)] == ["3"]
 
 
@@ -270,7 +270,7 @@ def test_rollback_that_is_repeated_after_a_kill_finds_it_done(bi: Bi) -> None:
 
 def test_rollback_without_a_retained_build_says_where_to_set_it(bi: Bi) -> None:
     publish_runs(bi, "1")
-    with pytest.raises(PublishError, match="LEAD_PIPELINE_KEPT_BUILDS"):
+    with pytest.raises(PublishError, match="LEAD_PIPELINE_RETAINED_BUILDS"):
         back(bi)
 
 

@@ -29,7 +29,7 @@ from lead_pipeline_tests.normalized.test_stage_history import event
 from lead_pipeline_tests.pulling import at, settings_in
 from lead_pipeline_tests.sample_builds import Bi
 
-RULES = PublishRules(kept_builds=2)
+RULES = PublishRules(retained_builds=2)
 POLLS = 9
 """Enough small files of one day to be put together."""
 LATER = datetime(2026, 4, 1, tzinfo=UTC)

@@ -106,7 +106,7 @@ def test_a_published_file_without_links_is_named(landing: Landing, explained: Ex
     load_landing(landing.settings)
     landing.settings.published_path.parent.mkdir(parents=True, exist_ok=True)
     landing.settings.published_path.write_bytes(b"not a database")
-    assert "`lead-pipeline publish` makes it anew" in explained(lead_id(1))["notes"][-1]
+    assert "`lead-pipeline publish` makes a new one" in explained(lead_id(1))["notes"][-1]
 
 
 def test_leads_are_reached_on_the_shortest_way_over_the_strongest_links() -> None:

@@ -290,7 +290,7 @@ def test_next_run_after_a_lasting_fault_ends_with_the_right_tables(
     assert landed_states(settings, provider) == stored_states(sandbox, provider)
 
 
-def test_cursor_refused_again_after_the_restart_is_an_error_and_the_next_run_starts_anew(
+def test_cursor_refused_again_after_the_restart_is_an_error_and_the_next_run_starts_again(
     provider: str, sandbox: Sandbox, settings: Settings, accounts: Mapping[str, Account]
 ) -> None:
     faults = server_of(sandbox, provider).faults

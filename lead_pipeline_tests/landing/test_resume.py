@@ -333,7 +333,7 @@ def fetch_page(server: ApiServer[Any], account: Account, cursor: str | None) -> 
     return answer.raise_for_status().content
 
 
-def test_a_crawl_that_began_before_its_window_had_ended_is_made_anew_once_it_has(
+def test_a_crawl_that_began_before_its_window_had_ended_is_made_again_once_it_has(
     interrupted_before_midnight: ApiServer[Any], settings: Settings, accounts: Mapping[str, Account]
 ) -> None:
     pull(settings, accounts["vorel"], EVERYTHING)

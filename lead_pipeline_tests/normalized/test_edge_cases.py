@@ -81,8 +81,9 @@ def test_two_logged_changes_of_one_millisecond_leave_a_contiguous_history(
         stream="lead_events",
     )
     landing.leads("expert_ai_labs", expert_lead(1, "won", at(3)))
-    result = load_landing(landing.settings)
-    assert result.check("intervals_are_contiguous").failures == 0
+    load_landing(landing.settings)
+    entered = column(landing, "entered_at", "lead_stage_history")
+    assert column(landing, "exited_at", "lead_stage_history") == [*entered[1:], None]
     assert column(landing, "provider_stage", "lead_stage_history")[-1] == "won"
 
 

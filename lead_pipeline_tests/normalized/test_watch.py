@@ -101,7 +101,7 @@ def test_poll_seconds_are_the_usual_time_between_nights(landing: Landing) -> Non
     assert watches(landing.settings) == [(at(5, 2, 30), DAY)]
 
 
-def test_a_gap_that_nobody_makes_good_begins_the_watch_anew(landing: Landing) -> None:
+def test_a_gap_that_nobody_makes_good_begins_a_new_watch(landing: Landing) -> None:
     night(landing, 5, mega_lead(1, at(1), at(2)), since=None)
     night(landing, 6)
     night(landing, 9)

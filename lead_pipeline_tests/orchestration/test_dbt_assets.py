@@ -246,15 +246,6 @@ def test_build_does_not_parse_the_project_a_second_time(built: Built) -> None:
     assert not (built.home.candidate.parent / "dbt" / "partial_parse.msgpack").exists()
 
 
-def test_unmapped_stage_is_a_warning_that_does_not_stop_the_build(built: Built) -> None:
-    unmapped = [
-        event
-        for event in built.result.get_asset_check_evaluations()
-        if event.check_name == "no_unmapped_provider_stages"
-    ]
-    assert [(check.passed, check.severity.name) for check in unmapped] == [(False, "WARN")]
-
-
 def test_leads_mart_tells_stage_and_since_when(built: Built) -> None:
     noon = {day: datetime(2026, 1, day, 12, tzinfo=UTC) for day in range(1, 6)}
     assert built.rows(
@@ -324,25 +315,62 @@ def test_fresh_install_without_leads_builds_and_publishes(home: Home) -> None:
                 " where schema_name in ('normalized', 'marts')") == [(0,)]  # fmt: skip
 
 
-def test_failed_test_is_named_and_readers_keep_the_last_file(home: Home) -> None:
+@pytest.mark.parametrize(
+    ("statement", "test"),
+    [
+        (
+            "update normalized.leads set stage = 'lost' where lead_id = '2'",
+            "newest_history_row_agrees_with_lead",
+        ),
+        pytest.param(
+            "delete from normalized.lead_stage_history where lead_id = '2' and is_current",
+            "stage_intervals_are_contiguous",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "insert into normalized.lead_stage_history"
+            " from normalized.lead_stage_history where lead_id = '2' and is_current",
+            "lead_stage_history_key_is_unique",
+            marks=pytest.mark.long,
+        ),
+        *(
+            pytest.param(
+                f"update normalized.lead_stage_history set {change} where lead_id = '2'",  # noqa: S608
+                "stage_intervals_are_contiguous",
+                marks=pytest.mark.long,
+            )
+            for change in (
+                "exited_at = exited_at - interval 1 second",
+                "entered_after = entered_at + interval 1 second",
+                "entered_after = entered_at - interval 1 second, evidence = 'created'",
+                "stage_number = stage_number + 1",
+                "is_current = true",
+            )
+        ),
+    ],
+)
+def test_failed_test_is_named_with_its_leads_and_readers_keep_the_last_file(
+    home: Home, statement: str, test: str
+) -> None:
     home.published.parent.mkdir()
     home.published.write_bytes(b"the last good file")
     home.load(SAMPLE)
     with closing(connect_utc(home.path / "warehouse.duckdb")) as connection:
-        connection.execute("update normalized.leads set stage = 'lost' where lead_id = '2'")
+        connection.execute(statement)
     result = home.run()
     assert not result.success
     message = error_of(result)
     assert PublishError.__name__ in message
-    assert "test newest_history_row_agrees_with_lead: Got 1 result" in message
+    assert f"test {test}: Got " in message
+    assert "(first: vorel:2)" in message
     assert "dbt.log" in message
     assert not home.candidate.exists()
     assert home.published.read_bytes() == b"the last good file"
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
-    assert "newest_history_row_agrees_with_lead" in {check.check_name for check in failed}
+    assert test in {check.check_name for check in failed}
 
 
-def test_shrunken_build_is_refused_until_the_run_says_that_it_is_meant(
+def test_build_with_a_row_count_drop_is_refused_until_the_run_says_that_it_is_meant(
     built: Built, home: Home
 ) -> None:
     good = built.copy_to(home)
@@ -351,7 +379,7 @@ def test_shrunken_build_is_refused_until_the_run_says_that_it_is_meant(
     assert run_of(home.published) == good
     meant = home.run(
         AssetSelection.assets(AssetKey(["bi", "published"])),
-        config=publish_config(allow_shrinkage=True),
+        config=publish_config(allow_row_count_drop=True),
     )
     assert meant.success
     assert run_of(home.published) == meant.run_id

@@ -29,7 +29,7 @@ def landed(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 
 @dg.asset(check_specs=[dg.AssetCheckSpec("is_right", asset="tables")])
 def tables() -> Iterator[Any]:
-    """Made anew by each run."""
+    """Made again by each run."""
     yield dg.MaterializeResult(metadata={"rows": 3})
     yield dg.AssetCheckResult(passed=True)
 

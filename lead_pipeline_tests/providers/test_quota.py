@@ -151,7 +151,7 @@ def test_sliding_window_goes_on_with_each_request_that_comes_back() -> None:
     assert wait(quota, NOW + 2.1, MEGA) == pytest.approx(3, abs=0.05)
 
 
-def test_window_that_began_anew_forgets_the_one_before() -> None:
+def test_window_that_began_again_forgets_the_one_before() -> None:
     quota = Quota()
     answered(quota, mega(60, 0, 1), NOW)
     answered(quota, mega(60, 59, 60), NOW + 1.1)
@@ -401,7 +401,7 @@ def test_number_of_requests_beyond_all_bounds_can_be_saved(remaining: str) -> No
     assert saved_and_read_back(quota).is_plausible(NOW)
 
 
-def test_limit_that_is_worded_anew_in_each_answer_does_not_fill_the_memory() -> None:
+def test_limit_that_is_reworded_in_each_answer_does_not_fill_the_memory() -> None:
     quota = Quota()
     for number in range(1_000):
         answered(quota, {"RateLimit-Limit": f"60;t={number}", "RateLimit-Remaining": "9"}, NOW)
@@ -409,7 +409,7 @@ def test_limit_that_is_worded_anew_in_each_answer_does_not_fill_the_memory() -> 
     assert len(msgspec.json.encode(quota)) < 5_000
 
 
-def test_limit_that_is_worded_anew_in_each_answer_does_not_block() -> None:
+def test_limit_that_is_reworded_in_each_answer_does_not_block() -> None:
     quota = Quota()
     for number in range(100):
         answered(quota, {**mega(60, 0, 30), "RateLimit-Limit": f"60;t={number}"}, NOW + number)
