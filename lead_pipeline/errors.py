@@ -4,7 +4,8 @@
     ├── ConfigurationError          stop: the user has to change a setting
     │   └── ProviderNotInstalled    a provider that this installation does not have
     ├── RetryableError              ask again, a bounded number of times
-    │   └── MalformedPage           the server answered, but not with a page
+    │   ├── MalformedPage           the server answered, but not with a page
+    │   └── StoreUnavailable        a team's database or object store does not answer
     ├── QuotaExhausted              save the checkpoint and come back later
     ├── CrawlError                  stop this crawl, keep what has landed
     │   ├── AccessRefused           401, 403: the key or its rights
@@ -12,8 +13,8 @@
     │   │   └── CursorRefused       400 on a page other than the first
     │   ├── PaginationStuck         the pages lead nowhere
     │   ├── DoubtfulCrawl           far less came than ever before
+    │   ├── Fenced                  another worker has taken the crawl over
     │   └── WrongTenant           the key showed another tenant's records
-    ├── StoreUnavailable            a team's database or object store does not answer: try again
     ├── ErasureIncomplete           persons who are erased in part: the same command goes on
     ├── LoadError                   landed files that cannot be loaded
     └── PublishError                a build that must not reach readers
@@ -64,6 +65,10 @@ class MalformedPage(RetryableError):
     """A 200 that is not the documented page: HTML, cut off, too large, other keys, oddly packed."""
 
 
+class StoreUnavailable(RetryableError):
+    """A team's database or object store does not answer. Nothing is lost; the same can be run again."""
+
+
 class QuotaExhausted(LeadPipelineError):
     """The quota refills only after the longest single wait allowed; `seconds` from now."""
 
@@ -100,6 +105,13 @@ class DoubtfulCrawl(CrawlError):
     """A crawl came to its end with far less than those before it; it lands and proves nothing."""
 
 
+class Fenced(CrawlError):
+    """Another worker has taken over what this one was writing: it must write nothing more.
+
+    What this one has landed stays landed, and the other one goes on from there.
+    """
+
+
 class WrongTenant(CrawlError):
     """Records of another tenant came back; they were rejected, all others landed.
 
@@ -109,10 +121,6 @@ class WrongTenant(CrawlError):
     def __init__(self, message: str, *, crawl_id: str) -> None:
         super().__init__(message)
         self.crawl_id = crawl_id
-
-
-class StoreUnavailable(LeadPipelineError):
-    """A team's database or object store does not answer. Nothing is lost; the same can be run again."""
 
 
 class ErasureIncomplete(LeadPipelineError):

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,9 @@ from lead_pipeline_tests.fourth_provider import install_deals
 from lead_pipeline_tests.marts.building import BuiltWorld, build_world, invent_world
 from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
 from lead_pipeline_tests.sharing import made_once
+
+if TYPE_CHECKING:
+    from lead_pipeline_tests.team.object_store import S3Server
 
 _PREFIXES = ("LEAD_PIPELINE_", *(f"{slug.upper()}_" for slug in (*SLUGS, "deals")))
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of the run's own are made in it
@@ -110,6 +114,24 @@ def database() -> Iterator[Database]:
     """A PostgreSQL server for the tests of this process. Who needs tables takes `database.another()`."""
     with running_database() as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One S3 server for all tests of this process, which are skipped where it is not installed."""
+    # Its client is not needed by the tests of the folder on one machine.
+    from lead_pipeline_tests.team.object_store import running_object_store
+
+    with running_object_store() as server:
+        yield server
+
+
+@pytest.fixture
+def shared(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a prefix of the test's own, which this process and those it starts can reach."""
+    for name, value in s3_server.variables.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.new_prefix()
 
 
 @pytest.fixture
