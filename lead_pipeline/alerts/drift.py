@@ -12,7 +12,7 @@ from lead_pipeline.alerts.alert import Alert, Look
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
-from lead_pipeline.storage.warehouse import read_warehouse
+from lead_pipeline.storage.warehouse import read_warehouse, warehouse_at
 
 SHOWN = 5
 """So many fields are named; a field's values are not."""
@@ -25,7 +25,7 @@ def look_at_drift(settings: Settings) -> Look:
 
     Raises `TimeoutError` while somebody else has the warehouse.
     """
-    if not settings.warehouse_path.exists():
+    if not warehouse_at(settings.warehouse_path).exists():
         return Look()
     with (
         held(settings.warehouse_lock, "reading contract drift", patience=PATIENCE_SECONDS),

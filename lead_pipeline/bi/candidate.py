@@ -30,6 +30,7 @@ from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, spill_beside
 from lead_pipeline.storage.files import remove_temporaries, write_atomically
 from lead_pipeline.storage.sql import read_sql
+from lead_pipeline.storage.warehouse import warehouse_at
 
 STORAGE_VERSION = "v1.0.0"
 """Storage format of candidate and published file; clients from DuckDB 1.0 on can read it."""
@@ -73,6 +74,7 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
     its lock and that of publications. Raises `PublishError` when the warehouse cannot be read or
     lacks a table, or the candidate cannot be written, as on a full disk.
     """
+    warehouse_at(warehouse).check_out()
     if not warehouse.exists():
         raise PublishError(
             f"There is no warehouse at {warehouse}, so nothing to publish. Load leads first: "

@@ -26,6 +26,7 @@ from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import remove_duckdb_file, spill_of
 from lead_pipeline.storage.erasure_key import ErasureKey
 from lead_pipeline.storage.files import digest_of, write_atomically
+from lead_pipeline.storage.warehouse import warehouse_at
 
 PLACEHOLDER = "[erased]"
 """What stands in logs in the place of a text."""
@@ -53,7 +54,8 @@ def text_hash(key: ErasureKey, text: str) -> str:
 def clear_builds(settings: Settings, erased: Mapping[str, Erased]) -> list[str]:
     """Remove all builds but the published one that hold an erased lead, on hold or not.
 
-    Also what builds leave beside them: candidates, copies for checks, dbt's targets and logs. The caller
+    Also what builds leave beside them: candidates, copies for checks, dbt's targets and logs; and what is kept
+    of the tables as they were. The caller
     holds the locks of publications, of the checks and of the warehouse.
     """
     removed = []
@@ -66,6 +68,7 @@ def clear_builds(settings: Settings, erased: Mapping[str, Erased]) -> list[str]:
         if path.exists() and holds_erased(path, erased):
             remove_duckdb_file(path)
             removed.append(_relative(settings, path))
+    removed += warehouse_at(settings.warehouse_path).discard_earlier()
     removed += _clear_leftovers(settings)
     return removed
 

@@ -65,9 +65,9 @@ from lead_pipeline.landing.tombstones import (
     write_tombstone,
 )
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.duckdb_files import remove_duckdb_file
 from lead_pipeline.storage.erasure_key import ErasureKey, make_key, read_key
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.warehouse import warehouse_at
 
 Tell = Callable[[str], None]
 
@@ -316,7 +316,7 @@ def conclude(
         blocks_contact=pending.blocks_contact,
         leads=leads_of(pending),
         landing=pending.landing,
-        warehouse="rebuilt" if settings.warehouse_path.exists() else "none",
+        warehouse="rebuilt" if warehouse_at(settings.warehouse_path).exists() else "none",
         published="replaced" if settings.published_path.exists() else "none",
         published_sha256=digest_of_published(settings),
         removed=list(elsewhere.removed),
@@ -426,6 +426,6 @@ def erase_again(settings: Settings, tell: Tell) -> list[ErasedLanding]:
             restore_tombstones(settings, account)
         if found:
             with held(settings.warehouse_lock, "erasing persons from the tables", tell):
-                remove_duckdb_file(settings.warehouse_path)
+                warehouse_at(settings.warehouse_path).discard()
             done.append(_noted(account, found))
     return done

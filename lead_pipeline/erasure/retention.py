@@ -17,10 +17,9 @@ from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.landing.commits import accounts_with_landing
 from lead_pipeline.landing.retention import Reduction, find_due, reduce_landing
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.duckdb_files import remove_duckdb_file
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
-from lead_pipeline.storage.warehouse import read_warehouse
+from lead_pipeline.storage.warehouse import read_warehouse, warehouse_at
 
 Tell = Callable[[str], None]
 
@@ -79,7 +78,7 @@ def reduce(settings: Settings, due: Due, now: datetime, tell: Tell) -> int:
                 rejected=_before(now, settings.rejected_days),
             )
             # Derived, and made of what goes: a kill from here on costs a rebuild.
-            remove_duckdb_file(settings.warehouse_path)
+            warehouse_at(settings.warehouse_path).discard()
             files += reduce_landing(settings.landing_path, found)
     return files
 
@@ -95,7 +94,7 @@ def _before(now: datetime, days: int | None) -> datetime | None:
 
 
 def _missing(settings: Settings, before: datetime, tell: Tell) -> tuple[LeadRef, ...]:
-    if not settings.warehouse_path.exists():
+    if not warehouse_at(settings.warehouse_path).exists():
         raise LoadError(
             f"There is no warehouse at {settings.warehouse_path}, so it is not known which leads are "
             "missing. Make it: lead-pipeline rebuild."

@@ -12,7 +12,7 @@ from lead_pipeline.explain.mapped import in_utc
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
-from lead_pipeline.storage.warehouse import read_warehouse
+from lead_pipeline.storage.warehouse import read_warehouse, warehouse_at
 
 PATIENCE_SECONDS = 5.0
 """How long to wait for a process that has the warehouse open."""
@@ -48,7 +48,7 @@ def read_loaded(
     settings: Settings, account: str, lead_key: str, tell: Callable[[str], None]
 ) -> LoadedLead:
     """Ask the warehouse; a reason in place of an answer where it cannot be read now."""
-    if not settings.warehouse_path.exists():
+    if not warehouse_at(settings.warehouse_path).exists():
         return LoadedLead(
             unreadable="There is no warehouse yet; `lead-pipeline rebuild` makes it from landing."
         )

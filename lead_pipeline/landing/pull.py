@@ -55,9 +55,9 @@ from lead_pipeline.providers.http import ApiClient, Counters, RetryPolicy
 from lead_pipeline.providers.transport import Timeouts
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.disks import naming_the_disk
-from lead_pipeline.storage.duckdb_files import remove_duckdb_file
 from lead_pipeline.storage.files import remove_temporaries
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.warehouse import warehouse_at
 from lead_pipeline.windows import UpdatedWindow
 
 _log = log_of(__name__)
@@ -181,7 +181,7 @@ class _Pull:
             erase_records(self._settings, self._account.name, self._erased)
             with held(self._settings.warehouse_lock, "erasing persons from the tables", self.tell):
                 # The next load rebuilds it, in a file that never held them.
-                remove_duckdb_file(self._settings.warehouse_path)
+                warehouse_at(self._settings.warehouse_path).discard()
             restore_tombstones(self._settings, self._account.name)
             self.tell(
                 f"{self._account.name}: records of erased persons were in landing again, as after "

@@ -39,13 +39,20 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import remove_duckdb_file, remove_spill
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.warehouse import open_warehouse, replace_warehouse
+from lead_pipeline.storage.warehouse import (
+    Superseded,
+    open_warehouse,
+    replace_warehouse,
+    warehouse_at,
+)
 
 SMALL_ROWS = 20_000
 """Up to so many rows, in the files and in the tables, handing work from thread to thread takes longer
 than the work."""
 CHUNK_LEADS = 200_000
 """Leads whose rows are written at a time, so that memory does not grow with their number."""
+LOADS = 3
+"""How often a load is begun at most: only who has lost the warehouse's lock is ever superseded."""
 TABLES = ("lead_versions", "leads", "lead_stage_history")
 
 _logger = logging.getLogger(__name__)
@@ -81,11 +88,12 @@ def load_landing(
 
     With `rebuild`, or when anything that tables are made with has changed (`fingerprint.py`), the
     tables are rebuilt from all landed files, and `tell` says why. Waits for another holder of the
-    warehouse. Raises `LoadError` naming what cannot be read; the tables are then as they were.
+    warehouse, and loads again where another loader has been faster all the same. Raises `LoadError`
+    naming what cannot be read; the tables are then as they were.
     """
     with held(settings.warehouse_lock, "loading landed files", tell):
         began = time.monotonic()
-        result = _load(settings, rebuild=rebuild, tell=tell)
+        result = _load_and_commit(settings, rebuild=rebuild, tell=tell)
         _log.info(
             "load ended",
             files=result.files,
@@ -95,6 +103,19 @@ def load_landing(
             seconds=time.monotonic() - began,
         )
         return result
+
+
+def _load_and_commit(settings: Settings, *, rebuild: bool, tell: Tell) -> LoadResult:
+    """Load until the tables are committed; the caller holds the lock."""
+    for attempt in range(1, LOADS + 1):
+        try:
+            with warehouse_at(settings.warehouse_path).changing(rebuild=rebuild):
+                return _load(settings, rebuild=rebuild, tell=tell)
+        except Superseded as error:
+            if attempt == LOADS:
+                raise
+            tell(f"{error} Loading again.")
+    raise AssertionError("the last load returns or raises")
 
 
 def _load(settings: Settings, *, rebuild: bool, tell: Tell) -> LoadResult:

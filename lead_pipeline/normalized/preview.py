@@ -21,7 +21,7 @@ from lead_pipeline.normalized.schema import noted_fingerprint
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.warehouse import read_warehouse
+from lead_pipeline.storage.warehouse import read_warehouse, warehouse_at
 
 PATIENCE_SECONDS = 5.0
 """How long another holder of the warehouse is waited for."""
@@ -42,7 +42,7 @@ class PendingLoad:
 
 def pending_load(settings: Settings, tell: Callable[[str], None]) -> PendingLoad:
     """Look at landing and the warehouse. Raises `LoadError` when a commit record cannot be read."""
-    if not settings.warehouse_path.exists():
+    if not warehouse_at(settings.warehouse_path).exists():
         return _everything(settings, "there are no tables yet")
     try:
         with (

@@ -25,7 +25,7 @@ from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import attach, remove_duckdb_file
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.warehouse import open_warehouse
+from lead_pipeline.storage.warehouse import open_warehouse, warehouse_at
 
 KEYS = {
     "lead_versions": ("version_id",),
@@ -85,22 +85,28 @@ def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableCompariso
     """
     with held(settings.warehouse_lock, "verifying", tell):
         refuse_half_erased(pending_erasures(settings))
-        inputs = LoadInputs.of(settings)
-        records = all_records(settings.landing_path)
+        with warehouse_at(settings.warehouse_path).changing():
+            return _verify(settings, tell)
+
+
+def _verify(settings: Settings, tell: Tell) -> list[TableComparison]:
+    """Load and compare; the caller has the tables checked out."""
+    inputs = LoadInputs.of(settings)
+    records = all_records(settings.landing_path)
+    with _open_live(settings, inputs) as live:
+        load_into(live, settings, records, inputs, tell)
+    tell("Building a second set of tables from all landed files.")
+    scratch = settings.scratch_warehouse_path
+    try:
+        build_scratch(settings, inputs, records, tell)
         with _open_live(settings, inputs) as live:
-            load_into(live, settings, records, inputs, tell)
-        tell("Building a second set of tables from all landed files.")
-        scratch = settings.scratch_warehouse_path
-        try:
-            build_scratch(settings, inputs, records, tell)
-            with _open_live(settings, inputs) as live:
-                attach(live.connection, scratch, "rebuilt", options="read_only")
-                found = [_compare(live, table) for table in KEYS]
-            differing = sum(1 for comparison in found if not comparison.is_equal)
-            _log.info("verified", tables=len(found), differing=differing)
-            return found
-        finally:
-            remove_duckdb_file(scratch)
+            attach(live.connection, scratch, "rebuilt", options="read_only")
+            found = [_compare(live, table) for table in KEYS]
+        differing = sum(1 for comparison in found if not comparison.is_equal)
+        _log.info("verified", tables=len(found), differing=differing)
+        return found
+    finally:
+        remove_duckdb_file(scratch)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from lead_pipeline.settings import (
     setting_variables,
 )
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.warehouse import read_warehouse
+from lead_pipeline.storage.warehouse import read_warehouse, warehouse_at
 
 SETTINGS = "lead_settings"
 ACCOUNTS = "lead_accounts"
@@ -194,7 +194,7 @@ class WarehouseResource(DuckDBResource):
         path = settings.home / self.database
         log = dg.get_dagster_logger()
         with held(settings.warehouse_lock, "reading the warehouse", log.info):
-            if not path.exists():
+            if not warehouse_at(path).exists():
                 raise ConfigurationError(
                     f"There is no warehouse at {path} yet. Load leads first: lead-pipeline run. "
                     "If there are some, is LEAD_PIPELINE_HOME right?"
