@@ -15,7 +15,6 @@ from typing import Any
 
 import dagster as dg
 
-from lead_pipeline.logs import log_of, use_format
 from lead_pipeline.orchestration.alert_sensors import build_alert_sensors
 from lead_pipeline.orchestration.databases import reuse_engines
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
@@ -30,18 +29,10 @@ from lead_pipeline.orchestration.partitions import daily_partitions
 from lead_pipeline.orchestration.presentation import presented
 from lead_pipeline.orchestration.publish_sensor import build_publish_job, build_publish_sensor
 from lead_pipeline.orchestration.published_asset import build_published_asset
-from lead_pipeline.orchestration.resources import (
-    ACCOUNTS,
-    SETTINGS,
-    WAREHOUSE,
-    AccountsResource,
-    SettingsResource,
-    WarehouseResource,
-)
+from lead_pipeline.orchestration.resources import ACCOUNTS, SETTINGS, surroundings_of
 from lead_pipeline.orchestration.schedules import NIGHTLY_CRON, build_job, build_schedules
-from lead_pipeline.storage.permissions import be_private, readers_of, tighten
+from lead_pipeline.storage.permissions import be_private
 
-_log = log_of(__name__)
 # Dagster's processes begin here: what they, Dagster and dbt write is for their user alone.
 be_private()
 reuse_engines()
@@ -65,15 +56,10 @@ def load_definitions(
 
 
 def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
-    lead_settings = given.get(SETTINGS) or SettingsResource.from_environment()
-    settings = lead_settings.load()
-    use_format(settings.log_format)
-    tighten(settings.home, readers_of(settings), _log.warning)
-    lead_accounts = given.get(ACCOUNTS) or AccountsResource.from_environment(settings)
-    # Also those without credentials: their runs fail and say so, until somebody sets them.
-    accounts = lead_accounts.load(settings).declared
-    partitions = daily_partitions(settings.start_date)
-    landing = build_landing_assets(accounts, partitions)
+    around = surroundings_of(given)
+    settings, accounts = around.settings, around.accounts
+    lead_settings, lead_accounts = around.resources[SETTINGS], around.resources[ACCOUNTS]
+    landing = build_landing_assets(accounts, daily_partitions(settings.start_date))
     normalized = build_normalized_assets([key for a in accounts for key in landing_keys(a)])
     models = build_dbt_assets()
     published = build_published_asset(models.keys)
@@ -90,11 +76,6 @@ def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
             *build_alert_sensors(lead_settings),
             build_freshness_sensor(lead_settings, lead_accounts),
         ],
-        resources={
-            SETTINGS: lead_settings,
-            ACCOUNTS: lead_accounts,
-            WAREHOUSE: WarehouseResource(settings=lead_settings),
-            **given,
-        },
+        resources=around.resources,
         executor=locked_in_process_executor,
     )

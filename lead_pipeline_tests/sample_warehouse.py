@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lead_pipeline.normalized.schema import fill_stages
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.stages import load_stages
-from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.duckdb_files import connect_utc, remove_duckdb_file
 
 SCHEMA = files("lead_pipeline").joinpath("normalized", "sql", "schema.sql").read_text("utf-8")
 SEEN = datetime(2026, 1, 10, tzinfo=UTC)
@@ -43,7 +45,21 @@ SAMPLE = (
 
 def write_warehouse(path: Path, leads: Iterable[SampleLead] = SAMPLE) -> Path:
     """Write a new warehouse file that holds `leads`."""
-    path.unlink(missing_ok=True)
+    remove_duckdb_file(path)
+    path.write_bytes(_warehouse_of(tuple(leads)))
+    return path
+
+
+@cache
+def _warehouse_of(leads: tuple[SampleLead, ...]) -> bytes:
+    """The file, which tests ask for again and again and then change."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "warehouse.duckdb")
+        _write(path, leads)
+        return path.read_bytes()
+
+
+def _write(path: Path, leads: Iterable[SampleLead]) -> None:
     with closing(connect_utc(path)) as connection:
         connection.execute(SCHEMA)
         session = Session(connection)
@@ -102,4 +118,3 @@ def write_warehouse(path: Path, leads: Iterable[SampleLead] = SAMPLE) -> Path:
             " from normalized.lead_stage_history as history"
             " join normalized.canonical_stages as canonical using (stage)"
         )
-    return path

@@ -29,9 +29,9 @@ def landing_under_way(
     settings: Settings,
 ) -> Iterator[tuple[Land, Callable[[], PipelineRunner]]]:
     """How to land accounts while progress is shown, and a runner for what follows."""
-    from lead_pipeline.definitions import load_definitions
     from lead_pipeline.landing.progress import subscribed
     from lead_pipeline.orchestration.instance import open_log_of_runs
+    from lead_pipeline.orchestration.landing_definitions import load_landing_definitions
     from lead_pipeline.orchestration.parallel import land_in_parallel
     from lead_pipeline.orchestration.processes import end_dead_runs
     from lead_pipeline.orchestration.runner import PipelineRunner, runs_under_way
@@ -43,7 +43,9 @@ def landing_under_way(
 
         @cache
         def runner() -> PipelineRunner:
-            # Not before it is needed: definitions take seconds to load.
+            # Not before it is needed: definitions take seconds to import and to load.
+            from lead_pipeline.definitions import load_definitions
+
             return PipelineRunner(load_definitions(), instance, note)
 
         def land(
@@ -53,9 +55,10 @@ def landing_under_way(
         ) -> list[RunOutcome]:
             with shown_progress() as listener:
                 if len(accounts) > 1:
-                    return land_in_parallel(jobs, listener, load_definitions, deadline)
+                    return land_in_parallel(jobs, listener, load_landing_definitions, deadline)
+                lander = PipelineRunner(load_landing_definitions(), instance)
                 with subscribed(listener):
-                    return [jobs[account.name].land(runner(), account) for account in accounts]
+                    return [jobs[account.name].land(lander, account) for account in accounts]
 
         yield land, runner
 

@@ -186,7 +186,7 @@ def _context() -> ForkServerContext | SpawnContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["lead_pipeline.definitions", "lead_pipeline.orchestration.runner"]
+        ["lead_pipeline.orchestration.landing_definitions", "lead_pipeline.orchestration.runner"]
     )
     return context
 

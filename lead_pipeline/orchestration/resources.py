@@ -11,8 +11,9 @@ next run on, and no secret is ever part of a configuration.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,9 +23,11 @@ from dagster._utils.warnings import disable_dagster_warnings
 from dagster_duckdb import DuckDBResource
 from pydantic import Field, create_model, model_validator
 
-from lead_pipeline.accounts import Accounts, account_variables, load_accounts
+from lead_pipeline.accounts import Accounts, UnusableAccount, account_variables, load_accounts
 from lead_pipeline.causes import cause_of, without_values
 from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.logs import log_of, use_format
+from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import (
     WAREHOUSE_FILE,
     Settings,
@@ -34,7 +37,10 @@ from lead_pipeline.settings import (
     setting_variables,
 )
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.permissions import readers_of, tighten
 from lead_pipeline.storage.warehouse import read_warehouse, warehouse_at
+
+_log = log_of(__name__)
 
 SETTINGS = "lead_settings"
 ACCOUNTS = "lead_accounts"
@@ -214,6 +220,36 @@ def _opened(path: Path, config: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyCo
                 "may have it open for writing; only lead-pipeline may."
             ) from None
         yield connection
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What definitions are made in: settings, declared accounts, and the resources by their keys.
+
+    Accounts without credentials are among them: their runs fail and say so, until somebody sets them.
+    """
+
+    settings: Settings
+    accounts: Sequence[Account | UnusableAccount]
+    resources: Mapping[str, Any]
+
+
+def surroundings_of(given: Mapping[str, Any]) -> Surroundings:
+    """As the environment has them now; `given` resources win over ours, by key.
+
+    Closes a home that others can look into. Raises `ConfigurationError` that names what is wrong.
+    """
+    lead_settings = given.get(SETTINGS) or SettingsResource.from_environment()
+    settings = lead_settings.load()
+    use_format(settings.log_format)
+    tighten(settings.home, readers_of(settings), _log.warning)
+    lead_accounts = given.get(ACCOUNTS) or AccountsResource.from_environment(settings)
+    ours = {
+        SETTINGS: lead_settings,
+        ACCOUNTS: lead_accounts,
+        WAREHOUSE: WarehouseResource(settings=lead_settings),
+    }
+    return Surroundings(settings, lead_accounts.load(settings).declared, {**ours, **given})
 
 
 class _AssetsWithDefaults(dg.AssetsDefinition):

@@ -1,7 +1,12 @@
-"""Charts of the report, as SVG pictures without scripts, fonts or links."""
+"""Charts of the report, as SVG pictures without scripts, fonts or links.
+
+figures ──drawn once, in stand-in colours──▶ SVG ──each stand-in replaced──▶ light, dark
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,17 +27,26 @@ VEGA_LITE = "6.1"
 
 
 @dataclass(frozen=True)
-class Theme:
-    """Colours of one scheme. `series` are told apart by people with any colour vision.
+class Svg:
+    """A chart for both colour schemes."""
 
-    `stage_column` is the column of figures that holds the colours of stages.
-    """
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one scheme. `series` are told apart by people with any colour vision."""
 
     ink: str
     quiet: str
     line: str
     series: tuple[str, ...]
-    stage_column: str
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """All of them, in the order of their roles."""
+        return (self.ink, self.quiet, self.line, *self.series)
 
 
 # Okabe and Ito's colours; the dark page has lighter ones of the same hues.
@@ -41,18 +55,25 @@ LIGHT = Theme(
     "#616e7c",
     "#d9dee4",
     ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a8f98"),
-    "colour",
 )
 DARK = Theme(
     "#e4e7eb",
     "#9aa5b1",
     "#3e4c59",
     ("#4aa8e0", "#f2b84b", "#3cc79c", "#e3a3c7", "#8fd0f5", "#f0834d", "#a7adb5"),
-    "dark_colour",
 )
+STAND_IN = Theme(
+    "#010101",
+    "#010102",
+    "#010103",
+    ("#010201", "#010202", "#010203", "#010204", "#010205", "#010206", "#010207"),
+)
+"""What charts are drawn in: no colour of a scheme or a stage, nor one that Vega-Lite would choose."""
+_OF_STAGE = "#0103{:02x}"
+_STAND_IN = re.compile("#010[123][0-9a-f]{2}")
 
 
-def funnel(figures: pd.DataFrame, theme: Theme) -> str:
+def funnel(figures: pd.DataFrame) -> Svg:
     """Leads that reached each stage, a bar per provider."""
     chart = (
         alt.Chart(figures)
@@ -61,18 +82,18 @@ def funnel(figures: pd.DataFrame, theme: Theme) -> str:
             x=alt.X("leads:Q", title="leads that reached the stage", axis=_counts()),
             y=alt.Y("stage:N", sort=USUAL_ORDER, title=None),
             yOffset=alt.YOffset("provider:N"),
-            color=_colours("provider:N", theme),
+            color=_colours("provider:N"),
         )
         .properties(width=WIDTH, height=230)
     )
-    return _svg(chart, theme)
+    return _svg(chart)
 
 
-def leads_per_day(figures: pd.DataFrame, theme: Theme) -> str:
+def leads_per_day(figures: pd.DataFrame) -> Svg:
     """New leads of each day, stacked by source, the largest source at the bottom."""
     sizes = figures.groupby("source")["leads"].sum().sort_values(ascending=False)
     names = [name for name in sizes.index if name != OTHERS]
-    colours = dict(zip(names, theme.series, strict=False)) | {OTHERS: theme.quiet}
+    colours = dict(zip(names, STAND_IN.series, strict=False)) | {OTHERS: STAND_IN.quiet}
     ranked = figures.assign(rank=figures["source"].map([*names, OTHERS].index))
     chart = (
         alt.Chart(ranked)
@@ -92,16 +113,19 @@ def leads_per_day(figures: pd.DataFrame, theme: Theme) -> str:
         )
         .properties(width=WIDTH, height=230)
     )
-    return _svg(chart, theme)
+    return _svg(chart)
 
 
-def velocity(figures: pd.DataFrame, theme: Theme) -> str:
+def velocity(figures: pd.DataFrame) -> Svg:
     """Median days per stage with its bounds, and the length that nine of ten do not exceed."""
     # Of stages that nobody watched, there is nothing to draw.
     told = figures.dropna(subset=["p50_days_lower"])
-    base = alt.Chart(told).encode(y=alt.Y("stage:N", sort=OWN_ORDER, title=None))
+    pairs = list(zip(told["colour"], told["dark_colour"], strict=True))
+    stand_ins = {pair: _OF_STAGE.format(number) for number, pair in enumerate(dict.fromkeys(pairs))}
+    drawn = told.assign(colour=[stand_ins[pair] for pair in pairs])
+    base = alt.Chart(drawn).encode(y=alt.Y("stage:N", sort=OWN_ORDER, title=None))
     days = "days in the stage"
-    colour = alt.Color(f"{theme.stage_column}:N", scale=None)
+    colour = alt.Color("colour:N", scale=None)
     bounds = (
         base.transform_filter("isValid(datum.p50_days_upper)")
         .mark_bar(height=8, opacity=0.35)
@@ -110,13 +134,16 @@ def velocity(figures: pd.DataFrame, theme: Theme) -> str:
     median = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=alt.X("p50_days:Q", title=days), color=colour
     )
-    ninetieth = base.mark_tick(thickness=3, size=14, color=theme.ink).encode(
+    ninetieth = base.mark_tick(thickness=3, size=14, color=STAND_IN.ink).encode(
         x=alt.X("p90_days:Q", title=days)
     )
-    return _svg(_by_account(alt.layer(bounds, median, ninetieth)), theme)
+    return _svg(
+        _by_account(alt.layer(bounds, median, ninetieth)),
+        {mark: pair for pair, mark in stand_ins.items()},
+    )
 
 
-def stale(figures: pd.DataFrame, theme: Theme) -> str:
+def stale(figures: pd.DataFrame) -> Svg:
     """Stale leads by account and stage, coloured by who calls them stale."""
     chart = (
         alt.Chart(figures)
@@ -124,19 +151,19 @@ def stale(figures: pd.DataFrame, theme: Theme) -> str:
         .encode(
             x=alt.X("sum(leads):Q", title="stale leads", axis=_counts()),
             y=alt.Y("stage:N", sort=OWN_ORDER, title=None),
-            color=_colours("seen_by:N", theme, title="stale for"),
+            color=_colours("seen_by:N", title="stale for"),
         )
     )
-    return _svg(_by_account(chart), theme)
+    return _svg(_by_account(chart))
 
 
-def coverage(figures: pd.DataFrame, theme: Theme) -> str:
+def coverage(figures: pd.DataFrame) -> Svg:
     """The stretch of time of which the last update of each account's every lead is in the file."""
     shown = figures.dropna(subset=["complete_through"])
     begins = shown["complete_from"].fillna(shown["first_created_at"])
     chart = (
         alt.Chart(shown.assign(begins=begins.fillna(shown["complete_through"])))
-        .mark_bar(height=14, color=theme.series[2], cornerRadius=2)
+        .mark_bar(height=14, color=STAND_IN.series[2], cornerRadius=2)
         .encode(
             x=alt.X("begins:T", title="the last update of every lead is in the file (UTC)"),
             x2="complete_through:T",
@@ -144,7 +171,7 @@ def coverage(figures: pd.DataFrame, theme: Theme) -> str:
         )
         .properties(width=WIDTH, height=alt.Step(26))
     )
-    return _svg(chart, theme)
+    return _svg(chart)
 
 
 def _by_account(chart: Any) -> Any:
@@ -162,10 +189,10 @@ def _counts() -> alt.Axis:
     return alt.Axis(format=",d", tickMinStep=1)
 
 
-def _colours(field: str, theme: Theme, title: str | None = None) -> alt.Color:
+def _colours(field: str, title: str | None = None) -> alt.Color:
     return alt.Color(
         field,
-        scale=alt.Scale(range=list(theme.series)),
+        scale=alt.Scale(range=list(STAND_IN.series)),
         legend=_legend(title),
     )
 
@@ -174,8 +201,22 @@ def _legend(title: str | None) -> alt.Legend:
     return alt.Legend(orient="top", title=title, columns=4, columnPadding=26)
 
 
-def _svg(chart: Any, theme: Theme) -> str:
-    text = {"labelColor": theme.quiet, "titleColor": theme.quiet, "labelFontSize": 13}
+def _svg(chart: Any, stages: Mapping[str, tuple[str, str]] | None = None) -> Svg:
+    """The chart in both schemes. `stages`: of each stand-in for a stage, its two colours."""
+    drawn, own = _drawn(chart), stages or {}
+    return Svg(
+        _coloured(drawn, LIGHT, {mark: light for mark, (light, _) in own.items()}),
+        _coloured(drawn, DARK, {mark: dark for mark, (_, dark) in own.items()}),
+    )
+
+
+def _coloured(svg: str, theme: Theme, stages: Mapping[str, str]) -> str:
+    colours = {**dict(zip(STAND_IN.colours, theme.colours, strict=True)), **stages}
+    return _STAND_IN.sub(lambda found: colours[found[0]], svg)
+
+
+def _drawn(chart: Any) -> str:
+    text = {"labelColor": STAND_IN.quiet, "titleColor": STAND_IN.quiet, "labelFontSize": 13}
     styled = chart.configure(
         background="transparent",
         # Measured as Arial; readers without it get a wider font, for which there is room.
@@ -185,13 +226,13 @@ def _svg(chart: Any, theme: Theme) -> str:
             **text,
             "titleFontSize": 13,
             "titleFontWeight": "normal",
-            "gridColor": theme.line,
-            "domainColor": theme.line,
-            "tickColor": theme.line,
+            "gridColor": STAND_IN.line,
+            "domainColor": STAND_IN.line,
+            "tickColor": STAND_IN.line,
             "labelLimit": 140,
         },
         legend={**text, "titleFontSize": 13, "labelLimit": 160},
-        header={"labelColor": theme.ink, "labelFontSize": 14, "labelFontWeight": "bold"},
+        header={"labelColor": STAND_IN.ink, "labelFontSize": 14, "labelFontWeight": "bold"},
         view={"stroke": None},
     )
     # Altair's own check against its schema takes as long as drawing; the tests look at the pages.

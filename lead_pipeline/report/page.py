@@ -194,7 +194,7 @@ def _section(
     title: str,
     text: str,
     frame: pd.DataFrame,
-    draw: Callable[[pd.DataFrame, charts.Theme], str],
+    draw: Callable[[pd.DataFrame], charts.Svg],
     columns: dict[str, tuple[str, Callable[[Any], str]]],
     *,
     is_drawn: bool = True,
@@ -202,7 +202,8 @@ def _section(
     """`columns`: heading → (column of the frame, how its values are written)."""
     picture = None
     if is_drawn and not frame.empty:
-        picture = Picture(_uri(draw(frame, charts.LIGHT)), _uri(draw(frame, charts.DARK)))
+        svg = draw(frame)
+        picture = Picture(_uri(svg.light), _uri(svg.dark))
     values = [frame[column].map(write) for column, write in columns.values()]
     rows = list(zip(*values, strict=True))
     return Section(name, title, text, picture, tuple(columns), rows)
