@@ -23,6 +23,7 @@ from lead_pipeline_tests.fourth_provider import install_deals
 from lead_pipeline_tests.marts.building import BuiltWorld, build_world, invent_world
 from lead_pipeline_tests.pulling import SLUGS, account_of, settings_in
 from lead_pipeline_tests.sharing import made_once
+from lead_pipeline_tests.team.homes import Team
 
 if TYPE_CHECKING:
     from lead_pipeline_tests.team.object_store import S3Server
@@ -132,6 +133,12 @@ def shared(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.variables.items():
         monkeypatch.setenv(name, value)
     return s3_server.new_prefix()
+
+
+@pytest.fixture
+def team(shared: str, database: Database, tmp_path: Path) -> Team:
+    """A store, a database, and room for homes."""
+    return Team(tmp_path / "homes", shared, database.another().url)
 
 
 @pytest.fixture

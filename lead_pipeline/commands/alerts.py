@@ -36,7 +36,7 @@ def test() -> None:
 
     from lead_pipeline.alerts.night import try_channels
 
-    results = try_channels(settings_of_command(), datetime.now(UTC))
+    results = try_channels(settings_of_command(refreshes=False), datetime.now(UTC))
     if not results:
         raise ConfigurationError(
             "No channel for alerts is set. Set LEAD_PIPELINE_ALERT_WEBHOOK, or "

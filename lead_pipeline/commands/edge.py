@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 LOG_LEVEL = "LEAD_PIPELINE_LOG_LEVEL"
 
 
-def settings_of_command() -> Settings:
-    """The settings, once log lines are shown as they and --verbose say, and the home is private."""
+def settings_of_command(*, refreshes: bool = True) -> Settings:
+    """The settings, once log lines are shown as they and --verbose say, and the home is private.
+
+    A home that is a copy of a team's store then has what landing has now, unless `refreshes` says that
+    the command does not read it.
+    """
     from lead_pipeline.logs import show
     from lead_pipeline.settings import load_settings
     from lead_pipeline.storage.permissions import readers_of, tighten
+    from lead_pipeline.storage.seams import seams_of
 
     if is_verbose() and not os.environ.get(LOG_LEVEL):
         # The processes that land accounts read it, too.
@@ -30,4 +35,7 @@ def settings_of_command() -> Settings:
     settings = load_settings()
     show(settings.log_level, settings.log_format)
     tighten(settings.home, readers_of(settings), note)
+    landing = seams_of(settings).landing
+    if refreshes:
+        landing.refresh()
     return settings

@@ -23,7 +23,7 @@ from lead_pipeline.orchestration.instance import open_log_of_runs
 from lead_pipeline.orchestration.processes import end_dead_runs
 from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
 from lead_pipeline.sandbox import Sandbox
-from lead_pipeline.settings import Settings
+from lead_pipeline.settings import Settings, load_settings, setting_variables
 from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.locks import held
 from lead_pipeline.windows import ONE_DAY, day_start
@@ -59,6 +59,7 @@ def prepare_demo() -> Settings:
 
     Raises `ConfigurationError` rather than mixing invented leads into real ones.
     """
+    refuse_shared_demo(load_settings())
     settings = settings_of_command()
     if settings.accounts is not None:
         raise ConfigurationError(
@@ -77,6 +78,15 @@ def prepare_demo() -> Settings:
             "to another folder for the demo."
         )
     return settings
+
+
+def refuse_shared_demo(settings: Settings) -> None:
+    """Raise `ConfigurationError` where invented leads would get into what a team shares."""
+    shared = {"shared": settings.shared, "database": settings.database, "lake": settings.lake}
+    if found := [setting_variables()[name] for name, value in shared.items() if value is not None]:
+        raise ConfigurationError(
+            f"The demo is for a folder on this machine. Unset {', '.join(found)} for it."
+        )
 
 
 def refuse_demo_home(settings: Settings) -> None:

@@ -59,7 +59,7 @@ def rollback(
     if show + hold + release > 1:
         raise typer.BadParameter("--list, --hold and --release exclude each other.")
 
-    settings, named = settings_of_command(), build or to
+    settings, named = settings_of_command(refreshes=False), build or to
     if as_json:
         answer_in_json()
     show_builds = _print_builds if as_json else _show_builds

@@ -64,6 +64,7 @@ from lead_pipeline.landing.tombstones import (
     restore_tombstones,
     write_tombstone,
 )
+from lead_pipeline.landing.turns import account_turn
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.erasure_key import ErasureKey, make_key, read_key
 from lead_pipeline.storage.locks import held
@@ -157,7 +158,7 @@ def erase_landing(settings: Settings, pending: PendingErasure, tell: Tell) -> Pe
     """Take the persons out of landing, one account after the other; pulls of it wait meanwhile."""
     for account in pending.accounts_left:
         purpose = f"erasing persons of {account}"
-        with held(settings.account_lock(account), purpose, tell):
+        with account_turn(settings, account, purpose, tell):
             erased = _with_contacts(erased_of(settings, account), pending)
             done = erase_records(settings, account, erased)
             restore_tombstones(settings, account)
@@ -421,7 +422,7 @@ def erase_again(settings: Settings, tell: Tell) -> list[ErasedLanding]:
     """Take persons out of landing again who were erased before: an older landing may be restored."""
     done = []
     for account, erased in sorted(erased_persons(settings).items()):
-        with held(settings.account_lock(account), f"erasing persons of {account}", tell):
+        with account_turn(settings, account, f"erasing persons of {account}", tell):
             found = erase_records(settings, account, erased)
             restore_tombstones(settings, account)
         if found:

@@ -16,7 +16,7 @@ import msgspec
 
 from lead_pipeline.landing.erasures import ErasedLanding, PendingErasure, Reason
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.seams import seams_of
 
 Outcome = Literal["clean", "found", "not_evaluated"]
 """`clean`: nothing that was looked for is left. `found`: some is. `not_evaluated`: it was not known what
@@ -78,7 +78,8 @@ def write_receipt(settings: Settings, receipt: Receipt) -> Path:
     """Write the receipt; it is on disk on return."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", receipt.reference or "").strip("-.")
     path = settings.erasures_path / f"{receipt.erasure}{f'-{name[:60]}' if name else ''}.json"
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(receipt), indent=1))
+    content = msgspec.json.format(msgspec.json.encode(receipt), indent=1)
+    seams_of(settings).landing.write(path, content)
     return path
 
 

@@ -16,6 +16,7 @@ from lead_pipeline.errors import LoadError
 from lead_pipeline.explain.find import LeadRef
 from lead_pipeline.landing.commits import accounts_with_landing
 from lead_pipeline.landing.retention import Reduction, find_due, reduce_landing
+from lead_pipeline.landing.turns import account_turn
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.sql import read_sql
@@ -68,7 +69,7 @@ def reduce(settings: Settings, due: Due, now: datetime, tell: Tell) -> int:
     for account in [reduction.account for reduction in due.reductions if reduction]:
         purpose = f"reducing what landing keeps of {account}"
         with (
-            held(settings.account_lock(account), purpose, tell),
+            account_turn(settings, account, purpose, tell),
             held(settings.warehouse_lock, purpose, tell),
         ):
             found = find_due(

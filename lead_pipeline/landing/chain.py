@@ -19,7 +19,8 @@ import msgspec
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord, commit_records, encode, path_of
-from lead_pipeline.storage.files import digest_of, write_atomically
+from lead_pipeline.storage.files import digest_of
+from lead_pipeline.storage.seams import landing_at
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def relink(landing: Path, account: str, changed: Mapping[str, CommitRecord]) -> 
     """Write the `changed` records of crawls that have ended, and let all links agree with them.
 
     Oldest first, each file atomically: a kill leaves links that do not hold yet, and calling it
-    again completes them. The caller holds the account's lock. Raises `OSError`.
+    again completes them. The caller holds the account's lock. Raises `OSError`, and `Fenced` where
+    another worker of a team has changed a record since this turn began.
     """
     records = {record.crawl_id: record for record in commit_records(landing, account)}
     records.update(changed)
@@ -88,6 +90,6 @@ def relink(landing: Path, account: str, changed: Mapping[str, CommitRecord]) -> 
             is_changed = True
         # A record that is as it was keeps its bytes, which another release may have written.
         if is_changed and (not path.exists() or path.read_bytes() != encode(record)):
-            write_atomically(path, encode(record))
+            landing_at(landing).save_record(path, encode(record))
         digests[record.crawl_id] = digest_of(path)
         due.extend(sorted(followers[record.crawl_id]))

@@ -17,12 +17,12 @@ from lead_pipeline.landing.commits import commit_records
 from lead_pipeline.landing.gaps import open_from
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.saved_quota import load_quota, save_quota
+from lead_pipeline.landing.turns import account_turn
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import HOURLY_POLLS, Account, Limit, Page, PullRequest, Walk
 from lead_pipeline.providers.http import ApiClient, RetryPolicy
 from lead_pipeline.providers.quota import Pause, Quota
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.locks import held
 from lead_pipeline.windows import ONE_DAY, UpdatedWindow, window_of_days
 
 
@@ -79,7 +79,7 @@ def check_account(
     provider = PROVIDERS[account.provider]
     facts: list[str] = []
     with (
-        held(settings.account_lock(account.name), f"checking {account.name}", tell),
+        account_turn(settings, account.name, f"checking {account.name}", tell),
         ApiClient(
             provider,
             account,

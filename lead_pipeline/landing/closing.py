@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 
-from lead_pipeline.landing.commits import CommitRecord, commit_records
+from lead_pipeline.landing.commits import CommitRecord, commit_records, take_over
 from lead_pipeline.landing.crawl import Crawl
 from lead_pipeline.landing.journal import remove_other_journals
 from lead_pipeline.landing.landed import LandedRecords
@@ -39,6 +39,7 @@ def close_unfinished(settings: Settings, account: str, erased: Erased) -> int:
     landing = settings.landing_path
     unfinished = [r for r in commit_records(landing, account) if r.state == "running"]
     for commit in unfinished:
+        take_over(landing, commit)
         crawl = Crawl(
             landing,
             PROVIDERS[commit.provider],

@@ -20,9 +20,10 @@ import msgspec
 
 from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import LoadError
-from lead_pipeline.storage.files import digest_of, write_atomically
+from lead_pipeline.storage.files import digest_of
 from lead_pipeline.storage.parsed_files import ParsedFiles
 from lead_pipeline.storage.sealed import DamagedFile, open_document, seal_document
+from lead_pipeline.storage.seams import landing_at
 from lead_pipeline.windows import UpdatedWindow
 
 State = Literal[
@@ -203,6 +204,8 @@ class CommitRecord(msgspec.Struct, kw_only=True):
     """Digests of rejected records that this crawl (a replay) filed after all."""
     cursor_digests: str = ""
     """Eight bytes per cursor followed so far, base64."""
+    writer: str | msgspec.UnsetType = msgspec.UNSET
+    """In a team's store: the turn that has written it. So no two workers ever write the same bytes."""
     absences: AbsenceSearch | None = None
     """Of a search for vanished leads. Its record has the window of the crawl that it followed, and
     `_absences` in place of a stream: it proves no window."""
@@ -274,11 +277,24 @@ def new_crawl_id(started_at: datetime, stream: str) -> str:
 def save(landing: Path, record: CommitRecord) -> None:
     """Write the commit record, replacing its last state; the caller holds the account's lock.
 
-    A crawl that has ended is linked to the one that ended before it.
+    A crawl that has ended is linked to the one that ended before it. Raises `Fenced` where another
+    worker of a team has written it since this turn began.
     """
     if record.finished_at is not None and record.previous is None:
         _link(landing, record)
-    write_atomically(path_of(landing, record.account, record.crawl_id), encode(record))
+    store = landing_at(landing)
+    record.writer = store.writer_of(record.account)
+    store.save_record(path_of(landing, record.account, record.crawl_id), encode(record))
+
+
+def take_over(landing: Path, record: CommitRecord) -> None:
+    """Let an unfinished crawl be this worker's, before anything of it is touched.
+
+    Another worker that still is on it cannot save any more. Raises `Fenced` where that has saved since
+    this turn began. The caller holds the account's lock, which is enough on one machine.
+    """
+    if landing_at(landing).is_shared:
+        save(landing, record)
 
 
 def encode(record: CommitRecord) -> bytes:

@@ -37,9 +37,11 @@ from lead_pipeline.landing.commits import (
 from lead_pipeline.landing.digests import REMEDY, check_file
 from lead_pipeline.landing.files import RECORD_SCHEMA, SEEN_SCHEMA, write_again
 from lead_pipeline.landing.places import Places
+from lead_pipeline.landing.turns import account_turn
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.files import remove_temporaries
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.seams import landing_at
 
 _logger = logging.getLogger(__name__)
 
@@ -96,7 +98,7 @@ def compact_landing(
         purpose = f"putting small files of {account} together"
         try:
             with (
-                held(settings.account_lock(account), purpose, tell, patience),
+                account_turn(settings, account, purpose, tell, patience),
                 held(settings.warehouse_lock, purpose, tell, patience),
             ):
                 done[account] = compact_account(settings.landing_path, account, now)
@@ -251,8 +253,7 @@ def _remove_replaced(landing: Path, records: Sequence[CommitRecord]) -> None:
                     f"{landing / compaction.path} is gone, which its commit record lists. Restore "
                     "it from a backup."
                 )
-            for file in compaction.replaces:
-                (landing / file.path).unlink(missing_ok=True)
+            landing_at(landing).remove(*(landing / file.path for file in compaction.replaces))
 
 
 def _remove_unlisted(landing: Path, file: LandedFile, listed: Container[str]) -> None:
@@ -260,4 +261,4 @@ def _remove_unlisted(landing: Path, file: LandedFile, listed: Container[str]) ->
     folder = (landing / file.path).parent
     for path in (*folder.glob(f"{PREFIX}*.parquet"), *folder.glob(f".{PREFIX}*.tmp")):
         if path.relative_to(landing).as_posix() not in listed:
-            path.unlink()
+            landing_at(landing).remove(path)

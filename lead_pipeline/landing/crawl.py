@@ -10,14 +10,21 @@ resumed, what a failure means for the run (`pull.py`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lead_pipeline.errors import CursorRefused, MalformedPage, PaginationStuck, RequestRefused
+from lead_pipeline.errors import (
+    CursorRefused,
+    Fenced,
+    MalformedPage,
+    PaginationStuck,
+    RequestRefused,
+)
 from lead_pipeline.landing.commits import (
     CommitRecord,
+    LandedFile,
     Wait,
     pack_digests,
     save,
@@ -31,6 +38,7 @@ from lead_pipeline.landing.records import FiledPage, file_records
 from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.providers.base import Page, Provider, Walk
 from lead_pipeline.providers.http import ApiClient
+from lead_pipeline.storage.seams import landing_at
 
 
 @dataclass(frozen=True)
@@ -82,13 +90,15 @@ class Crawl:
         self._cursor = commit.cursor
         self._records = commit.records
         self._done = False
+        self._is_fenced = False
         self._before = (commit.requests, commit.retries, commit.bytes)
 
     def run(self) -> CommitRecord:
         """Follow the walk to its end.
 
         Raises what the client raises, `CursorRefused` and `PaginationStuck`. Whatever is
-        raised, all pages that came are landed and the checkpoint is saved before.
+        raised, all pages that came are landed and the checkpoint is saved before; except `Fenced`,
+        where another worker of a team goes on instead.
         """
         try:
             self._recover()
@@ -102,8 +112,12 @@ class Crawl:
                 f"{self._where()}: {error}. All good records are landed; nothing more can be "
                 "read in this way. The next run starts this crawl again."
             ) from None
+        except Fenced:
+            self._is_fenced = True
+            raise
         finally:
-            self._flush(complete=self._done)
+            if not self._is_fenced:
+                self._flush(complete=self._done)
         return self._commit
 
     def take_up(self, *, close: bool) -> None:
@@ -213,8 +227,10 @@ class Crawl:
     def _flush(self, *, complete: bool) -> None:
         """Files first, then the commit record, then the journal: each step can be the last."""
         commit = self._commit
+        new_files: list[LandedFile] = []
         if self._buffer:
             flushed = write_flush(self._landing, commit, self._buffer)
+            new_files = [*flushed.records, *flushed.rejected, *flushed.seen]
             commit.files += flushed.records
             commit.rejected_files += flushed.rejected
             commit.seen_files += flushed.seen
@@ -243,12 +259,21 @@ class Crawl:
             commit.cursor_digests = ""
         if commit.state != "running":
             commit.finished_at = datetime.now(UTC)
-        save(self._landing, commit)
+        self._save(new_files)
         self._flushed_at = time.monotonic()
         if commit.state == "running":
             self._journal.drop_through(commit.pages)
         else:
             self._journal.remove()
+
+    def _save(self, new_files: Iterable[LandedFile]) -> None:
+        try:
+            save(self._landing, self._commit)
+        except Fenced:
+            self._is_fenced = True
+            # No commit record will ever list them.
+            landing_at(self._landing).remove(*(self._landing / file.path for file in new_files))
+            raise
 
     def _count_overlap(self, page: FiledPage) -> int:
         start = self._commit.window.start

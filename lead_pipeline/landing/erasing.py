@@ -39,6 +39,7 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Provider
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.seams import seams_of
 from lead_pipeline.storage.sql import read_sql
 
 
@@ -73,8 +74,7 @@ def erase_records(settings: Settings, account: str, erased: Erased) -> LandingEr
         _remove_temporaries(landing / account)
         found = find_rows(landing, account, erased)
         files = rewrite(landing, account, found.changes, partial(_without, found, erased))
-        for path in found.unlisted:
-            (landing / path).unlink(missing_ok=True)
+        seams_of(settings).landing.remove(*(landing / path for path in found.unlisted))
     rows = sum(file.rows_removed for file in files)
     return LandingErasure(
         account, len(found.ids), rows, tuple(files), tuple(found.unlisted), closed

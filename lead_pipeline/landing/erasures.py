@@ -18,7 +18,7 @@ import msgspec
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.rewriting import RewrittenFile
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.seams import seams_of
 
 _PREFIX = "pending-"
 
@@ -72,12 +72,12 @@ def pending_erasures(settings: Settings) -> list[PendingErasure]:
 def save_pending(settings: Settings, pending: PendingErasure) -> None:
     """Note how far an erasure has come; it is on disk on return."""
     content = msgspec.json.format(msgspec.json.encode(pending), indent=1)
-    write_atomically(_path(settings, pending), content)
+    seams_of(settings).landing.write(_path(settings, pending), content)
 
 
 def forget_pending(settings: Settings, pending: PendingErasure) -> None:
     """The erasure is complete, and its receipt written."""
-    _path(settings, pending).unlink(missing_ok=True)
+    seams_of(settings).landing.remove(_path(settings, pending))
 
 
 def must_rebuild(settings: Settings) -> bool:

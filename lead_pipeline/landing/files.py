@@ -1,6 +1,7 @@
 """Landed Parquet files: their columns, their places, and writing them whole or not at all.
 
     landing/<account>/<stream>/date=YYYY-MM-DD/<crawl_id>-<first page>-<last page>.parquet
+        (in a team's store also -u and a random number, so that no two workers write the same file)
     landing/<account>/_rejected/<crawl_id>-….parquet
     landing/<account>/_seen/<crawl_id>-….parquet
 
@@ -23,7 +24,8 @@ from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledPage
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.storage.files import digest_of, replace_atomically, temporary_of
+from lead_pipeline.storage.files import digest_of, temporary_of
+from lead_pipeline.storage.seams import landing_at
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -92,7 +94,9 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
     changed or not. Of records that were met but are not landed only the ids are kept. Files appear under their
     names once they are whole and on disk.
     """
-    name = f"{commit.crawl_id}-{pages[0].number:06d}-{pages[-1].number:06d}.parquet"
+    name = landing_at(landing).own_name(
+        f"{commit.crawl_id}-{pages[0].number:06d}-{pages[-1].number:06d}.parquet"
+    )
     account = Path(commit.account)
     crawl_date = _crawl_date(commit)
     by_date: dict[date, list[tuple[object, ...]]] = defaultdict(list)
@@ -161,9 +165,10 @@ def remove_uncommitted(landing: Path, commit: CommitRecord) -> None:
     committed = {file.path for file in commit.all_files}
     account = landing / commit.account
     for pattern in (f"{commit.stream}/date=*", "_rejected", "_seen"):
-        for path in account.glob(f"{pattern}/*{commit.crawl_id}-*"):
-            if path.relative_to(landing).as_posix() not in committed:
-                path.unlink()
+        there = list(account.glob(f"{pattern}/*{commit.crawl_id}-*"))
+        landing_at(landing).remove(
+            *(path for path in there if path.relative_to(landing).as_posix() not in committed)
+        )
 
 
 def write_again(
@@ -184,7 +189,7 @@ def write_again(
             )
         size, digest = temporary.stat().st_size, digest_of(temporary)
         path = folder / name_of(digest)
-        replace_atomically(temporary, landing / path)
+        landing_at(landing).put_rows(temporary, landing / path)
     finally:
         temporary.unlink(missing_ok=True)
     return LandedFile(path.as_posix(), table.num_rows, size, digest)
@@ -210,5 +215,5 @@ def _write(
     temporary = target.with_name(f".{target.name}.tmp")
     pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
     size, digest = temporary.stat().st_size, digest_of(temporary)
-    replace_atomically(temporary, target)
+    landing_at(landing).put_rows(temporary, target)
     return LandedFile(path.as_posix(), table.num_rows, size, digest)

@@ -9,7 +9,6 @@ itself. Belongs here: writing, reading and dropping pages. Does not belong here:
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Container, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +17,8 @@ import msgspec
 
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.logs import log_of
-from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.sealed import DamagedFile, open_bytes, seal_bytes
+from lead_pipeline.storage.seams import landing_at
 
 _log = log_of(__name__)
 
@@ -42,11 +41,12 @@ class Journal:
     """The journal folder of one crawl. Pages are numbered from 1."""
 
     def __init__(self, landing: Path, commit: CommitRecord) -> None:
+        self._store = landing_at(landing)
         self._folder = landing / commit.account / "_journal" / commit.crawl_id
 
     def append(self, page: JournalPage) -> None:
-        """Keep a page; it is on disk when this returns."""
-        write_atomically(
+        """Keep a page; it is durable when this returns. Raises `Fenced` in a crawl that was taken over."""
+        self._store.append_page(
             self._folder / f"{page.number:06d}.page", seal_bytes(msgspec.msgpack.encode(page))
         )
 
@@ -70,19 +70,18 @@ class Journal:
 
     def drop_through(self, number: int) -> None:
         """Forget the pages up to `number`: their Parquet files are durable."""
-        for path in sorted(self._folder.glob("[0-9]*.page")):
-            if int(path.stem) <= number:
-                path.unlink()
+        self._store.remove(
+            *(p for p in sorted(self._folder.glob("[0-9]*.page")) if int(p.stem) <= number)
+        )
 
     def drop_from(self, number: int) -> None:
         """Forget page `number` and those after it: they are to be asked for again."""
-        for path in sorted(self._folder.glob("[0-9]*.page"), reverse=True):
-            if int(path.stem) >= number:
-                path.unlink()
+        pages = sorted(self._folder.glob("[0-9]*.page"), reverse=True)
+        self._store.remove(*(path for path in pages if int(path.stem) >= number))
 
     def remove(self) -> None:
         """Forget all pages and the folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._store.remove_folder(self._folder)
 
 
 def remove_other_journals(landing: Path, account: str, unfinished: Container[str]) -> None:
@@ -92,4 +91,4 @@ def remove_other_journals(landing: Path, account: str, unfinished: Container[str
     """
     for folder in sorted((landing / account / "_journal").glob("*")):
         if folder.name not in unfinished:
-            shutil.rmtree(folder, ignore_errors=True)
+            landing_at(landing).remove_folder(folder)

@@ -21,6 +21,7 @@ from lead_pipeline.errors import (
     CrawlError,
     CursorRefused,
     DoubtfulCrawl,
+    Fenced,
     RequestRefused,
     WrongTenant,
 )
@@ -34,6 +35,7 @@ from lead_pipeline.landing.commits import (
     new_crawl_id,
     save,
     summarize_commits,
+    take_over,
 )
 from lead_pipeline.landing.crawl import Crawl, FlushPolicy
 from lead_pipeline.landing.doubt import doubt_of
@@ -48,6 +50,7 @@ from lead_pipeline.landing.tombstones import (
     lacks_tombstones,
     restore_tombstones,
 )
+from lead_pipeline.landing.turns import account_turn
 from lead_pipeline.logs import about, log_of
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, PullRequest, RecordWalk, Walk
@@ -57,10 +60,14 @@ from lead_pipeline.settings import Settings
 from lead_pipeline.storage.disks import naming_the_disk
 from lead_pipeline.storage.files import remove_temporaries
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.seams import seams_of
 from lead_pipeline.storage.warehouse import warehouse_at
 from lead_pipeline.windows import UpdatedWindow
 
 _log = log_of(__name__)
+
+TAKE_OVERS = 3
+"""Attempts to take over the crawls of a worker that still writes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +114,7 @@ def pull_stream(
     purpose = f"pulling {account.name}/{stream} {window}"
     folder = settings.landing_path / account.name
     with (
-        held(settings.account_lock(account.name), purpose, tell=pull.tell),
+        account_turn(settings, account.name, purpose, tell=pull.tell),
         naming_the_disk(f"{folder}", CrawlError, folder),
     ):
         return pull.run()
@@ -154,7 +161,7 @@ class _Pull:
         # Before anything is asked: without the key of the hashes nobody may land.
         self._erased = erased_of(self._settings, self._account.name)
         self._erase_again()
-        crawls = list(commit_records(self._landing, self._account.name))
+        crawls = self._taken_over()
         summarize_commits(self._landing, self._account.name)
         unfinished = {record.crawl_id for record in crawls if record.state == "running"}
         remove_other_journals(self._landing, self._account.name, unfinished)
@@ -174,6 +181,26 @@ class _Pull:
             crawl=commit.crawl_id,
         ):
             return self._run_logged(records, commit, walk)
+
+    def _taken_over(self) -> list[CommitRecord]:
+        """The account's commit records; the unfinished ones of the stream are this worker's now.
+
+        A worker that was thought dead may save once more while that is done. Raises `Fenced` where it
+        goes on doing so.
+        """
+        for attempts_left in reversed(range(TAKE_OVERS)):
+            crawls = list(commit_records(self._landing, self._account.name))
+            try:
+                for record in crawls:
+                    if record.state == "running" and record.stream == self._stream:
+                        take_over(self._landing, record)
+            except Fenced:
+                if not attempts_left:
+                    raise
+                seams_of(self._settings).landing.begin_turn(self._account.name)
+            else:
+                return crawls
+        raise AssertionError("the last attempt returns or raises")
 
     def _erase_again(self) -> None:
         """Where an older landing has been restored: the persons whom its owner had erased."""

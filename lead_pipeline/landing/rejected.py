@@ -30,10 +30,10 @@ from lead_pipeline.landing.commits import (
 from lead_pipeline.landing.files import write_flush
 from lead_pipeline.landing.records import FiledPage, file_records
 from lead_pipeline.landing.tombstones import Erased, erased_of
+from lead_pipeline.landing.turns import account_turn
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Page, Walk
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.locks import held
 
 BATCH_ROWS = 1_000
 
@@ -102,7 +102,7 @@ def replay_rejected(settings: Settings, account: str) -> ReplayResult:
     takes them up. Run it after a fix; running it again changes nothing.
     """
     landing = settings.landing_path
-    with held(settings.account_lock(account), f"replaying rejected records of {account}"):
+    with account_turn(settings, account, f"replaying rejected records of {account}"):
         commits = list(commit_records(landing, account))
         if not commits:
             return ReplayResult({}, 0)

@@ -38,9 +38,11 @@ from lead_pipeline.landing.compaction import record_of
 from lead_pipeline.landing.digests import SET_ASIDE
 from lead_pipeline.landing.places import Places
 from lead_pipeline.landing.scrub import OWN_NAME, Problem
+from lead_pipeline.landing.turns import account_turn
 from lead_pipeline.settings import Settings
-from lead_pipeline.storage.files import digest_of, sync, write_atomically
+from lead_pipeline.storage.files import digest_of
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.seams import landing_at
 
 _CRAWL_ID = re.compile(r"(?P<began>\d{8}T\d{6}\d{6}Z)-(?P<stream>\w+)-[0-9a-f]{8}")
 _NOTE = "Parts of it were damaged or lost, and set right by lead-pipeline scrub --repair."
@@ -57,7 +59,7 @@ def repair_account(
     landing = settings.landing_path
     purpose = f"repairing landed files of {account}"
     with (
-        held(settings.account_lock(account), purpose, tell),
+        account_turn(settings, account, purpose, tell),
         held(settings.warehouse_lock, purpose, tell),
     ):
         lost = {Path(p.path).stem for p in problems if p.kind == "lost_record"}
@@ -93,10 +95,7 @@ def _set_aside(landing: Path, account: str, path: str) -> None:
     target = landing / account / SET_ASIDE / Path(path).relative_to(account)
     if not source.exists():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.rename(target)
-    sync(target.parent)
-    sync(source.parent)
+    landing_at(landing).move(source, target)
 
 
 def _stand_in(landing: Path, account: str, crawl_id: str, tell: Callable[[str], None]) -> None:
@@ -131,7 +130,7 @@ def _stand_in(landing: Path, account: str, crawl_id: str, tell: Callable[[str], 
     record.records = sum(file.rows for file in record.files)
     record.rejected = sum(file.rows for file in record.rejected_files)
     # Not linked to the record that ended last: the one that names it is older.
-    write_atomically(path, encode(record))
+    landing_at(landing).save_record(path, encode(record))
     rows = sum(file.rows for file in record.files)
     tell(
         f"{account}/_crawls/{crawl_id}.json stands for the lost record; {rows:,} rows of its files "

@@ -26,6 +26,7 @@ from lead_pipeline.landing.digests import REMEDY, check_file
 from lead_pipeline.landing.files import write_again
 from lead_pipeline.landing.places import Places
 from lead_pipeline.storage.files import digest_of
+from lead_pipeline.storage.seams import landing_at
 
 _MARK = "-w"
 _DIGITS = 16
@@ -80,8 +81,7 @@ def rewrite(
     if changed:
         # Derived, and it holds what the records held.
         (crawls_folder(landing, account).parent / "_crawls.summary").unlink(missing_ok=True)
-    for path in written:
-        (landing / path).unlink(missing_ok=True)
+    landing_at(landing).remove(*(landing / path for path in written))
     _remove_unlisted(landing, account)
     return [new for new, _ in written.values()]
 
@@ -91,7 +91,7 @@ def _remove_unlisted(landing: Path, account: str) -> None:
     listed = {file.path for file in _files_of(list(commit_records(landing, account)))}
     for path in (landing / account).rglob(f"*{_MARK}*.parquet"):
         if _is_rewritten(path) and path.relative_to(landing).as_posix() not in listed:
-            path.unlink()
+            landing_at(landing).remove(path)
 
 
 @dataclass(frozen=True)

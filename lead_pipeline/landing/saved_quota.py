@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from lead_pipeline.providers.quota import Quota
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.seams import landing_at
 
 
 def load_quota(landing: Path, account: str) -> Quota:
@@ -31,7 +31,7 @@ def load_quota(landing: Path, account: str) -> Quota:
 
 def save_quota(landing: Path, account: str, quota: Quota) -> None:
     """Keep what is left for the next process that asks the account's API."""
-    write_atomically(_path(landing, account), msgspec.json.encode(quota))
+    landing_at(landing).write(_path(landing, account), msgspec.json.encode(quota))
 
 
 def _path(landing: Path, account: str) -> Path:

@@ -45,9 +45,11 @@ ProblemKind = Literal["file", "record", "lost_record"]
 - `lost_record`: it is gone: another one names it, or files of its crawl are there."""
 
 OWN_NAME = re.compile(
-    r"(?P<base>(?P<crawl_id>[\w-]+)-\d{6,}-\d{6,})(?P<written_again>-w[0-9a-f]{16})?\.parquet"
+    r"(?P<base>(?P<crawl_id>[\w-]+)-\d{6,}-\d{6,})(-u[0-9a-f]{8})?"
+    r"(?P<written_again>-w[0-9a-f]{16})?\.parquet"
 )
-"""Of a landed file: its crawl, its first and its last page, and whether it was written again."""
+"""Of a landed file: its crawl, its first and its last page, in a team's store a number of its own, and
+whether it was written again."""
 _COMPACTED_NAME = re.compile(r"compacted-[0-9a-f]{16}\.parquet")
 _OWN_FOLDERS = ("_crawls", "_journal", SET_ASIDE, "_erased")
 

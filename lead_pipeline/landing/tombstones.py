@@ -30,7 +30,7 @@ from lead_pipeline.landing.vanished import digest_of
 from lead_pipeline.providers.base import Provider
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.erasure_key import ErasureKey, read_key
-from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.seams import seams_of
 
 FOLDER = "_erased"
 _NOTED_DIGITS = 16
@@ -163,7 +163,7 @@ def write_tombstone(settings: Settings, account: str, erasure: str, stone: Tombs
     """Write both copies; they are on disk on return. Writing the same again changes nothing."""
     content = msgspec.json.format(msgspec.json.encode(stone), indent=1)
     for folder in folders_of(settings, account):
-        write_atomically(folder / f"{erasure}.json", content)
+        seams_of(settings).landing.write(folder / f"{erasure}.json", content)
 
 
 def folders_of(settings: Settings, account: str) -> tuple[Path, Path]:

@@ -36,8 +36,8 @@ Fingerprint = Mapping[str, str]
 
 OUTSIDE_OF_STEPS = ("schema", "load/session")
 """Statements that no step runs: the tables themselves, and what mappings may call."""
-CHANGES_NO_VALUE = ("lead_pipeline.errors",)
-"""Modules that steps import and that only word messages."""
+CHANGES_NO_VALUE = ("lead_pipeline.errors", "lead_pipeline.storage.seams")
+"""Modules that steps import and that only word messages, or choose where files are durable."""
 SHOWN_CHANGES = 6
 _HASHED = "sha256:"
 

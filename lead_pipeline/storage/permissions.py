@@ -31,9 +31,9 @@ FILE_MODE = 0o400
 readers out."""
 PAGE_MODE = 0o600
 _PASSED_FOLDER, _READ_FOLDER = 0o710, 0o750
-OURS = ("landing", "bi", "dagster", ".locks", ".warehouse")
+OURS = ("landing", "bi", "dagster", ".locks", ".shared", ".warehouse")
 """Folders of the home that the pipeline alone writes to. Beside them can be what others put there."""
-_OUR_FILES = ("warehouse.duckdb*", "alerts.json", "dev.duckdb*", "erasure.key")
+_OUR_FILES = (".shared.json", "warehouse.duckdb*", "alerts.json", "dev.duckdb*", "erasure.key")
 
 
 @dataclass(frozen=True)
