@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from lead_pipeline.accounts import UnusableAccount
     from lead_pipeline.landing.commits import CommitRecord
     from lead_pipeline.orchestration.parallel import Deadline, LandingJob
+    from lead_pipeline.orchestration.queued_runs import QueuedRunner
     from lead_pipeline.orchestration.runner import PipelineRunner, RunOutcome
     from lead_pipeline.providers.base import Account
     from lead_pipeline.settings import Settings
 
+    Publisher = PipelineRunner | QueuedRunner
     Land = Callable[
         [Sequence[Account], Mapping[str, LandingJob], Deadline | None], list[RunOutcome]
     ]
@@ -27,8 +30,11 @@ if TYPE_CHECKING:
 @contextmanager
 def landing_under_way(
     settings: Settings,
-) -> Iterator[tuple[Land, Callable[[], PipelineRunner]]]:
-    """How to land accounts while progress is shown, and a runner for what follows."""
+) -> Iterator[tuple[Land, Callable[[], Publisher]]]:
+    """How to land accounts while progress is shown, and a runner for what follows.
+
+    In this process and its children; of a team, by its workers where a daemon of Dagster is alive.
+    """
     from lead_pipeline.landing.progress import subscribed
     from lead_pipeline.orchestration.instance import open_log_of_runs
     from lead_pipeline.orchestration.landing_definitions import load_landing_definitions
@@ -40,6 +46,16 @@ def landing_under_way(
         end_dead_runs(instance)
         for other in runs_under_way(instance):
             say(f"Under way elsewhere: {other}. What both runs need, they do one after the other.")
+        if settings.database is not None:
+            from lead_pipeline.orchestration.queued_runs import queued_runner
+
+            queued = queued_runner(instance, note)
+            if queued is not None:
+                from lead_pipeline.definitions import load_definitions
+
+                with landed_by_workers(queued(load_definitions())) as landing:
+                    yield landing
+                return
 
         @cache
         def runner() -> PipelineRunner:
@@ -61,6 +77,45 @@ def landing_under_way(
                     return [jobs[account.name].land(lander, account) for account in accounts]
 
         yield land, runner
+
+
+@contextmanager
+def landed_by_workers(
+    runner: QueuedRunner,
+) -> Iterator[tuple[Land, Callable[[], QueuedRunner]]]:
+    """The same where the queue of a team is served: every run is one of its workers'."""
+
+    def land(
+        accounts: Sequence[Account], jobs: Mapping[str, LandingJob], deadline: Deadline | None
+    ) -> list[RunOutcome]:
+        requests = [jobs[account.name].request(account) for account in accounts]
+        with shown_progress() as listener:
+            ended = dict(runner.outcomes(requests, listener, _at(deadline, len(requests))))
+        return [ended[request.name] for request in requests]
+
+    try:
+        yield land, lambda: runner
+    except KeyboardInterrupt:
+        note(
+            "The runs that were asked for go on without this command: Dagster's web interface shows "
+            "them, and can end them."
+        )
+        raise
+
+
+def _at(deadline: Deadline | None, count: int) -> Callable[[Mapping[str, RunOutcome]], None]:
+    """What is called while `count` accounts are waited for: publishes once, at the deadline."""
+    began = time.monotonic()
+    left = [] if deadline is None else [deadline]
+
+    def turn(ended: Mapping[str, RunOutcome]) -> None:
+        has_landed = any(outcome.failure is None for outcome in ended.values())
+        if left and time.monotonic() - began >= left[0].seconds and has_landed:
+            due = left.pop()
+            if len(ended) < count:
+                due.publish()
+
+    return turn
 
 
 def not_landed(accounts: Sequence[UnusableAccount]) -> list[RunOutcome]:

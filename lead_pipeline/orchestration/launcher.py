@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterEvent, DagsterRun, DefaultRunLauncher, Executor, InitExecutorContext
+from dagster import (
+    DagsterEvent,
+    DagsterInstance,
+    DagsterRun,
+    DefaultRunLauncher,
+    Executor,
+    InitExecutorContext,
+)
 from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
@@ -33,6 +40,13 @@ from lead_pipeline.storage.permissions import be_private
 be_private()
 
 
+def health_of(instance: DagsterInstance, run: DagsterRun) -> CheckRunHealthResult:
+    """Running, unless the process of the run is gone for sure."""
+    if is_dead(instance, run.run_id):
+        return CheckRunHealthResult(WorkerStatus.FAILED, GONE)
+    return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+
 class WatchedRunLauncher(DefaultRunLauncher):
     """Dagster's default launcher, which also knows when the process of a run has died.
 
@@ -47,9 +61,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Running, unless the process of the run is gone for sure."""
-        if is_dead(self._instance, run.run_id):
-            return CheckRunHealthResult(WorkerStatus.FAILED, GONE)
-        return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return health_of(self._instance, run)
 
 
 class LockedInProcessExecutor(InProcessExecutor):

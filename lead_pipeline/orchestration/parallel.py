@@ -30,7 +30,13 @@ from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.logs import show
 from lead_pipeline.orchestration.instance import open_log_of_runs
-from lead_pipeline.orchestration.runner import LANDING, PipelineRunner, RunOutcome
+from lead_pipeline.orchestration.runner import (
+    LANDING,
+    PipelineRunner,
+    RunOutcome,
+    RunRequest,
+    landing_request,
+)
 from lead_pipeline.providers.base import Account
 from lead_pipeline.settings import load_settings
 
@@ -56,7 +62,11 @@ class LandingJob:
 
     def land(self, runner: PipelineRunner, account: Account) -> RunOutcome:
         """Land the account in this process."""
-        return runner.land(
+        return runner.execute(self.request(account))
+
+    def request(self, account: Account) -> RunRequest:
+        """The run that lands the account."""
+        return landing_request(
             account,
             self.first,
             self.last,

@@ -6,9 +6,9 @@ days + account ──▶ landing run          all accounts ──▶ load, dbt, 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lead_pipeline.orchestration.failures import Interrupted, step_failures
 from lead_pipeline.orchestration.instance import NOT_RECORDED, reason_of_storage
 from lead_pipeline.orchestration.landing_assets import landing_keys, polled_keys, pull_run_config
-from lead_pipeline.orchestration.processes import UNFINISHED, take_run_lock
+from lead_pipeline.orchestration.processes import UNFINISHED, run_locks, take_run_lock
 from lead_pipeline.orchestration.published_asset import publish_config
 from lead_pipeline.orchestration.schedules import JOB
 from lead_pipeline.orchestration.tags import ACCOUNT_TAG
@@ -60,6 +60,58 @@ def runs_under_way(instance: DagsterInstance) -> list[str]:
     )
 
 
+@dataclass(frozen=True)
+class RunRequest:
+    """A run that somebody wants, wherever it is executed."""
+
+    name: str
+    keys: Sequence[dg.AssetKey]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def landing_request(
+    account: Account,
+    first: date,
+    last: date,
+    *,
+    full: bool = False,
+    accept_doubtful: bool = False,
+    poll_since: datetime | None = None,
+) -> RunRequest:
+    """Land the partitions `first` to `last` of one account, one crawl per stream.
+
+    With `poll_since` (UTC), only what has changed since then, and no more than shows it.
+    """
+    keys = landing_keys(account) if poll_since is None else polled_keys(account)
+    config = pull_run_config(
+        keys, full=full, accept_doubtful=accept_doubtful, poll_since=poll_since
+    )
+    tags = {
+        ACCOUNT_TAG: account.name,
+        ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+        ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
+    }
+    return RunRequest(f"{LANDING}{account.name}", keys, tags, config)
+
+
+def publish_request(
+    definitions: dg.Definitions, *, allow_row_count_drop: bool = False, allow_missing: bool = False
+) -> RunRequest:
+    """Load, build and test the marts, publish.
+
+    `allow_row_count_drop` lets readers lose leads, `allow_missing` lets many be marked as missing.
+    """
+    keys = definitions.resolve_asset_graph().get_all_asset_keys()
+    downstream = sorted(key for key in keys if key.path[0] != "landing")
+    config: Mapping[str, Any] = {}
+    if allow_row_count_drop or allow_missing:
+        config = publish_config(
+            allow_row_count_drop=allow_row_count_drop, allow_missing=allow_missing
+        )
+    return RunRequest("load and publish", downstream, config=config)
+
+
 class PipelineRunner:
     """Executes parts of the job `daily_leads` in this process, recorded in the instance.
 
@@ -88,65 +140,40 @@ class PipelineRunner:
         accept_doubtful: bool = False,
         poll_since: datetime | None = None,
     ) -> RunOutcome:
-        """Land the partitions `first` to `last` of one account, one crawl per stream.
-
-        With `poll_since` (UTC), only what has changed since then, and no more than shows it.
-        """
-        keys = landing_keys(account) if poll_since is None else polled_keys(account)
-        config = pull_run_config(
-            keys, full=full, accept_doubtful=accept_doubtful, poll_since=poll_since
-        )
-        return self._execute(
-            f"{LANDING}{account.name}",
-            keys,
-            tags={
-                ACCOUNT_TAG: account.name,
-                ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-                ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-            },
-            run_config=config,
+        """Land an account, as `landing_request` has it."""
+        return self.execute(
+            landing_request(
+                account,
+                first,
+                last,
+                full=full,
+                accept_doubtful=accept_doubtful,
+                poll_since=poll_since,
+            )
         )
 
     def load_and_publish(
         self, *, allow_row_count_drop: bool = False, allow_missing: bool = False
     ) -> RunOutcome:
-        """Load, build and test the marts, publish.
-
-        `allow_row_count_drop` lets readers lose leads, `allow_missing` lets many be marked as missing.
-        """
-        keys = self._definitions.resolve_asset_graph().get_all_asset_keys()
-        downstream = [key for key in keys if key.path[0] != "landing"]
-        allowed = None
-        if allow_row_count_drop or allow_missing:
-            allowed = publish_config(
-                allow_row_count_drop=allow_row_count_drop, allow_missing=allow_missing
-            )
+        """Load, build and test the marts, publish, as `publish_request` has it."""
+        request = publish_request(
+            self._definitions,
+            allow_row_count_drop=allow_row_count_drop,
+            allow_missing=allow_missing,
+        )
         with waits_heard(self._tell):
-            return self._execute("load and publish", sorted(downstream), run_config=allowed)
+            return self.execute(request)
 
-    def _execute(
-        self,
-        name: str,
-        keys: Sequence[dg.AssetKey],
-        tags: dict[str, str] | None = None,
-        run_config: dict[str, Any] | None = None,
-    ) -> RunOutcome:
+    def execute(self, request: RunRequest) -> RunOutcome:
         """Execute these assets; once more, unrecorded, where Dagster's storage fails meanwhile."""
         try:
-            return self._executed_in(self._instance, name, keys, tags, run_config)
+            return self._executed_in(self._instance, request)
         except SQLAlchemyError as error:
             self._tell(f"{reason_of_storage(error)} {NOT_RECORDED}")
             with DagsterInstance.ephemeral() as instance:
-                return self._executed_in(instance, name, keys, tags, run_config)
+                return self._executed_in(instance, request)
 
-    def _executed_in(
-        self,
-        instance: DagsterInstance,
-        name: str,
-        keys: Sequence[dg.AssetKey],
-        tags: dict[str, str] | None,
-        run_config: dict[str, Any] | None,
-    ) -> RunOutcome:
+    def _executed_in(self, instance: DagsterInstance, request: RunRequest) -> RunOutcome:
         job = self._definitions.resolve_job_def(JOB)
         # People read the progress and the summary. The run's own log is in the instance, and
         # what dbt prints is in its log file beside the candidate.
@@ -158,14 +185,14 @@ class PipelineRunner:
                 result = job.execute_in_process(
                     instance=instance,
                     run_id=run_id,
-                    asset_selection=list(keys),
-                    tags=tags or {},
-                    run_config=quiet | (run_config or {}),
+                    asset_selection=list(request.keys),
+                    tags={**request.tags, **run_locks(instance).tags(run_id)},
+                    run_config=quiet | dict(request.config),
                     raise_on_error=False,
                 )
         finally:
             free()
-        return _outcome(name, result)
+        return _outcome(request.name, result)
 
 
 def _outcome(name: str, result: dg.ExecuteInProcessResult) -> RunOutcome:

@@ -21,6 +21,7 @@ from lead_pipeline.orchestration.team_storage import COMPLETE, SCHEMA
 from lead_pipeline.settings import Settings, load_settings
 from lead_pipeline_tests.commands import environment
 from lead_pipeline_tests.deploy.database import PASSWORD, Database, free_port
+from lead_pipeline_tests.orchestration.teams import join_team
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -40,11 +41,7 @@ with open_instance(load_settings()) as instance:
 @pytest.fixture
 def fresh(database: Database, home: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     """An empty database, and the variables of a team that has it."""
-    fresh = database.another()
-    monkeypatch.setenv("LEAD_PIPELINE_DATABASE", fresh.url)
-    monkeypatch.setenv("LEAD_PIPELINE_HOME", str(home))
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    return fresh
+    return join_team(database, home, monkeypatch)
 
 
 def recorded(settings: Settings) -> str:
