@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import accounts, crawling, loading, truth, year
+from benchmarks import accounts, counted, crawling, loading, truth, year
 
 BENCHMARKS = {
     "accounts": accounts.main,
+    "counted": counted.main,
     "crawling": crawling.main,
     "loading": loading.main,
     "truth": truth.main,

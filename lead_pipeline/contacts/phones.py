@@ -8,10 +8,8 @@ digits that only fill a required field.
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import phonenumbers
@@ -47,6 +45,16 @@ _WORDS_AT_END = re.compile(r"[^\d]*[^\W\d_][^\d]*$")
 """What is said of a number after it: (mobile), evenings."""
 
 
+_ALL_THE_SAME = re.compile(rf"(\d)\1{{{SAME_DIGITS - 1}}}")
+_COUNTED = frozenset(
+    "".join(str((first + step * place) % 10) for place in range(DIGITS_IN_ORDER))
+    for first in range(10)
+    for step in (1, -1)
+)
+"""After 9 comes 0 again."""
+_TYPES = {kind: PhoneNumberType.to_string(kind).lower() for kind in PhoneNumberType.values()}
+
+
 class Phone(NamedTuple):
     """A number that can be called; all None where there is none."""
 
@@ -71,16 +79,18 @@ def read_phone(text: str, region: str) -> Phone:
         number = phonenumbers.parse(plain, region)
     except phonenumbers.NumberParseException:
         return NOBODY
+    kind = phonenumbers.number_type(number)
     if (
-        not phonenumbers.is_valid_number(number)
-        or _is_made_up(number)
+        # Numbers that are not valid, and no others, have no type; asking for both takes twice as long.
+        kind == PhoneNumberType.UNKNOWN
+        or _is_made_up(phonenumbers.national_significant_number(number))
         or _has_words_inside(plain, number.extension or "")
     ):
         return NOBODY
     return Phone(
         e164=str(phonenumbers.format_number(number, PhoneNumberFormat.E164)),
         extension=number.extension or None,
-        type=PhoneNumberType.to_string(phonenumbers.number_type(number)).lower(),
+        type=_TYPES[kind],
     )
 
 
@@ -94,19 +104,9 @@ def _has_words_inside(text: str, extension: str) -> bool:
     return any(map(str.isalpha, number[digits[0] : digits[-1]]))
 
 
-def _is_made_up(number: phonenumbers.PhoneNumber) -> bool:
+def _is_made_up(digits: str) -> bool:
     """Whether the digits fill a field (all the same, or counted up or down) within a valid plan."""
-    digits = [int(digit) for digit in phonenumbers.national_significant_number(number)]
-    steps = [(after - before) % 10 for before, after in itertools.pairwise(digits)]
-    return (
-        _longest_run(steps, 0) >= SAME_DIGITS - 1
-        or max(_longest_run(steps, 1), _longest_run(steps, 9)) >= DIGITS_IN_ORDER - 1
-    )
-
-
-def _longest_run(steps: Sequence[int], step: int) -> int:
-    longest = run = 0
-    for each in steps:
-        run = run + 1 if each == step else 0
-        longest = max(longest, run)
-    return longest
+    if _ALL_THE_SAME.search(digits):
+        return True
+    places = range(len(digits) - DIGITS_IN_ORDER + 1)
+    return any(digits[place : place + DIGITS_IN_ORDER] in _COUNTED for place in places)
