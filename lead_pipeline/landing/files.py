@@ -12,17 +12,18 @@ count (that is the commit record's to say).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
-from lead_pipeline.landing.records import FiledPage
+from lead_pipeline.landing.records import FiledPage, FiledRecord
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.files import digest_of, temporary_of
 from lead_pipeline.storage.seams import landing_at
@@ -87,6 +88,10 @@ class FlushedFiles:
     rows_by_date: dict[str, int]
 
 
+_Filed = tuple[FiledPage, FiledRecord]
+"""A record, and the page that it came on."""
+
+
 def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage]) -> FlushedFiles:
     """Write what `pages` (at least one) hold, one file per UTC date of the records' `updated_at`.
 
@@ -99,27 +104,15 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
     )
     account = Path(commit.account)
     crawl_date = _crawl_date(commit)
-    by_date: dict[date, list[tuple[object, ...]]] = defaultdict(list)
+    by_date: dict[date, list[_Filed]] = defaultdict(list)
     for page in pages:
         for record in page.filed:
-            by_date[crawl_date or record.identity.updated_at.date()].append(
-                (
-                    commit.provider,
-                    commit.account,
-                    commit.stream,
-                    record.identity.record_id,
-                    record.identity.updated_at,
-                    record.identity.created_at,
-                    record.payload,
-                    page.fetched_at,
-                    page.served_at,
-                    commit.crawl_id,
-                    page.number,
-                )
-            )
+            by_date[crawl_date or record.identity.updated_at.date()].append((page, record))
     records = [
-        _write(landing, account / commit.stream / f"date={day}" / name, RECORD_SCHEMA, rows)
-        for day, rows in sorted(by_date.items())
+        _write(
+            landing, account / commit.stream / f"date={day}" / name, _records_table(commit, filed)
+        )
+        for day, filed in sorted(by_date.items())
     ]
     rejected_rows = [
         (
@@ -147,7 +140,7 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
         records=records,
         rejected=_write_some(landing, account / "_rejected" / name, REJECTED_SCHEMA, rejected_rows),
         seen=_write_some(landing, account / "_seen" / name, SEEN_SCHEMA, seen_rows),
-        rows_by_date={day.isoformat(): len(rows) for day, rows in by_date.items()},
+        rows_by_date={day.isoformat(): len(filed) for day, filed in by_date.items()},
     )
 
 
@@ -195,20 +188,36 @@ def write_again(
     return LandedFile(path.as_posix(), table.num_rows, size, digest)
 
 
+def _records_table(commit: CommitRecord, filed: Sequence[_Filed]) -> pa.Table:
+    """The rows of records of one crawl, column by column: most columns hold few values, or one."""
+    rows = len(filed)
+    columns: dict[str, Any] = {
+        "provider": pa.repeat(commit.provider, rows),
+        "account": pa.repeat(commit.account, rows),
+        "stream": pa.repeat(commit.stream, rows),
+        "record_id": [record.identity.record_id for _, record in filed],
+        "updated_at": [record.identity.updated_at for _, record in filed],
+        "created_at": [record.identity.created_at for _, record in filed],
+        "payload": [record.payload for _, record in filed],
+        "fetched_at": [page.fetched_at for page, _ in filed],
+        "served_at": [page.served_at for page, _ in filed],
+        "crawl_id": pa.repeat(commit.crawl_id, rows),
+        "page": [page.number for page, _ in filed],
+    }
+    return pa.table(columns, schema=RECORD_SCHEMA)
+
+
 def _write_some(
     landing: Path, path: Path, schema: pa.Schema, rows: Sequence[tuple[object, ...]]
 ) -> list[LandedFile]:
-    return [_write(landing, path, schema, rows)] if rows else []
+    if not rows:
+        return []
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return [_write(landing, path, pa.Table.from_arrays(arrays, schema=schema))]
 
 
-def _write(
-    landing: Path, path: Path, schema: pa.Schema, rows: Iterable[tuple[object, ...]]
-) -> LandedFile:
-    columns = list(zip(*rows, strict=True))
-    table = pa.Table.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)],
-        schema=schema,
-    )
+def _write(landing: Path, path: Path, table: pa.Table) -> LandedFile:
     target = landing / path
     target.parent.mkdir(parents=True, exist_ok=True)
     # A target's name is its crawl's own, and a killed flush is repeated over what it left.

@@ -21,7 +21,14 @@ from msgspec.structs import fields as struct_fields
 from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import MalformedPage
 from lead_pipeline.providers.base import Identity, UnusableRecord
-from lead_pipeline.providers.json_text import Untold, elements, fault_of, members, whole
+from lead_pipeline.providers.json_text import (
+    Untold,
+    elements,
+    fault_of,
+    members,
+    plain_value,
+    whole,
+)
 
 MAX_ID_CHARACTERS = 512
 MAX_RECORD_BYTES = 8 * 1024 * 1024
@@ -202,11 +209,7 @@ def read_identity(
     """
     read_time = read_time or parse_time
     text = bytes(record)
-    fault = _record_fault(text)
-    try:
-        fields = _read_fields(text) if fault is None else _sound_fields(text)
-    except (Untold, *_UNREADABLE):
-        raise UnusableRecord("the record is not a JSON object") from None
+    fault, fields = _judged(text)
     created = read_time(_value(fields, created_at))
     if fault is not None:
         raise UnusableRecord(fault, _id_if_any(_value(fields, record_id), integer_ids), created)
@@ -246,13 +249,36 @@ def _id_if_any(value: Any, integer_ids: bool) -> str | None:
         return None
 
 
-def _record_fault(text: bytes) -> str | None:
+def _judged(text: bytes) -> tuple[str | None, Mapping[str, Any]]:
+    """What is wrong with a record, if anything is, and its fields, each read or as `msgspec.Raw`.
+
+    Raises `UnusableRecord` where it is no object.
+    """
+    fault = _size_fault(text)
+    try:
+        if fault is None:
+            value = plain_value(text)
+            if isinstance(value, dict):
+                return None, value
+            fault = _record_fault(text)
+        return fault, _read_fields(text) if fault is None else _sound_fields(text)
+    except (Untold, *_UNREADABLE):
+        raise UnusableRecord("the record is not a JSON object") from None
+
+
+def _size_fault(text: bytes) -> str | None:
     if len(text) > MAX_RECORD_BYTES:
         return f"the record is larger than {MAX_RECORD_BYTES:,} bytes"
     if text.count(b",") > MAX_COMMAS:
         return f"the record holds more than {MAX_COMMAS:,} values"
-    fault = fault_of(text)
-    return None if fault is None else f"broken JSON: {fault}"
+    return None
+
+
+def _record_fault(text: bytes) -> str | None:
+    fault = _size_fault(text)
+    if fault is None and (broken := fault_of(text)):
+        fault = f"broken JSON: {broken}"
+    return fault
 
 
 def _read_fields(text: bytes) -> dict[str, msgspec.Raw]:
@@ -276,17 +302,17 @@ def _sound_fields(text: bytes) -> dict[str, msgspec.Raw]:
 
 def _value(fields: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path; None where there is none, or it cannot be read."""
-    name, _, rest = path.partition(".")
-    raw = fields.get(name)
-    if raw is None:
-        return None
+    if "." in path:
+        name, _, rest = path.partition(".")
+        inner = _value(fields, name)
+        return _value(inner, rest) if isinstance(inner, dict) else None
+    value = fields.get(path)
+    if type(value) is not msgspec.Raw:
+        return value
     try:
-        value = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
+        return msgspec.json.decode(value)
     except _UNREADABLE:
         return None
-    if not rest:
-        return value
-    return _value(value, rest) if isinstance(value, dict) else None
 
 
 def parse_time(value: object) -> datetime | None:
@@ -299,7 +325,12 @@ def parse_time(value: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-        utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        if moment.tzinfo is UTC:
+            utc = moment
+        elif moment.tzinfo is None:
+            utc = moment.replace(tzinfo=UTC)
+        else:
+            utc = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return utc if utc.year in USABLE_YEARS else None

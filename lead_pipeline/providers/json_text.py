@@ -149,6 +149,21 @@ def _trimmed(text: bytes, start: int, end: int) -> Span:
     return Span(start, end)
 
 
+def plain_value(text: bytes) -> Any:
+    """What the JSON in `text` says, if it is written as msgspec writes it; else `msgspec.UNSET`.
+
+    Written again as it was, nothing in it was said twice: it has no fault. This is what most look
+    like, and they need not be read a second time.
+    """
+    if _nesting(text) > MAX_NESTING:
+        return msgspec.UNSET
+    try:
+        value = msgspec.json.decode(text)
+        return value if msgspec.json.encode(value) == text else msgspec.UNSET
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return msgspec.UNSET
+
+
 def fault_of(text: bytes) -> str | None:
     """Why the JSON in `text` cannot be believed, in words that show nothing of it; None where it can.
 
@@ -157,14 +172,9 @@ def fault_of(text: bytes) -> str | None:
     """
     if _nesting(text) > MAX_NESTING:
         return f"it is nested more than {MAX_NESTING} deep"
-    try:
-        value = msgspec.json.decode(text)
-        if msgspec.json.encode(value) == text:
-            # Written again as it was: nothing in it was said twice. This is what most look like.
-            return None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # What is wrong is told below, if anything is.
-        value = None
+    if plain_value(text) is not msgspec.UNSET:
+        return None
+    # What is wrong is told here, if anything is.
     try:
         decoded = text.decode()
     except UnicodeDecodeError:
