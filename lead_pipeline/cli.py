@@ -16,6 +16,7 @@ from lead_pipeline.commands import (
     compact,
     demo,
     explain,
+    fetch,
     forget,
     new_provider,
     poll,
@@ -97,6 +98,7 @@ app.command(cls=PlainCommand)(scrub.scrub)
 app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
+app.command(cls=PlainCommand)(fetch.fetch)
 app.command(cls=PlainCommand)(forget.forget)
 app.command(cls=PlainCommand)(retention.retention)
 app.add_typer(alerts.app)
