@@ -18,6 +18,7 @@ from lead_pipeline.commands import (
     explain,
     fetch,
     forget,
+    move,
     new_provider,
     poll,
     publish,
@@ -99,6 +100,7 @@ app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
 app.command(cls=PlainCommand)(fetch.fetch)
+app.command(cls=PlainCommand)(move.move)
 app.command(cls=PlainCommand)(forget.forget)
 app.command(cls=PlainCommand)(retention.retention)
 app.add_typer(alerts.app)

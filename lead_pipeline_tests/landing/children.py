@@ -42,6 +42,8 @@ class Order(msgspec.Struct, frozen=True):
     dies_before: int | None = None
     team: dict[str, str] = {}
     """The store and the database of a team, as settings."""
+    moves_to: str | None = None
+    """Move what has landed, in place of pulling: a store, or a folder."""
     variables: dict[str, str] = {}
     """How the store is reached."""
 
@@ -140,6 +142,9 @@ def work(order: Order) -> None:
     if order.dies_before is not None:
         die_before(order.dies_before, with_objects=bool(order.team))
     os.environ.update(order.variables)
+    if order.moves_to is not None:
+        move(order, order.moves_to)
+        return
     flush = FlushPolicy(pages=order.flush_pages)
     options = PullOptions(retry=QUICK_RETRY, flush=flush)
     account = Account(**order.account)
@@ -150,6 +155,23 @@ def work(order: Order) -> None:
         order.stream,
         options=options,
     )
+
+
+def move(order: Order, target: str) -> None:
+    """Move landing there."""
+    # Needs what only the tests of a team have.
+    from lead_pipeline.moving.to_folder import move_to_folder
+    from lead_pipeline.moving.to_store import move_to_store
+
+    settings = settings_in(Path(order.home), **order.team)
+    if target.startswith("s3://"):
+        move_to_store(settings, target, [order.account["name"]], _unsaid)
+    else:
+        move_to_folder(settings, Path(target), [order.account["name"]], _unsaid)
+
+
+def _unsaid(message: str) -> None:
+    """Standard output is the nursery's."""
 
 
 def die_before(number: int, *, with_objects: bool) -> None:

@@ -292,6 +292,12 @@ def open_store(url: str, patience: float = PATIENCE_SECONDS) -> ObjectStore:
     from obstore.store import from_url
 
     url = url.rstrip("/")
+    if "@" in url:
+        # Not shown: what stands before it may be a password.
+        raise ConfigurationError(
+            "LEAD_PIPELINE_SHARED names a bucket and a prefix, without credentials. These are taken from "
+            "the cloud's own variables (docs/team.md)."
+        )
     variables = environment_variables()
     scheme = urlsplit(url).scheme
     is_plain = _is_plain(variables, scheme)
