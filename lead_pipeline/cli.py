@@ -16,7 +16,9 @@ from lead_pipeline.commands import (
     compact,
     demo,
     explain,
+    fetch,
     forget,
+    move,
     new_provider,
     poll,
     publish,
@@ -97,6 +99,8 @@ app.command(cls=PlainCommand)(scrub.scrub)
 app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
+app.command(cls=PlainCommand)(fetch.fetch)
+app.command(cls=PlainCommand)(move.move)
 app.command(cls=PlainCommand)(forget.forget)
 app.command(cls=PlainCommand)(retention.retention)
 app.add_typer(alerts.app)

@@ -70,7 +70,7 @@ def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
         assets=presented([*landing, normalized, models, published], accounts, settings),
         asset_checks=build_freshness_checks(accounts),
         jobs=[job, publish_job],
-        schedules=build_schedules(job, lead_settings.load, accounts, nightly_cron),
+        schedules=build_schedules(job, lead_settings.load_refreshed, accounts, nightly_cron),
         sensors=[
             build_publish_sensor(publish_job, deadline),
             *build_alert_sensors(lead_settings),

@@ -30,6 +30,7 @@ COMMANDS = [
     "compact",
     "publish",
     "rollback",
+    "fetch",
     "forget",
     "retention",
     "new-provider",

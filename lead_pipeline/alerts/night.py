@@ -31,6 +31,7 @@ from lead_pipeline.health.findings import find
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.disks import disk_error, unwritable
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.seams import seams_of
 
 Tell = Callable[[str], None]
 
@@ -122,6 +123,7 @@ def _looks_at_data(settings: Settings, now: datetime, tell: Tell) -> list[Look]:
     """What is found now; what cannot be looked at is said, and is as it was."""
     looks: list[Look] = []
     with _harmless("Whether the data is healthy was not evaluated", tell):
+        seams_of(settings).landing.refresh()
         looks.append(look_at_findings(find(settings, load_accounts(settings), now)))
     with _harmless("Contract drift was not evaluated", tell):
         looks.append(look_at_drift(settings))

@@ -32,14 +32,15 @@ from lead_pipeline.bi.candidate import (
     tested_by,
 )
 from lead_pipeline.bi.gate import PublishRules, check_candidate
-from lead_pipeline.bi.retained_builds import keep, prune
+from lead_pipeline.bi.retained_builds import build_name, may_be_kept, name_of, prune
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline.logs import log_of
 from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import attach, connect_utc, remove_duckdb_file, wal_of
-from lead_pipeline.storage.files import replace_atomically, sync
+from lead_pipeline.storage.files import sync
 from lead_pipeline.storage.permissions import FILE_MODE, FOLDER_MODE, shown_to
+from lead_pipeline.storage.publication import publication_at
 from lead_pipeline.storage.sql import read_sql
 
 _logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def publish(
     away from readers, or the disk refuses it.
     """
     rules = rules or PublishRules()
+    publication_at(published).refresh(with_retained=True)
     if not candidate.exists():
         if publication := _published_by_another(published, tested_by(candidate, run_id)):
             forget_tested(candidate, run_id)
@@ -94,13 +96,18 @@ def publish(
     finished = finished_path(candidate)
     try:
         with closing(connect_utc(candidate)) as connection:
-            check_candidate(connection, candidate, published, before, rules)
-            for (statement,) in connection.execute(read_sql("bi", "drop_statements")).fetchall():
-                connection.execute(statement)
-            row_counts = _describe(connection, published_at, run_id)
-            coverage = _coverage(connection)
-            _copy(connection, candidate, finished)
-        _replace(finished, published, before, rules)
+            made_at = None if before is None else _tested_at(connection)
+            newer = _published_by_another(published, made_at, only_later=True)
+            if newer is None:
+                check_candidate(connection, candidate, published, before, rules)
+                row_counts, coverage = _finish(connection, published_at, run_id)
+                _copy(connection, candidate, finished)
+        if newer is not None:
+            tell("Another machine has published a build that was made later: this one is given up.")
+            discard_candidate(candidate)
+            forget_tested(candidate, run_id)
+            return newer
+        _replace(finished, published, build_name(published_at, run_id), before, rules)
         discard_candidate(candidate)
         forget_tested(candidate, run_id)
         prune(published, rules.retained_builds, rules.masking_key_id, tell)
@@ -122,17 +129,20 @@ def publish(
     return Publication(published, published.stat().st_size, published_at, row_counts, coverage)
 
 
-def _published_by_another(published: Path, tested_at: datetime | None) -> Publication | None:
+def _published_by_another(
+    published: Path, tested_at: datetime | None, *, only_later: bool = False
+) -> Publication | None:
     """What readers have, if it is the build that this run had tested at `tested_at`, or a newer one.
 
-    Of several runs at once, the first to publish takes the newest build, which can be another's. A
-    build is made and tested under one lock, so one that was tested later has also read later.
+    Of several runs at once, the first to publish takes the newest build, which can be another's; of
+    several machines, each publishes its own. A build is made and tested under one lock, so one that
+    was tested later has also read later. With `only_later`, the run's own build does not count.
     """
     if tested_at is None or not published.exists():
         return None
     with closing(connect_utc(published, read_only=True)) as connection:
         build = connection.execute("select tested_at from meta.build").fetchone()
-        if build is None or build[0] < tested_at:
+        if build is None or build[0] < tested_at or (only_later and build[0] == tested_at):
             return None
         row = connection.execute("select max(published_at) from meta.publish").fetchone()
         published_at = row[0] if row and row[0] else datetime.now(UTC)
@@ -149,6 +159,26 @@ def _coverage(connection: duckdb.DuckDBPyConnection) -> list[AccountCoverage]:
     columns = "account, provider, complete_from, complete_through, note"
     rows = connection.table("meta.publish").project(columns).order("account").fetchall()
     return [AccountCoverage(*row) for row in rows]
+
+
+def _tested_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """When the candidate had passed its tests; None where it has not."""
+    [(is_tested,)] = connection.execute(
+        "select count(*) > 0 from duckdb_tables() where schema_name = 'meta' and table_name = 'build'"
+    ).fetchall()
+    row = (
+        connection.execute("select max(tested_at) from meta.build").fetchone() if is_tested else ()
+    )
+    return row[0] if row else None
+
+
+def _finish(
+    connection: duckdb.DuckDBPyConnection, published_at: datetime, run_id: str
+) -> tuple[dict[str, int], list[AccountCoverage]]:
+    """Leave in the candidate what readers get, and describe it."""
+    for (statement,) in connection.execute(read_sql("bi", "drop_statements")).fetchall():
+        connection.execute(statement)
+    return _describe(connection, published_at, run_id), _coverage(connection)
 
 
 def _describe(
@@ -183,8 +213,10 @@ def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, finished: Path
     connection.execute("detach finished")
 
 
-def _replace(finished: Path, published: Path, before: Build | None, rules: PublishRules) -> None:
-    """Rename, such that after a power cut there is either the old or the new file, whole."""
+def _replace(
+    finished: Path, published: Path, build: str, before: Build | None, rules: PublishRules
+) -> None:
+    """Put the finished file before readers as `build`."""
     if wal_of(finished).exists():
         raise PublishError(
             f"{wal_of(finished)} is left although the file was closed: another program has "
@@ -192,12 +224,20 @@ def _replace(finished: Path, published: Path, before: Build | None, rules: Publi
         )
     published.parent.mkdir(parents=True, exist_ok=True)
     sync(finished)
-    if rules.retained_builds:
-        keep(published, before, rules.masking_key_id)
     # Nobody may write to the published file; if someone did, DuckDB would apply what is left
     # of it to the new file.
     wal_of(published).unlink(missing_ok=True)
     shown_to(rules.readers, published.parent, FOLDER_MODE)
     # Before the rename: nobody meets a file that he may not have, or may not read yet.
     shown_to(rules.readers, finished, FILE_MODE)
-    replace_atomically(finished, published)
+    is_kept = may_be_kept(before, rules.masking_key_id)
+    publication = publication_at(published)
+    publication.publish(
+        finished,
+        build,
+        None if before is None else name_of(before),
+        keep=is_kept and rules.retained_builds > 0,
+    )
+    if before is not None and not is_kept:
+        # Masked otherwise: nobody may have it any longer.
+        publication.remove_unretained()

@@ -11,13 +11,9 @@ from pathlib import Path
 from lead_pipeline.bi.builds import Build, read_build
 from lead_pipeline.bi.erased import holds_erased
 from lead_pipeline.bi.retained_builds import (
-    folder_of,
-    hold,
     is_held,
-    keep,
-    link_or_copy,
+    may_be_kept,
     name_of,
-    release,
     remove_unfinished,
     retained_builds,
 )
@@ -26,6 +22,7 @@ from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.storage.disks import reason_of
 from lead_pipeline.storage.duckdb_files import wal_of
 from lead_pipeline.storage.permissions import FILE_MODE, Readers, shown_to
+from lead_pipeline.storage.publication import publication_at, retained_folder
 
 
 def roll_back(
@@ -43,6 +40,8 @@ def roll_back(
     otherwise than the settings (`masking_key_id`) say now, an earlier version masked it, it holds
     somebody who is `erased`, or the disk refuses it; readers then keep what they have.
     """
+    publication = publication_at(published)
+    publication.refresh(with_retained=True)
     current = read_build(published)
     chosen = _chosen(retained_builds(published), current, published, to)
     _refuse_masked_otherwise(chosen, masking_key_id)
@@ -51,11 +50,14 @@ def roll_back(
         return chosen
     try:
         remove_unfinished(published)
-        keep(published, current, masking_key_id)
         wal_of(published).unlink(missing_ok=True)
         # Two names of one file: the earlier one lies in a folder that nobody else may enter.
         shown_to(readers, chosen.path, FILE_MODE)
-        link_or_copy(chosen.path, published)
+        publication.go_back(
+            name_of(chosen),
+            None if current is None else name_of(current),
+            keep=may_be_kept(current, masking_key_id),
+        )
     except OSError as error:
         raise PublishError(
             f"{chosen.path} cannot be put before readers: {reason_of(error, published)}. They keep what they "
@@ -75,11 +77,13 @@ def hold_build(
     Readers keep what they have. The caller holds the publish lock. Raises `PublishError` when there
     is no such build, readers must not have it, or the disk refuses it.
     """
+    publication = publication_at(published)
+    publication.refresh(with_retained=True)
     chosen = _named_or_current(published, named)
     _refuse_masked_otherwise(chosen, masking_key_id)
     _refuse_erased(chosen, erased or {})
     try:
-        hold(published, chosen)
+        publication.hold(name_of(chosen))
     except OSError as error:
         raise PublishError(
             f"{chosen.path} cannot be kept: {reason_of(error, published)}. Make room or fix the folder, then run "
@@ -93,13 +97,15 @@ def release_build(published: Path, named: str | None) -> Build:
 
     Raises `PublishError` when there is no such build, or it is not on hold.
     """
+    publication = publication_at(published)
+    publication.refresh(with_retained=True)
     chosen = _named_or_current(published, named)
     if not is_held(published, chosen):
         raise PublishError(
             f"The build {name_of(chosen)} is not on hold. lead-pipeline rollback --list shows which "
             "are."
         )
-    release(published, chosen)
+    publication.release(name_of(chosen))
     return chosen
 
 
@@ -158,7 +164,7 @@ def _chosen(kept: list[Build], current: Build | None, published: Path, to: str |
             return current
     if not kept:
         raise PublishError(
-            f"No earlier build is kept in {folder_of(published)}. LEAD_PIPELINE_RETAINED_BUILDS says of "
+            f"No earlier build is kept in {retained_folder(published)}. LEAD_PIPELINE_RETAINED_BUILDS says of "
             "how many days the last one stays."
         )
     if to is not None:

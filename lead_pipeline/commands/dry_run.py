@@ -90,9 +90,10 @@ def _show_load(pending: PendingLoad) -> None:
 def _show_gate(settings: Settings, *, allow_row_count_drop: bool) -> None:
     from lead_pipeline.bi.builds import read_build
     from lead_pipeline.bi.gate import floors_of, rules_of
+    from lead_pipeline.storage.publication import refreshed
 
     rules = rules_of(settings, allow_row_count_drop=allow_row_count_drop)
-    before = read_build(settings.published_path)
+    before = read_build(refreshed(settings.published_path))
     masked = "not masked" if rules.masking_key_id is None else f"masked with {rules.masking_key_id}"
     say(f"The gate asks for all tables, passed tests, and personal data {masked}.")
     if allow_row_count_drop:

@@ -233,9 +233,10 @@ def _show_receipt(receipt: Receipt, path: Path) -> None:
 def rewrite_tables(settings: Settings) -> None:
     """Tables and published file in new files, where there were any before."""
     from lead_pipeline.normalized.load import load_landing
+    from lead_pipeline.storage.publication import refreshed
     from lead_pipeline.storage.warehouse import warehouse_at
 
-    if not settings.published_path.exists():
+    if not refreshed(settings.published_path).exists():
         if warehouse_at(settings.warehouse_path).exists():
             with working("Building the tables again") as tell:
                 load_landing(settings, rebuild=True, tell=tell)

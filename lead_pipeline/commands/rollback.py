@@ -131,9 +131,11 @@ def _replace_report(settings: Settings) -> None:
     from lead_pipeline.errors import PublishError
     from lead_pipeline.report.page import write_report
     from lead_pipeline.storage.permissions import readers_of
+    from lead_pipeline.storage.publication import publication_at
 
     try:
         write_report(settings.published_path, settings.report_path, readers_of(settings))
+        publication_at(settings.published_path).show_page(settings.report_path)
     except PublishError as error:
         settings.report_path.unlink(missing_ok=True)
         say(f"{error} The page of the build before has been removed.")
@@ -143,7 +145,9 @@ def _builds(settings: Settings) -> list[tuple[Build, bool]]:
     """All builds that there are, newest first, and whether readers have it."""
     from lead_pipeline.bi.builds import read_build
     from lead_pipeline.bi.retained_builds import name_of, retained_builds
+    from lead_pipeline.storage.publication import publication_at
 
+    publication_at(settings.published_path).refresh(with_retained=True)
     # Without a lock, a publication may rename one between the two looks: it is shown once.
     builds = {name_of(build): build for build in retained_builds(settings.published_path)}
     current = read_build(settings.published_path)

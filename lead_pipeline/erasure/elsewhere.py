@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lead_pipeline.bi.erased import holds_erased
-from lead_pipeline.bi.retained_builds import folder_of, remove_unfinished
+from lead_pipeline.bi.retained_builds import remove_unfinished
 from lead_pipeline.erasure.search import files_below
 from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import remove_duckdb_file, spill_of
 from lead_pipeline.storage.erasure_key import ErasureKey
 from lead_pipeline.storage.files import digest_of, write_atomically
+from lead_pipeline.storage.publication import SUFFIX, publication_at, retained_folder
 from lead_pipeline.storage.warehouse import warehouse_at
 
 PLACEHOLDER = "[erased]"
@@ -59,11 +60,13 @@ def clear_builds(settings: Settings, erased: Mapping[str, Erased]) -> list[str]:
     holds the locks of publications, of the checks and of the warehouse.
     """
     removed = []
-    for path in sorted(folder_of(settings.published_path).glob("*.duckdb")):
+    publication = publication_at(settings.published_path)
+    publication.refresh(with_retained=True)
+    for path in sorted(retained_folder(settings.published_path).glob(f"*{SUFFIX}")):
         if holds_erased(path, erased):
-            path.unlink(missing_ok=True)
-            path.with_suffix(".held").unlink(missing_ok=True)
+            publication.remove(path.stem, at_once=True)
             removed.append(_relative(settings, path))
+    publication.remove_unretained()
     for path in (settings.snapshot_path, *_dev_files(settings)):
         if path.exists() and holds_erased(path, erased):
             remove_duckdb_file(path)

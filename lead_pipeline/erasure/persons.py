@@ -25,6 +25,7 @@ from lead_pipeline.providers.contract import known_fields
 from lead_pipeline.providers.payload import read_json
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.publication import refreshed
 from lead_pipeline.storage.sql import read_sql
 
 TextKind = Literal["id", "email", "phone", "name"]
@@ -264,7 +265,7 @@ def _read(payload: str, field: str) -> Any:
 def _linked(settings: Settings, leads: set[LeadRef], accounts: set[str]) -> set[LeadRef]:
     """The other leads of the same persons, as the published file says."""
     remedy = "Publish (lead-pipeline publish), or name the leads one by one without --with-linked."
-    if not settings.published_path.exists():
+    if not refreshed(settings.published_path).exists():
         raise ConfigurationError(
             f"Nothing is published, so it is not known which leads are the same person. {remedy}"
         )

@@ -16,6 +16,7 @@ import duckdb
 from lead_pipeline.explain.document import PersonLink
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.publication import refreshed
 from lead_pipeline.storage.sql import read_sql
 
 
@@ -40,7 +41,7 @@ class Person:
 
 def read_person(settings: Settings, lead_key: str) -> Person:
     """Ask the published file; a reason in place of an answer where it cannot tell."""
-    if not settings.published_path.exists():
+    if not refreshed(settings.published_path).exists():
         return Person(
             unreadable="Nothing is published yet, so it is not known whether other leads are the same "
             "person; `lead-pipeline publish` publishes what has landed."

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline.storage.publication import refreshed
 from lead_pipeline.storage.sql import read_sql
 
 
@@ -49,7 +50,7 @@ class PublishedState:
 
 def published_state(path: Path) -> PublishedState | None:
     """What the published file at `path` says of itself; None when there is none."""
-    if not path.exists():
+    if not refreshed(path).exists():
         return None
     try:
         with closing(connect_utc(path, read_only=True)) as connection:

@@ -11,6 +11,7 @@ count (that is the commit record's to say).
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.files import digest_of, temporary_of
 from lead_pipeline.storage.seams import landing_at
 
+_OWN_STEM = re.compile(r"-\d{6,}-\d{6,}-u[0-9a-f]{8}$")
+"""What follows the crawl in the name of a file in a team's store."""
 _TIME = pa.timestamp("us", tz="UTC")
 
 RECORD_COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
@@ -162,6 +165,28 @@ def remove_uncommitted(landing: Path, commit: CommitRecord) -> None:
         landing_at(landing).remove(
             *(path for path in there if path.relative_to(landing).as_posix() not in committed)
         )
+
+
+def remove_strays(landing: Path, account: str, records: Iterable[CommitRecord]) -> None:
+    """Remove rows that a worker has put into a team's store after its crawl had been taken over.
+
+    The crawl has ended without them, so nothing reads them. `records` are all those of the account,
+    whose lock the caller holds.
+    """
+    store = landing_at(landing)
+    if not store.is_shared:
+        return
+    records = list(records)
+    ended = {record.crawl_id for record in records if record.finished_at is not None}
+    listed = {file.path for record in records for file in record.all_files}
+    store.remove(
+        *(
+            path
+            for path in sorted((landing / account).rglob("*-u*.parquet"))
+            if _OWN_STEM.sub("", path.stem) in ended
+            and path.relative_to(landing).as_posix() not in listed
+        )
+    )
 
 
 def write_again(

@@ -40,6 +40,7 @@ from lead_pipeline.landing.commits import (
 from lead_pipeline.landing.crawl import Crawl, FlushPolicy
 from lead_pipeline.landing.doubt import doubt_of
 from lead_pipeline.landing.erasing import erase_records
+from lead_pipeline.landing.files import remove_strays
 from lead_pipeline.landing.journal import Journal, remove_other_journals
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import Progress, ProgressListener, ProgressReporter
@@ -165,6 +166,7 @@ class _Pull:
         summarize_commits(self._landing, self._account.name)
         unfinished = {record.crawl_id for record in crawls if record.state == "running"}
         remove_other_journals(self._landing, self._account.name, unfinished)
+        remove_strays(self._landing, self._account.name, crawls)
         for folder in (
             self._landing / self._account.name,
             crawls_folder(self._landing, self._account.name),

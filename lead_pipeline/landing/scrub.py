@@ -35,6 +35,7 @@ from lead_pipeline.landing.digests import SET_ASIDE, damage_of
 from lead_pipeline.landing.places import Places
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.files import write_atomically
+from lead_pipeline.storage.seams import seams_of
 
 NIGHTS = 30
 """In so many nights every file is read once."""
@@ -103,7 +104,8 @@ def scrub_landing(
     `progress` hears how many files are done of how many. The result is kept for `status`. Raises
     `OSError` where it cannot be.
     """
-    landing = settings.landing_path
+    landing, store = settings.landing_path, seams_of(settings).landing
+    store.refresh()
     earlier = {problem.path for problem in known_problems(settings)}
     found = Scrubbed()
     for account in accounts_with_landing(landing):
@@ -111,6 +113,8 @@ def scrub_landing(
         # been put together.
         first = _scrub_account(landing, account, now, earlier, found, every_file, progress)
         if first:
+            # In a team's store only the copy may be damaged.
+            store.renew(*(landing / problem.path for problem in first))
             again = _scrub_account(
                 landing, account, now, earlier | {p.path for p in first}, Scrubbed(), False
             )

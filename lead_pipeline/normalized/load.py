@@ -39,6 +39,7 @@ from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import remove_duckdb_file, remove_spill
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.seams import seams_of
 from lead_pipeline.storage.warehouse import (
     Superseded,
     open_warehouse,
@@ -91,8 +92,10 @@ def load_landing(
     warehouse, and loads again where another loader has been faster all the same. Raises `LoadError`
     naming what cannot be read; the tables are then as they were.
     """
+    landing = seams_of(settings).landing
     with held(settings.warehouse_lock, "loading landed files", tell):
         began = time.monotonic()
+        landing.refresh()
         result = _load_and_commit(settings, rebuild=rebuild, tell=tell)
         _log.info(
             "load ended",

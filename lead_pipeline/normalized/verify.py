@@ -25,6 +25,7 @@ from lead_pipeline.normalized.session import Session
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import attach, remove_duckdb_file
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.seams import seams_of
 from lead_pipeline.storage.warehouse import open_warehouse, warehouse_at
 
 KEYS = {
@@ -83,7 +84,9 @@ def verify(settings: Settings, tell: Tell = _logger.info) -> list[TableCompariso
     files. Other loads wait meanwhile; readers do not. The scratch file is removed again. Raises
     `LoadError` when there are no tables, or none that this version has built.
     """
+    landing = seams_of(settings).landing
     with held(settings.warehouse_lock, "verifying", tell):
+        landing.refresh()
         refuse_half_erased(pending_erasures(settings))
         with warehouse_at(settings.warehouse_path).changing():
             return _verify(settings, tell)

@@ -148,7 +148,7 @@ def _landing_check(name: str, provider: str, now: Now) -> dg.AssetChecksDefiniti
     def data_is_fresh(
         lead_settings: SettingsResource, lead_accounts: AccountsResource
     ) -> dg.AssetCheckResult:
-        settings = lead_settings.load()
+        settings = lead_settings.load_refreshed()
         declared = {item.name: item for item in lead_accounts.load(settings).declared}
         if name not in declared:
             return dg.AssetCheckResult(
@@ -180,7 +180,7 @@ def build_freshness_sensor(
     """Reports what the checks would say wherever that is not what stands there."""
 
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        settings = lead_settings.load()
+        settings = lead_settings.load_refreshed()
         accounts = lead_accounts.load(settings)
         moment = now()
         found = [landing_freshness(settings, item, moment) for item in accounts.declared]

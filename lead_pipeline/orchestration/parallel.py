@@ -38,7 +38,7 @@ from lead_pipeline.orchestration.runner import (
     landing_request,
 )
 from lead_pipeline.providers.base import Account
-from lead_pipeline.settings import load_settings
+from lead_pipeline.storage.seams import open_settings
 
 POLL_SECONDS = 0.2
 PROCESSES = 16
@@ -224,7 +224,7 @@ def _land(
 def _landed(
     name: str, job: LandingJob, messages: Any, load_definitions: Callable[[], dg.Definitions]
 ) -> RunOutcome:
-    settings = load_settings()
+    settings = open_settings()
     show(settings.log_level, settings.log_format)
     account = load_accounts(settings).named(name)
     with (

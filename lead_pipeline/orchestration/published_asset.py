@@ -25,6 +25,7 @@ from lead_pipeline.orchestration.upkeep import after_publication
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.permissions import readers_of
+from lead_pipeline.storage.publication import publication_at
 
 KEY = AssetKey(["bi", "published"])
 
@@ -89,6 +90,7 @@ def _published(
         from lead_pipeline.report.page import write_report
 
         write_report(settings.published_path, settings.report_path, readers_of(settings))
+        publication_at(settings.published_path).show_page(settings.report_path)
         report = _report(settings)
     report["duration_seconds"] = MetadataValue.float(round(time.monotonic() - started, 2))
     after_publication(context.instance, settings, context.log.info)

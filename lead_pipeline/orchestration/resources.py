@@ -38,6 +38,7 @@ from lead_pipeline.settings import (
 )
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.permissions import readers_of, tighten
+from lead_pipeline.storage.seams import seams_of
 from lead_pipeline.storage.warehouse import read_warehouse, warehouse_at
 
 _log = log_of(__name__)
@@ -134,7 +135,11 @@ class SettingsResource(_ReadWhenAsked):
         return is_secret(name)
 
     def load(self) -> Settings:
-        """The settings as they are now. Raises `ConfigurationError` that names what is wrong."""
+        """The settings as they are now, with the seams of their home.
+
+        Raises `ConfigurationError` that names what is wrong, `StoreUnavailable` where a team's store
+        does not answer.
+        """
         own = setting_variables()
         given = {
             name: Settings.model_fields[name].default if value is None else value
@@ -142,7 +147,15 @@ class SettingsResource(_ReadWhenAsked):
             # Its own variable is what a setting is read from anyway.
             if _variable_of(getattr(self, name)) != own[name]
         }
-        return load_settings(given)
+        settings = load_settings(given)
+        seams_of(settings)
+        return settings
+
+    def load_refreshed(self) -> Settings:
+        """The same, once the home has what landing has now: for whoever reads it without loading."""
+        settings = self.load()
+        seams_of(settings).landing.refresh()
+        return settings
 
 
 class AccountsResource(_ReadWhenAsked):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lead_pipeline.storage.file_locks import FileLocks
+from lead_pipeline.storage.shared_home import refuse_copy
 
 _logger = logging.getLogger(__name__)
 
@@ -64,9 +65,17 @@ def use_locks(home: Path, locks: Locks) -> None:
 
 
 def locks_at(path: Path) -> Locks:
-    """The locks that the lock at `path` is one of."""
-    team = _of_homes.get(path.parent.parent) if path.parent.name == FOLDER else None
-    return team or FileLocks()
+    """The locks that the lock at `path` is one of.
+
+    Raises `ConfigurationError` where its home is a copy of a store that this process has not opened.
+    """
+    if path.parent.name == FOLDER:
+        home = path.parent.parent
+        team = _of_homes.get(home)
+        if team is not None:
+            return team
+        refuse_copy(home)
+    return FileLocks()
 
 
 def holder_of(path: Path) -> str:

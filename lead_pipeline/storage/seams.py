@@ -1,7 +1,7 @@
 """Which implementation of each seam a home has: the folder's, or the team's.
 
     settings ──home, LEAD_PIPELINE_SHARED, LEAD_PIPELINE_DATABASE──▶ Seams ──registered by home──▶
-        landing_at(path), held(path), warehouse_at(path)
+        landing_at(path), held(path), warehouse_at(path), publication_at(path)
 
 Each process asks `seams_of` once it has its settings; what knows only a path finds the seam by it.
 Belongs here: the choice. Does not belong here: what a seam does.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lead_pipeline.errors import ConfigurationError
@@ -18,6 +19,8 @@ from lead_pipeline.settings import Settings, load_settings
 from lead_pipeline.storage.file_locks import FileLocks
 from lead_pipeline.storage.landing_store import FolderLanding, LandingStore
 from lead_pipeline.storage.locks import Locks, use_locks
+from lead_pipeline.storage.permissions import readers_of
+from lead_pipeline.storage.publication import FilePublication, Publication, use_publication
 from lead_pipeline.storage.shared_home import refuse_copy
 from lead_pipeline.storage.warehouse import FileWarehouse, Warehouse, use_warehouse
 
@@ -29,6 +32,7 @@ class Seams:
     landing: LandingStore
     locks: Locks
     warehouse: Warehouse
+    publication: Publication
 
 
 _FOLDER = FolderLanding()
@@ -50,7 +54,7 @@ def seams_of(settings: Settings) -> Seams:
     if not shared:
         refuse_copy(settings.home)
         if not database:
-            return Seams(_FOLDER, FileLocks(), FileWarehouse(settings.warehouse_path))
+            return _with_files(settings, FileLocks())
     elif not database:
         raise ConfigurationError(
             "LEAD_PIPELINE_SHARED is set without LEAD_PIPELINE_DATABASE: nothing would keep two "
@@ -64,6 +68,7 @@ def seams_of(settings: Settings) -> Seams:
     if seams.landing.is_shared:
         _landings[os.getpid(), settings.home] = seams.landing
         use_warehouse(settings.warehouse_path, seams.warehouse)
+        use_publication(settings.published_path, seams.publication)
     use_locks(settings.home, seams.locks)
     return seams
 
@@ -96,13 +101,13 @@ def _team_seams(settings: Settings, shared: str, database: str) -> Seams:
     from lead_pipeline.storage.team.locks import TeamLocks, identity_of_folder
     from lead_pipeline.storage.team.postgres import Database
 
-    home, path = settings.home, settings.warehouse_path
+    home = settings.home
     if not shared:
-        locks = TeamLocks(Database.of(database), identity_of_folder(home))
-        return Seams(_FOLDER, locks, FileWarehouse(path))
+        return _with_files(settings, TeamLocks(Database.of(database), identity_of_folder(home)))
     from lead_pipeline.storage.team.joining import join
     from lead_pipeline.storage.team.landing import TeamLanding
     from lead_pipeline.storage.team.objects import open_store
+    from lead_pipeline.storage.team.publication import TeamPublication
     from lead_pipeline.storage.team.warehouse import TeamWarehouse
 
     store = open_store(shared)
@@ -110,5 +115,16 @@ def _team_seams(settings: Settings, shared: str, database: str) -> Seams:
     return Seams(
         TeamLanding(home, store, mark),
         TeamLocks(Database.of(database), mark.id),
-        TeamWarehouse(path, store),
+        TeamWarehouse(settings.warehouse_path, store),
+        TeamPublication(settings.published_path, store, partial(readers_of, settings)),
+    )
+
+
+def _with_files(settings: Settings, locks: Locks) -> Seams:
+    """The files of a folder, behind these locks."""
+    return Seams(
+        _FOLDER,
+        locks,
+        FileWarehouse(settings.warehouse_path),
+        FilePublication(settings.published_path),
     )

@@ -8,6 +8,7 @@ In a folder the file is the warehouse. For a team it is this machine's copy of a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -19,6 +20,7 @@ from lead_pipeline.errors import LoadError
 from lead_pipeline.storage.disks import naming_the_disk
 from lead_pipeline.storage.duckdb_files import remove_duckdb_file, wal_of
 from lead_pipeline.storage.files import replace_atomically
+from lead_pipeline.storage.shared_home import refuse_copy
 
 
 class Superseded(LoadError):
@@ -74,18 +76,25 @@ class FileWarehouse:
         return []
 
 
-_of_files: dict[Path, Warehouse] = {}
-"""Warehouses whose file is a copy."""
+_of_files: dict[tuple[int, Path], Warehouse] = {}
+"""Warehouses whose file is a copy, by process: connections do not survive a fork."""
 
 
 def use_warehouse(path: Path, warehouse: Warehouse) -> None:
     """Take this warehouse for the file at `path`, in this process, from now on."""
-    _of_files[path] = warehouse
+    _of_files[os.getpid(), path] = warehouse
 
 
 def warehouse_at(path: Path) -> Warehouse:
-    """The warehouse whose file on this machine is `path`."""
-    return _of_files.get(path) or FileWarehouse(path)
+    """The warehouse whose file on this machine is `path`.
+
+    Raises `ConfigurationError` where that is a copy of a store that this process has not opened.
+    """
+    team = _of_files.get((os.getpid(), path))
+    if team is not None:
+        return team
+    refuse_copy(path.parent)
+    return FileWarehouse(path)
 
 
 @contextmanager

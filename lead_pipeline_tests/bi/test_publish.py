@@ -11,7 +11,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lead_pipeline.bi import publish as publishing
 from lead_pipeline.bi.candidate import finished_path, prepare_candidate
 from lead_pipeline.bi.gate import REQUIRED_TABLES, PublishRules
 from lead_pipeline.bi.rollback import roll_back
@@ -270,7 +269,7 @@ def test_copy_that_the_disk_refuses_leaves_the_build_to_be_published_again(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "replace_atomically", full)
+        patch.setattr("lead_pipeline.storage.publication.replace_atomically", full)
         with pytest.raises(PublishError, match="No space left on device"):
             bi.publish("run")
     left = {path.name for path in bi.candidate.parent.iterdir()}

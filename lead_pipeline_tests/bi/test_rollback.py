@@ -15,9 +15,10 @@ import pytest
 from lead_pipeline.bi import masking
 from lead_pipeline.bi.gate import PublishRules
 from lead_pipeline.bi.publish import publish
-from lead_pipeline.bi.retained_builds import folder_of, name_of, retained_builds
+from lead_pipeline.bi.retained_builds import name_of, retained_builds
 from lead_pipeline.bi.rollback import hold_build, release_build, roll_back
 from lead_pipeline.errors import PublishError
+from lead_pipeline.storage.publication import retained_folder
 from lead_pipeline_tests.pulling import at
 from lead_pipeline_tests.sample_builds import (
     MASK,
@@ -106,7 +107,7 @@ def test_a_build_on_hold_stays_whatever_its_age_until_it_is_released(bi: Bi) -> 
     release_build(bi.published, name_of(held))
     publish_runs(bi, "7", retained_builds=1, first_day=7)
     assert kept_runs(bi) == ["6"]
-    assert [path.suffix for path in folder_of(bi.published).iterdir()] == [".duckdb"]
+    assert [path.suffix for path in retained_folder(bi.published).iterdir()] == [".duckdb"]
 
 
 def test_a_retained_build_is_put_on_hold_by_the_beginning_of_its_name(bi: Bi) -> None:
@@ -122,7 +123,7 @@ def test_masking_wins_over_a_hold(bi: Bi) -> None:
     told: list[str] = []
     bi.build(leads_of("mega", 1), mask=MASK)
     publish(bi.candidate, bi.published, run_id="masked", rules=MASKED, tell=told.append)
-    assert list(folder_of(bi.published).iterdir()) == []
+    assert list(retained_folder(bi.published).iterdir()) == []
     [line] = told
     assert "masked otherwise than what readers have" in line
 
@@ -131,7 +132,7 @@ def test_a_build_that_readers_must_not_have_cannot_be_put_on_hold(bi: Bi) -> Non
     publish_on(bi, 1, "plain")
     with pytest.raises(PublishError, match="readers must not get it"):
         hold_build(bi.published, None, MASK.key_id)
-    assert not folder_of(bi.published).exists()
+    assert not retained_folder(bi.published).exists()
 
 
 def test_release_of_what_is_not_on_hold_says_so(bi: Bi) -> None:
@@ -228,7 +229,7 @@ def test_file_system_without_hard_links_gets_copies(
     publish_runs(bi, "1", "2")
     assert [path.stat().st_nlink for path in bi.kept] == [1]
     assert back(bi) == "1"
-    assert sorted(path.name for path in folder_of(bi.published).iterdir()) == [
+    assert sorted(path.name for path in retained_folder(bi.published).iterdir()) == [
         path.name for path in bi.kept
     ]
 

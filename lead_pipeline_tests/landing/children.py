@@ -30,8 +30,8 @@ from lead_pipeline_tests.pulling import QUICK_RETRY, pull, settings_in
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a child pulls. `dies_before`: the number of the durable step (a rename or a
-    removal, counted from 1) before which it kills itself; None: it lives.
+    """What a child pulls. `dies_before`: the number of the durable step (a rename, a removal, or
+    a change of an object, counted from 1) before which it kills itself; None: it lives.
     """
 
     home: str
@@ -40,6 +40,12 @@ class Order(msgspec.Struct, frozen=True):
     stream: str = "leads"
     flush_pages: int = 100
     dies_before: int | None = None
+    team: dict[str, str] = {}
+    """The store and the database of a team, as settings."""
+    moves_to: str | None = None
+    """Move what has landed, in place of pulling: a store, or a folder."""
+    variables: dict[str, str] = {}
+    """How the store is reached."""
 
 
 def order_of(home: Path, account: Account, window: UpdatedWindow, **fields: Any) -> Order:
@@ -134,14 +140,41 @@ def reply(number: int) -> None:
 def work(order: Order) -> None:
     """Pull as ordered."""
     if order.dies_before is not None:
-        die_before(order.dies_before)
+        die_before(order.dies_before, with_objects=bool(order.team))
+    os.environ.update(order.variables)
+    if order.moves_to is not None:
+        move(order, order.moves_to)
+        return
     flush = FlushPolicy(pages=order.flush_pages)
     options = PullOptions(retry=QUICK_RETRY, flush=flush)
     account = Account(**order.account)
-    pull(settings_in(Path(order.home)), account, order.window, order.stream, options=options)
+    pull(
+        settings_in(Path(order.home), **order.team),
+        account,
+        order.window,
+        order.stream,
+        options=options,
+    )
 
 
-def die_before(number: int) -> None:
+def move(order: Order, target: str) -> None:
+    """Move landing there."""
+    # Needs what only the tests of a team have.
+    from lead_pipeline.moving.to_folder import move_to_folder
+    from lead_pipeline.moving.to_store import move_to_store
+
+    settings = settings_in(Path(order.home), **order.team)
+    if target.startswith("s3://"):
+        move_to_store(settings, target, [order.account["name"]], _unsaid)
+    else:
+        move_to_folder(settings, Path(target), [order.account["name"]], _unsaid)
+
+
+def _unsaid(message: str) -> None:
+    """Standard output is the nursery's."""
+
+
+def die_before(number: int, *, with_objects: bool) -> None:
     """Kill this process just before its durable step of this number."""
     steps = iter(range(1, number + 1))
 
@@ -153,7 +186,12 @@ def die_before(number: int) -> None:
 
         return step
 
-    for owner, name in ((Path, "replace"), (Path, "unlink"), (shutil, "rmtree")):
+    owned: list[tuple[Any, str]] = [(Path, "replace"), (Path, "unlink"), (shutil, "rmtree")]
+    if with_objects:
+        from lead_pipeline.storage.team.objects import ObjectStore
+
+        owned += [(ObjectStore, "_put"), (ObjectStore, "delete")]
+    for owner, name in owned:
         setattr(owner, name, dying(getattr(owner, name)))
 
 

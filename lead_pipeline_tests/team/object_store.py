@@ -29,6 +29,8 @@ import pytest
 from lead_pipeline_tests.deploy.database import free_port
 
 ACCESS_KEY = "AKIATESTS"
+READER_KEY = "AKIAREADERS"
+"""Of somebody who may read and list, and nothing else."""
 SECRET_KEY = "secret/of+tests"
 BUCKET = "tests"
 START_SECONDS = 60
@@ -45,6 +47,11 @@ class S3Server:
     def variables(self) -> dict[str, str]:
         """What a process needs to reach it."""
         return variables_for(self.port)
+
+    @property
+    def variables_of_reader(self) -> dict[str, str]:
+        """What a process needs that may only read."""
+        return {**self.variables, "AWS_ACCESS_KEY_ID": READER_KEY}
 
     def new_prefix(self) -> str:
         """The URL of a prefix in which nothing lies yet."""
@@ -95,12 +102,18 @@ def running_object_store() -> Iterator[S3Server]:
 
 
 def _arguments(folder: Path, ports: Mapping[str, int]) -> list[str]:
-    identity = {
-        "name": "tests",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    identities = [
+        {
+            "name": name,
+            "credentials": [{"accessKey": key, "secretKey": SECRET_KEY}],
+            "actions": actions,
+        }
+        for name, key, actions in (
+            ("tests", ACCESS_KEY, ["Admin", "Read", "Write", "List", "Tagging"]),
+            ("readers", READER_KEY, ["Read", "List"]),
+        )
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     (folder / "data").mkdir()
     listening = [
         f"-{name.replace('.', '.port.', 1) if '.' in name else f'{name}.port'}={port}"

@@ -169,6 +169,17 @@ def test_wrong_credentials_are_told_by_their_variables(
     assert "another" not in str(told.value)
 
 
+def test_missing_credentials_are_told_by_their_variables(
+    shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    # Asked for roles of a machine elsewhere.
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with pytest.raises(ConfigurationError, match="AWS_SECRET_ACCESS_KEY"):
+        open_store(shared).get("x")
+
+
 def test_a_bucket_that_is_not_there_is_no_empty_one(shared: str) -> None:
     assert shared
     store = open_store("s3://another-bucket/prefix")

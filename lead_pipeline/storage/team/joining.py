@@ -1,6 +1,6 @@
 """How a home becomes a copy of a store, and how it is known that it is still the same store.
 
-    store.json      in the store: its id, and whether a landing is being moved into it
+    store.json      in the store: its id, and whether a landing is being moved into it, or was moved away
     .shared.json    in the home: the same id
 
 So neither an emptied bucket nor a wrong prefix is ever taken for the landing. Belongs here: making and
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -25,8 +26,9 @@ class Identity(msgspec.Struct, frozen=True):
     """What a store says of itself."""
 
     id: str
-    moving_from: str | None = None
-    """While a landing is moved into it: which one, by a digest. Nobody works with it until then."""
+    state: Literal["ready", "moving", "moved"] = "ready"
+    """`moving`: a landing is being moved into it. `moved`: it was moved away, to a folder. Nobody works
+    with either."""
 
 
 def join(home: Path, store: ObjectStore) -> Mark:
@@ -82,7 +84,12 @@ def check_identity(store: ObjectStore, mark: Mark | None, found: Identity | None
             "restore them from their versions; if another store is meant, set LEAD_PIPELINE_HOME to an "
             "empty folder."
         )
-    if found.moving_from is not None:
+    if found.state == "moved":
+        raise ConfigurationError(
+            f"The landing of {store.url} was moved away, to a folder. Set LEAD_PIPELINE_HOME to that, and "
+            "unset LEAD_PIPELINE_SHARED; or name another prefix."
+        )
+    if found.state == "moving":
         raise ConfigurationError(
             f"A landing is being moved to {store.url}. Wait for it; if it was interrupted, give the "
             "same lead-pipeline move again."

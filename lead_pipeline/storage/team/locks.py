@@ -1,6 +1,6 @@
 """The locks of a team: first among the processes of this home, then among all machines.
 
-    <home>/.locks/account-mega ──file lock──▶ this home's files are ours
+    <home>/.locks/account-NAME ──file lock──▶ this home's files are ours
                                ──advisory lock──▶ the shared account is ours
 
 The file lock keeps a second process off the home's own copy even if the connection to PostgreSQL is

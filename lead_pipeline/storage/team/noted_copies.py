@@ -1,7 +1,7 @@
 """Which state of which object each file of a home is a copy of.
 
-    <home>/.shared/landing/mega.copies     a line per change: name, version, size and time of the file
-    <home>/.shared/landing/mega.lock       held while an object and its copy change together
+    <home>/.shared/landing/ACCOUNT.copies  a line per change: name, version, size and time of the file
+    <home>/.shared/landing/ACCOUNT.lock    held while an object and its copy change together
 
 Derived: what is not noted, or not as it was noted, is fetched again. So a torn line costs one request.
 Belongs here: notes about files. Does not belong here: objects.

@@ -256,19 +256,25 @@ class ObjectStore:
                 raise ConfigurationError(_no_bucket(self.url)) from None
             raise ObjectMissing(what) from None
         except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise ConfigurationError(
-                f"The store {self.url} refuses to {what} ({_kind_of(error)}). Check the credentials "
-                f"({_CREDENTIALS[self._scheme]}) and what they may do: read, write, list and remove."
-            ) from None
+            raise self._refusal(what, error) from None
         except BaseError as error:
             if type(error).__name__ in ("AlreadyExistsError", "PreconditionError"):
                 raise
             if _code_of(error) == "NoSuchBucket":
                 raise ConfigurationError(_no_bucket(self.url)) from None
+            if _STATUS.findall(str(error))[:1] in (["401"], ["403"]):
+                # Without any credentials the answer is told as another error.
+                raise self._refusal(what, error) from None
             raise StoreUnavailable(
                 f"The store {self.url} did not {what} ({_kind_of(error)}). Nothing is lost: run the "
                 "same command again once it answers."
             ) from None
+
+    def _refusal(self, what: str, error: BaseException) -> ConfigurationError:
+        return ConfigurationError(
+            f"The store {self.url} refuses to {what} ({_kind_of(error)}). Check the credentials "
+            f"({_CREDENTIALS[self._scheme]}) and what they may do: read, write, list and remove."
+        )
 
 
 class _Refused(Exception):
@@ -286,6 +292,12 @@ def open_store(url: str, patience: float = PATIENCE_SECONDS) -> ObjectStore:
     from obstore.store import from_url
 
     url = url.rstrip("/")
+    if "@" in url:
+        # Not shown: what stands before it may be a password.
+        raise ConfigurationError(
+            "LEAD_PIPELINE_SHARED names a bucket and a prefix, without credentials. These are taken from "
+            "the cloud's own variables (docs/team.md)."
+        )
     variables = environment_variables()
     scheme = urlsplit(url).scheme
     is_plain = _is_plain(variables, scheme)

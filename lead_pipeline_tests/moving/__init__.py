@@ -1,0 +1,1 @@
+"""Moving landing between a folder and a team's store."""

@@ -1,0 +1,254 @@
+"""A team's builds and pointer: two publishers at once, kills, what stays for whom, what is damaged."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lead_pipeline.errors import PublishError, StoreUnavailable
+from lead_pipeline.storage.publication import publication_at, refreshed, retained_folder
+from lead_pipeline.storage.team import publication as team_publication
+from lead_pipeline.storage.team.builds import CURRENT, POINTER, Current, current_of, object_of
+from lead_pipeline.storage.team.objects import ObjectStore, open_store
+from lead_pipeline_tests.team import publishing
+from lead_pipeline_tests.team.object_store import Passage, Request, S3Server
+from lead_pipeline_tests.team.publishing import make_build, publish, published_of, stamp_in
+
+LONG = pytest.mark.long
+CHANGING = ("PUT", "POST", "DELETE")
+
+
+@pytest.fixture(autouse=True)
+def no_publications_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test says of its files counts for that test alone."""
+    monkeypatch.setattr("lead_pipeline.storage.publication._of_files", {})
+
+
+def pointer(store: ObjectStore) -> Current:
+    """What the store says that readers have."""
+    found = current_of(store)
+    assert found is not None
+    return found[0]
+
+
+def objects(store: ObjectStore) -> list[str]:
+    """Builds and pages that lie in the store."""
+    return [found.name.removeprefix("bi/builds/") for found in store.list("bi/builds")]
+
+
+def test_each_build_lies_under_its_own_name_with_its_page(shared: str, tmp_path: Path) -> None:
+    publish(tmp_path / "home", shared, "one", None)
+    publish(tmp_path / "home", shared, "two", "one")
+    store = open_store(shared)
+    found = pointer(store)
+
+    assert objects(store) == ["one.duckdb", "one.html", "two.duckdb", "two.html"]
+    assert (found.build, found.object) == ("two", "bi/builds/two.duckdb")
+    assert store.get(found.object).content == (tmp_path / "home/bi/leads.duckdb").read_bytes()
+    assert store.get("bi/builds/two.html").content == b"<p>two</p>"
+
+
+def test_a_statement_attaches_what_readers_have(shared: str, tmp_path: Path) -> None:
+    publish(tmp_path / "home", shared, "one", None)
+    lines = open_store(shared).get(CURRENT).content.decode().splitlines()
+
+    assert lines[-1] == f"attach '{shared}/bi/builds/one.duckdb' as leads (read_only);"
+    assert all(line.startswith("--") for line in lines[:-1])
+
+
+def test_another_machine_gets_the_page_of_what_readers_have(shared: str, tmp_path: Path) -> None:
+    publish(tmp_path / "home", shared, "one", None)
+    there = published_of(tmp_path / "another", shared)
+    there.parent.mkdir(parents=True)
+    there.with_name("report.html").write_text("<p>of another build</p>")
+
+    assert stamp_in(refreshed(there)) == "one"
+    assert there.with_name("report.html").read_text() == "<p>one</p>"
+    assert stat.S_IMODE(there.stat().st_mode) == 0o400
+
+
+def test_a_page_that_is_not_there_yet_is_not_shown_for_another_build(
+    shared: str, tmp_path: Path
+) -> None:
+    publish(tmp_path / "home", shared, "one", None)
+    open_store(shared).delete("bi/builds/one.html")
+    there = published_of(tmp_path / "another", shared)
+    there.parent.mkdir(parents=True)
+    there.with_name("report.html").write_text("<p>of another build</p>")
+    refreshed(there)
+
+    assert not there.with_name("report.html").exists()
+
+
+def test_of_two_publishers_at_once_the_second_changes_nothing(shared: str, tmp_path: Path) -> None:
+    publish(tmp_path / "one", shared, "first", None)
+    slow = published_of(tmp_path / "two", shared)
+    publication_at(slow).refresh(with_retained=True)
+    publish(tmp_path / "one", shared, "second", "first")
+    finished = slow.with_name("finished.duckdb")
+    make_build(finished, "late", 10)
+    with pytest.raises(PublishError, match="Another process has changed what readers of"):
+        publication_at(slow).publish(finished, "late", "first", keep=True)
+
+    assert stamp_in(refreshed(slow)) == "second"
+    assert stamp_in(refreshed(published_of(tmp_path / "one", shared))) == "second"
+    # What the late one has uploaded goes with the next publication.
+    publish(tmp_path / "two", shared, "third", "second")
+    assert "late.duckdb" not in objects(open_store(shared))
+
+
+def test_a_build_that_nobody_retains_stays_for_a_day_after_readers_had_it(
+    shared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for before, build in ((None, "one"), ("one", "two"), ("two", "three")):
+        publish(tmp_path / "home", shared, build, before)
+    publication = publication_at(published_of(tmp_path / "home", shared))
+    publication.remove("one")
+    publication.remove("two")
+    store = open_store(shared)
+    assert {"one.duckdb", "two.duckdb"} <= set(objects(store))
+    assert list(retained_folder(tmp_path / "home/bi/leads.duckdb").glob("*.duckdb")) == []
+
+    monkeypatch.setattr(team_publication, "ATTACHED", timedelta(0))
+    publish(tmp_path / "home", shared, "four", "three")
+    assert objects(store) == ["four.duckdb", "four.html", "three.duckdb", "three.html"]
+
+
+@pytest.mark.parametrize("how", ["at once", "all that nobody retains"])
+def test_what_nobody_may_have_any_longer_is_removed_at_once(
+    shared: str, tmp_path: Path, how: str
+) -> None:
+    publish(tmp_path / "home", shared, "one", None)
+    publish(tmp_path / "home", shared, "two", "one")
+    publication = publication_at(published_of(tmp_path / "home", shared))
+    publication.remove("one", at_once=how == "at once")
+    if how != "at once":
+        publication.remove_unretained()
+
+    assert objects(open_store(shared)) == ["two.duckdb", "two.html"]
+    assert [found.build for found in pointer(open_store(shared)).builds] == ["two"]
+
+
+def test_what_readers_had_before_there_was_a_store_is_retained_in_it(
+    shared: str, tmp_path: Path
+) -> None:
+    make_build(tmp_path / "home" / "bi" / "leads.duckdb", "earlier", 10)
+    publish(tmp_path / "home", shared, "two", "earlier")
+    there = published_of(tmp_path / "another", shared)
+    publication_at(there).refresh(with_retained=True)
+
+    assert stamp_in(there) == "two"
+    assert [
+        stamp_in(path) for path in retained_folder(there).iterdir() if path.suffix == ".duckdb"
+    ] == ["earlier"]
+
+
+def test_a_build_that_comes_damaged_is_not_shown(shared: str, tmp_path: Path) -> None:
+    publish(tmp_path / "home", shared, "one", None)
+    there = published_of(tmp_path / "another", shared)
+    refreshed(there)
+    publish(tmp_path / "home", shared, "two", "one")
+    open_store(shared).put(object_of("two"), b"something else")
+
+    with pytest.raises(StoreUnavailable, match="not what was written there"):
+        refreshed(there)
+    assert stamp_in(there) == "one"
+    assert [path.name for path in there.parent.iterdir() if path.name.endswith(".tmp")] == []
+
+
+def test_a_build_that_is_gone_is_told_with_the_way_out(shared: str, tmp_path: Path) -> None:
+    publish(tmp_path / "home", shared, "one", None)
+    open_store(shared).delete(object_of("one"))
+
+    with pytest.raises(PublishError, match=r"builds/one\.duckdb, which its pointer names, is gone"):
+        refreshed(published_of(tmp_path / "another", shared))
+
+
+def test_a_pointer_that_cannot_be_read_is_told(shared: str, tmp_path: Path) -> None:
+    open_store(shared).put(POINTER, b"[]")
+
+    with pytest.raises(PublishError, match=r"bi/current\.json is not what was written there"):
+        refreshed(published_of(tmp_path / "home", shared))
+
+
+def test_a_build_that_the_store_does_not_have_cannot_be_given_back(
+    shared: str, tmp_path: Path
+) -> None:
+    publish(tmp_path / "home", shared, "one", None)
+    publication = publication_at(published_of(tmp_path / "home", shared))
+
+    with pytest.raises(PublishError, match="does not have the build nine"):
+        publication.go_back("nine", "one", keep=True)
+    with pytest.raises(PublishError, match="does not have the build nine"):
+        publication.hold("nine")
+
+
+@pytest.mark.parametrize(
+    "after", [pytest.param(False, id="before"), pytest.param(True, id="after", marks=[LONG])]
+)
+def test_a_publication_that_is_killed_at_a_request_leaves_nothing_for_a_hand(
+    s3_server: S3Server, shared: str, tmp_path: Path, *, after: bool
+) -> None:
+    publish(tmp_path / "killed", shared, "build-00", None)
+    number = 0
+    current = "build-00"
+    while killed_at(
+        number := number + 1, s3_server, shared, tmp_path / "killed", current, after=after
+    ):
+        store = open_store(shared)
+        reader = refreshed(published_of(tmp_path / "reader", shared))
+        found = stamp_in(reader)
+        assert found in (current, f"killed-{number:02d}")
+        assert found == pointer(store).build
+        current = f"build-{number:02d}"
+        home = tmp_path / ("killed" if number % 2 else "another")
+        publish(home, shared, current, found)
+        assert stamp_in(refreshed(reader)) == current
+        assert stamp_in(refreshed(published_of(tmp_path / "killed", shared))) == current
+        assert f"builds/{current}.duckdb'" in store.get(CURRENT).content.decode()
+        known = {found.build for found in pointer(store).builds}
+        assert {name.partition(".")[0] for name in objects(store)} == known
+
+    assert number > 4, "a publication changes the store by more requests"
+
+
+def killed_at(
+    number: int, server: S3Server, url: str, home: Path, before: str, *, after: bool
+) -> bool:
+    """Kill a publication at its request of that number that changes the store; False: it had ended.
+
+    Before the request reaches the server, or after the server has done it.
+    """
+    requests = 0
+
+    def kill_at_last(request: Request) -> bool:
+        nonlocal requests
+        requests += request.method in CHANGING
+        is_last = request.method in CHANGING and requests == number
+        if is_last:
+            process.kill()
+            process.wait()
+        return is_last
+
+    passage = Passage(server)
+    if after:
+        passage.loses_answer_of = kill_at_last
+    else:
+        passage.refuses = kill_at_last
+    with passage.open():
+        arguments = [str(home), url, f"killed-{number:02d}", before]
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", publishing.__name__, *arguments],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, **passage.variables},
+        )
+        status = process.wait(60)
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
