@@ -17,7 +17,8 @@
     │   └── WrongTenant           the key showed another tenant's records
     ├── ErasureIncomplete           persons who are erased in part: the same command goes on
     ├── LoadError                   landed files that cannot be loaded
-    └── PublishError                a build that must not reach readers
+    ├── PublishError                a build that must not reach readers
+    └── LakeError                   a publication that the lake has not taken
 
 Messages say what happened, where, and what to do. They never hold a secret, a
 record, or a response body; of what a library says, `lead_pipeline.causes` knows
@@ -133,3 +134,7 @@ class LoadError(LeadPipelineError):
 
 class PublishError(LeadPipelineError):
     """A candidate that readers must not see; the last published file stays."""
+
+
+class LakeError(LeadPipelineError):
+    """A publication that the lake has not taken; readers of the file have it."""

@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     """The team's PostgreSQL: postgresql://user:password@host:5432/name."""
     lake: SecretStr | None = None
     """The DuckLake that each publication is also a snapshot of: its catalog in PostgreSQL."""
+    lake_builds: Annotated[int, Field(ge=1, le=10_000)] = 30
+    """How many publications the lake can be asked for."""
     alert_webhook: SecretStr | None = None
     """Where alerts are posted as JSON, in Slack's form. Who knows the URL can post there too."""
     alert_email: str | None = None

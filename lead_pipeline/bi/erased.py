@@ -24,7 +24,7 @@ def holds_erased(path: Path, erased: Mapping[str, Erased]) -> bool:
         with closing(connect_utc(path, read_only=True)) as connection:
             tables = connection.execute(read_sql("bi", "tables_of_leads")).fetchall()
             return any(
-                _is_erased(lead_key, erased)
+                is_erased(lead_key, erased)
                 for schema, table in tables
                 for (lead_key,) in connection.execute(
                     f'select distinct lead_key from "{schema}"."{table}"'  # noqa: S608 - its own names
@@ -34,6 +34,7 @@ def holds_erased(path: Path, erased: Mapping[str, Erased]) -> bool:
         return True
 
 
-def _is_erased(lead_key: str | None, erased: Mapping[str, Erased]) -> bool:
+def is_erased(lead_key: str | None, erased: Mapping[str, Erased]) -> bool:
+    """Whether it is the key of an erased lead."""
     account, _, lead_id = str(lead_key).partition(":")
     return account in erased and erased[account].has(lead_id)

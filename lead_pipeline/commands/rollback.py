@@ -94,6 +94,10 @@ def _roll_back(
         )
         show_builds(settings)
         _replace_report(settings)
+        if settings.lake is not None:
+            from lead_pipeline.bi.lake_upkeep import publish_to_lake
+
+            publish_to_lake(settings, say)
     last_word(
         f"Readers of {settings.published_path} now see the build published "
         f"{build.published_at:%Y-%m-%d %H:%M}Z by run {build.run_id}: {build.lead_count:,} leads. "

@@ -221,7 +221,13 @@ def clear_elsewhere(settings: Settings, tell: Tell) -> list[str]:
         purpose = "removing builds that hold erased persons"
         for lock in (settings.publish_lock, settings.checks_lock, settings.warehouse_lock):
             stack.enter_context(held(lock, purpose, tell))
-        return clear_builds(settings, erased_persons(settings))
+        erased = erased_persons(settings)
+        removed = clear_builds(settings, erased)
+        if settings.lake is not None:
+            from lead_pipeline.bi.lake_upkeep import forget_erased
+
+            removed += forget_erased(settings, erased, tell)
+        return removed
 
 
 _LEAST_CHARACTERS = 6
@@ -335,8 +341,13 @@ def not_reached(settings: Settings) -> list[str]:
     """Where copies can be that this command does not reach."""
     places = ["backups, and copies that readers have made of the published file"]
     config = settings.dagster_home / "dagster.yaml"
-    if config.exists() and "postgres" in config.read_text("utf-8"):
+    is_elsewhere = config.exists() and "postgres" in config.read_text("utf-8")
+    if is_elsewhere or settings.database is not None:
         places.append("the PostgreSQL database of Dagster")
+    if settings.lake is not None:
+        places.append(
+            "backups of the lake's catalog, and versions that its bucket keeps of removed files"
+        )
     return places
 
 

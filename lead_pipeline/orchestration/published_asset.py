@@ -4,11 +4,12 @@ dbt models ──▶ bi/published
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dagster import (
     AssetExecutionContext,
     AssetKey,
+    AssetMaterialization,
     AssetsDefinition,
     Config,
     MaterializeResult,
@@ -19,6 +20,7 @@ from pydantic import Field
 
 from lead_pipeline.bi.gate import rules_of
 from lead_pipeline.bi.publish import Publication, publish
+from lead_pipeline.errors import LakeError, LeadPipelineError
 from lead_pipeline.orchestration.failures import told_without_values
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.orchestration.upkeep import after_publication
@@ -92,9 +94,28 @@ def _published(
         write_report(settings.published_path, settings.report_path, readers_of(settings))
         publication_at(settings.published_path).show_page(settings.report_path)
         report = _report(settings)
+        without_lake = _refused_by_lake(settings, context.log.info)
     report["duration_seconds"] = MetadataValue.float(round(time.monotonic() - started, 2))
     after_publication(context.instance, settings, context.log.info)
-    return MaterializeResult(metadata=_metadata(publication) | report)
+    metadata = _metadata(publication) | report
+    if without_lake is not None:
+        # Readers of the file have it: that is a fact, although the step fails.
+        context.log_event(AssetMaterialization(KEY, metadata=metadata))
+        raise without_lake
+    return MaterializeResult(metadata=metadata)
+
+
+def _refused_by_lake(settings: Settings, tell: Callable[[str], None]) -> LakeError | None:
+    """Give the lake what has been published; returns why it has not taken it."""
+    if settings.lake is None:
+        return None
+    from lead_pipeline.bi.lake_upkeep import publish_to_lake
+
+    try:
+        publish_to_lake(settings, tell)
+    except LeadPipelineError as error:
+        return LakeError(f"The build is published, but not in the lake. {error}")
+    return None
 
 
 def _report(settings: Settings) -> dict[str, MetadataValue]:

@@ -11,9 +11,8 @@ a killed process has left of them is completed by the next one.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import psycopg2
@@ -23,15 +22,14 @@ from sqlalchemy.engine import make_url
 
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import load_settings
-from lead_pipeline.storage.team.advisory import AdvisoryLock, key_of
 from lead_pipeline.storage.team.postgres import VARIABLE, Database
+from lead_pipeline.storage.team.turns import turn
 
 SCHEMA = "lead_pipeline_dagster"
 COMPLETE = "Dagster's runs, events and schedules of lead-pipeline: complete"
 """The comment of a schema in which every table has been made."""
 MAKER_SECONDS = 120.0
 """How long another process may take that makes the tables, or has died while it did."""
-_TURN_SECONDS = 5.0
 
 
 class TeamStorage(DagsterPostgresStorage):
@@ -80,11 +78,17 @@ def _make_tables(database: Database) -> None:
     with closing(database.connect()) as connection:
         if _is_complete(connection):
             return
-        with _alone(database):
-            if not _is_complete(connection):
-                _make_schema(connection, database)
-                _complete(DagsterPostgresStorage(url_of_storage(database)))
-                _execute(connection, f"comment on schema {SCHEMA} is %s", [COMPLETE])
+        try:
+            with turn(database, SCHEMA, "making Dagster's tables", MAKER_SECONDS):
+                if not _is_complete(connection):
+                    _make_schema(connection, database)
+                    _complete(DagsterPostgresStorage(url_of_storage(database)))
+                    _execute(connection, f"comment on schema {SCHEMA} is %s", [COMPLETE])
+        except TimeoutError as holder:
+            raise ConfigurationError(
+                f"Dagster's tables in PostgreSQL at {database.where} are being made by {holder} for "
+                f"more than {MAKER_SECONDS:,.0f} s. End that process."
+            ) from None
 
 
 def _is_complete(connection: Any) -> bool:
@@ -120,23 +124,3 @@ def _execute(connection: Any, statement: str, values: list[str]) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchone()[0] if cursor.description else None
-
-
-@contextmanager
-def _alone(database: Database) -> Iterator[None]:
-    """Be the only process that makes tables in that database.
-
-    Raises `ConfigurationError` when another one does not come to an end.
-    """
-    lock = AdvisoryLock(database, key_of("dagster", SCHEMA), "making Dagster's tables")
-    deadline = time.monotonic() + MAKER_SECONDS
-    try:
-        while not lock.acquire("making Dagster's tables", _TURN_SECONDS):
-            if time.monotonic() > deadline:
-                raise ConfigurationError(
-                    f"Dagster's tables in PostgreSQL at {database.where} are being made by "
-                    f"{lock.holder()}, for more than {MAKER_SECONDS:,.0f} s. End that process."
-                )
-        yield
-    finally:
-        lock.release()

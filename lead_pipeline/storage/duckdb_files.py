@@ -20,8 +20,13 @@ def attach(
 ) -> None:
     """Attach the DuckDB file at `path` as the database `name`, with ATTACH's `options`."""
     # ATTACH takes no parameters.
-    literal = "'" + str(path).replace("'", "''") + "'"
-    connection.execute(f"attach {literal} as {name} {f'({options})' if options else ''}")
+    given = f"({options})" if options else ""
+    connection.execute(f"attach {literal(str(path))} as {name} {given}")
+
+
+def literal(text: str) -> str:
+    """The text as SQL writes it, for statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def wal_of(path: Path) -> Path:

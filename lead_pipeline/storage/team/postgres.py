@@ -53,9 +53,11 @@ class Database:
     url: str = field(repr=False)
     where: str
     """Host, port and name of the database, for messages."""
+    variable: str = VARIABLE
+    """The setting that names it."""
 
     @classmethod
-    def of(cls, url: str) -> Database:
+    def of(cls, url: str, variable: str = VARIABLE) -> Database:
         """The database of a URL. Raises `ConfigurationError`, without the URL, where it is none."""
         try:
             parts = parse_dsn(url) if url.startswith(_SCHEMES) else {}
@@ -64,11 +66,11 @@ class Database:
             parts = {}
         if not parts:
             raise ConfigurationError(
-                f"{VARIABLE} is not a URL of PostgreSQL: postgresql://user:password@host:5432/name, "
+                f"{variable} is not a URL of PostgreSQL: postgresql://user:password@host:5432/name, "
                 "with characters such as @, : or / in user and password written as %40, %3A or %2F."
             ) from None
         host, port = parts.get("host", "the local socket"), parts.get("port", "5432")
-        return cls(url, f"{host}:{port}/{parts.get('dbname', parts.get('user', ''))}")
+        return cls(url, f"{host}:{port}/{parts.get('dbname', parts.get('user', ''))}", variable)
 
     def connect(self) -> Any:
         """A connection of psycopg2 that commits each statement; the caller closes it.
@@ -83,7 +85,7 @@ class Database:
                 if wrong := _WRONG.search(str(error)):
                     raise ConfigurationError(
                         f"PostgreSQL at {self.where} refuses the pipeline: {wrong.group()}. Correct "
-                        f"{VARIABLE}, or the rights in the database."
+                        f"{self.variable}, or the rights in the database."
                     ) from None
                 if attempt == _ATTEMPTS:
                     raise self.unavailable(error) from None
@@ -94,7 +96,7 @@ class Database:
         """That the server does not answer, and why, as far as that can be told."""
         said = _PASSING.search(str(error))
         return StoreUnavailable(
-            f"PostgreSQL at {self.where} ({VARIABLE}) does not answer: "
+            f"PostgreSQL at {self.where} ({self.variable}) does not answer: "
             f"{said.group() if said else type(error).__name__}. Nothing is lost; run the same again "
             "when it is back."
         )
