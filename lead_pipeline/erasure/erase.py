@@ -68,6 +68,7 @@ from lead_pipeline.landing.turns import account_turn
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.erasure_key import ErasureKey, make_key, read_key
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.seams import seams_of
 from lead_pipeline.storage.warehouse import warehouse_at
 
 Tell = Callable[[str], None]
@@ -244,7 +245,11 @@ def _log_folders(settings: Settings) -> list[Path]:
 
 
 def prove(settings: Settings, pending: PendingErasure, texts: Iterable[Text]) -> Proof:
-    """Look through the whole home for the persons: landing by their hashes, all files for `texts`."""
+    """Look through the whole home for the persons: landing by their hashes, all files for `texts`.
+
+    The home of a team is what its store has, by then.
+    """
+    seams_of(settings).landing.refresh()
     rows = 0
     for account in pending.leads:
         erased = _with_contacts(erased_of(settings, account), pending)
@@ -256,6 +261,7 @@ def prove(settings: Settings, pending: PendingErasure, texts: Iterable[Text]) ->
     needles = Needles.of(texts)
     # Nobody loads meanwhile: DuckDB does not open a file that is open for writing.
     with held(settings.warehouse_lock, "looking for erased persons"):
+        warehouse_at(settings.warehouse_path).check_out()
         return _searched(settings, needles, rows)
 
 
@@ -348,6 +354,9 @@ def not_reached(settings: Settings) -> list[str]:
         places.append(
             "backups of the lake's catalog, and versions that its bucket keeps of removed files"
         )
+    if settings.shared is not None:
+        places.append("homes of other workers, until each has run again (docs/team.md)")
+        places.append("earlier versions of objects, where the bucket keeps them (docs/team.md)")
     return places
 
 

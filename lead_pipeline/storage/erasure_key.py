@@ -74,7 +74,16 @@ def read_key(settings: Settings) -> ErasureKey | None:
 
 
 def make_key(settings: Settings) -> ErasureKey:
-    """The key, made once where there is none; any number of processes get the same one."""
+    """The key, made once where there is none; any number of processes get the same one.
+
+    Raises `ConfigurationError` for a team whose variable is not set: a key in one worker's home would be
+    nobody else's.
+    """
+    if settings.shared is not None and settings.erasure_key is None:
+        raise ConfigurationError(
+            "LEAD_PIPELINE_ERASURE_KEY is not set. Workers that share a store need the same key: set it "
+            "for all of them, to what openssl rand -hex 32 gives, and keep it. Nothing was erased."
+        )
     with held(settings.home / ".locks" / "erasure-key", "making the key of erasures"):
         found = read_key(settings)
         if found is None:

@@ -31,6 +31,7 @@ from lead_pipeline.landing.journal import Journal, JournalPage
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
 from lead_pipeline.settings import Settings
+from lead_pipeline.storage.warehouse import warehouse_at
 from lead_pipeline_tests.normalized.landings import CrawlPlan, Landing, Row, all_tables
 from lead_pipeline_tests.normalized.test_stage_history import event
 from lead_pipeline_tests.pulling import at, settings_in
@@ -65,7 +66,7 @@ class ErasureHome:
 
     def complete(self, pending: Any, persons: Persons) -> Receipt:
         pending = erase_landing(self.settings, pending, lambda message: None)
-        if self.settings.warehouse_path.exists():
+        if warehouse_at(self.settings.warehouse_path).exists():
             load_landing(self.settings)
         elsewhere = erase_elsewhere(self.settings, pending, persons.texts, lambda message: None)
         proof = prove(self.settings, pending, persons.texts)

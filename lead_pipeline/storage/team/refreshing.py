@@ -31,16 +31,12 @@ def refresh_folder(
 ) -> dict[str, Version]:
     """Make the files below `folder` of the home what the store has; their versions, by name.
 
-    Without journals those that are there stay as they are, and new ones are not fetched.
+    Without journals no page of one is fetched; those that are gone are removed all the same.
     """
     versions: dict[str, Version] = {}
     for _ in range(ROUNDS):
         notes = _notes_of(home, folder)
-        listed = {
-            found.name: found
-            for found in store.list(folder)
-            if with_journals or not is_journal(found.name)
-        }
+        listed = {found.name: found for found in store.list(folder)}
         versions = {name: found.version for name, found in listed.items()}
         if _Refresh(home, store, folder, notes, listed, with_journals).run():
             break
@@ -110,13 +106,17 @@ class _Refresh:
 
     def run(self) -> bool:
         """Whether everything is now as the list says; otherwise the store has changed meanwhile."""
-        due = [found for found in self._listed.values() if not self._is_current(found)]
+        due = [found for found in self._listed.values() if self._is_due(found)]
         is_whole = self._fetch([found for found in due if not is_record(found.name)])
         is_whole &= self._fetch([found for found in due if is_record(found.name)])
         gone = [name for name in self._names_here() if name not in self._listed]
         for name in sorted(gone, key=lambda name: (not is_record(name), name)):
             self._remove(name)
         return is_whole
+
+    def _is_due(self, found: StoredObject) -> bool:
+        is_wanted = self._with_journals or not is_journal(found.name)
+        return is_wanted and not self._is_current(found)
 
     def _is_current(self, found: StoredObject) -> bool:
         copy = self._notes.get(found.name)
@@ -181,6 +181,5 @@ class _Refresh:
 
     def _names_here(self) -> Iterator[str]:
         for path in (self._home / self._folder).rglob("*"):
-            name = path.relative_to(self._home).as_posix()
-            if is_copied(path) and path.is_file() and (self._with_journals or not is_journal(name)):
-                yield name
+            if is_copied(path) and path.is_file():
+                yield path.relative_to(self._home).as_posix()
