@@ -75,7 +75,7 @@ lint: setup  ## Style of Python, SQL and the deployment kit, and the direction o
 	$(BIN)/lint-imports
 	$(BIN)/sqlfmt --check --quiet dbt_project
 	$(BIN)/hadolint deploy/Dockerfile
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.team.yaml
 
 types: setup  ## Types, strictly
 	# Beside the tests, which measure how soon something ends, it takes what they leave.

@@ -53,7 +53,7 @@ def landing_under_way(
             if queued is not None:
                 from lead_pipeline.definitions import load_definitions
 
-                with landed_by_workers(queued(load_definitions())) as landing:
+                with landed_by_workers(settings, queued(load_definitions())) as landing:
                     yield landing
                 return
 
@@ -81,9 +81,10 @@ def landing_under_way(
 
 @contextmanager
 def landed_by_workers(
-    runner: QueuedRunner,
+    settings: Settings, runner: QueuedRunner
 ) -> Iterator[tuple[Land, Callable[[], QueuedRunner]]]:
     """The same where the queue of a team is served: every run is one of its workers'."""
+    from lead_pipeline.storage.seams import seams_of
 
     def land(
         accounts: Sequence[Account], jobs: Mapping[str, LandingJob], deadline: Deadline | None
@@ -91,10 +92,13 @@ def landed_by_workers(
         requests = [jobs[account.name].request(account) for account in accounts]
         with shown_progress() as listener:
             ended = dict(runner.outcomes(requests, listener, _at(deadline, len(requests))))
+        # What is told of the crawls is read in this home.
+        seams_of(settings).landing.refresh()
         return [ended[request.name] for request in requests]
 
     try:
         yield land, lambda: runner
+        seams_of(settings).publication.refresh()
     except KeyboardInterrupt:
         note(
             "The runs that were asked for go on without this command: Dagster's web interface shows "

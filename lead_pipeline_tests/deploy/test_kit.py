@@ -80,7 +80,8 @@ def test_image_is_sent_what_it_is_made_of_and_nothing_else() -> None:
 def test_image_installs_the_versions_of_the_constraints_and_the_driver_of_postgresql() -> None:
     [install] = [line.arguments for line in instructions() if "pip install" in line.arguments]
     assert "--constraint constraints.txt" in install
-    assert "[postgres]" in install
+    assert "[${EXTRA}]" in install
+    assert "EXTRA=postgres" in [line.arguments for line in instructions() if line.name == "ARG"]
     constraints = (REPOSITORY / "constraints.txt").read_text("utf-8")
     releases = dict(re.findall(r"^(dagster-(?:postgres|dbt))==(.+)$", constraints, re.MULTILINE))
     assert releases["dagster-postgres"] == releases["dagster-dbt"]

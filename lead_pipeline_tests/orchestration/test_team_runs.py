@@ -16,6 +16,7 @@ from lead_pipeline_tests.commands import finish
 from lead_pipeline_tests.deploy.broker import running_broker
 from lead_pipeline_tests.deploy.database import running_database
 from lead_pipeline_tests.orchestration.team_stack import Team
+from lead_pipeline_tests.team.object_store import running_object_store
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -38,9 +39,11 @@ def apis() -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def team(apis: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """A daemon and two workers with a process each."""
-    with running_database() as database, running_broker() as broker:
+    with running_database() as database, running_broker() as broker, running_object_store() as s3:
         variables = {
             **apis.environment(),
+            **s3.variables,
+            "LEAD_PIPELINE_SHARED": s3.new_prefix(),
             "LEAD_PIPELINE_DATABASE": database.url,
             "LEAD_PIPELINE_START_DATE": FIRST.isoformat(),
             "CELERY_BROKER_URL": broker,
