@@ -44,6 +44,8 @@ def test_a_forgotten_person_is_in_no_object_and_in_no_home(
     first = worker(team, lived.settings.home)
     second = worker(team, tmp_path / "second")
     load_landing(first)
+    summary = first.landing_path / "vorel" / "_crawls.summary"
+    summary.write_text(lead_id(PERSON))
     seams_of(second).landing.refresh()
     assert holding(fetched(team, tmp_path / "before"), *TELLING) != []
 

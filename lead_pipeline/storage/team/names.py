@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 
 CRAWLS, JOURNAL = "_crawls", "_journal"
 LANDING, ERASURES = "landing", "erasures"
+SUMMARY = "_crawls.summary"
+"""Beside an account's commit records: what a process has parsed of them, for the next one."""
 
 
 def part_of(name: str) -> str:
@@ -40,4 +42,4 @@ def record_of_page(name: str) -> str:
 
 def is_copied(path: Path) -> bool:
     """Whether a file of a home is a copy; others are unfinished, or derived of what lies beside them."""
-    return not path.name.startswith(".") and path.name != "_crawls.summary"
+    return not path.name.startswith(".") and path.name != SUMMARY

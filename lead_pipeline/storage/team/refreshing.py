@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lead_pipeline.storage.files import temporary_of
-from lead_pipeline.storage.team.names import LANDING, is_copied, is_journal, is_record, part_of
+from lead_pipeline.storage.team.names import (
+    LANDING,
+    SUMMARY,
+    is_copied,
+    is_journal,
+    is_record,
+    part_of,
+)
 from lead_pipeline.storage.team.noted_copies import FOLDER, Copies, Copy
 from lead_pipeline.storage.team.objects import ObjectMissing, ObjectStore, StoredObject, Version
 
@@ -151,6 +158,7 @@ class _Refresh:
                 return False
             with self._unchanged(name) as copies:
                 if copies is not None:
+                    self._forget_summary(name)
                     fresh.path.replace(self._home / name)
                     copies.note(name, fresh.version)
             return True
@@ -162,8 +170,14 @@ class _Refresh:
     def _remove(self, name: str) -> None:
         with self._unchanged(name) as copies:
             if copies is not None:
+                self._forget_summary(name)
                 (self._home / name).unlink(missing_ok=True)
                 copies.note_removed(name)
+
+    def _forget_summary(self, name: str) -> None:
+        """What was derived of commit records may hold ids that these do not hold any more."""
+        if is_record(name) and (self._home / name).exists():
+            (self._home / name).parent.with_name(SUMMARY).unlink(missing_ok=True)
 
     @contextmanager
     def _unchanged(self, name: str) -> Iterator[Copies | None]:
