@@ -80,8 +80,12 @@ class Database:
 
 
 @contextmanager
-def running_database() -> Iterator[Database]:
-    """A server with an empty database; the test is skipped where PostgreSQL is not installed."""
+def running_database(*networks: str) -> Iterator[Database]:
+    """A server with an empty database; the test is skipped where PostgreSQL is not installed.
+
+    It also listens in these `networks` of this machine, each named by its own address in it with the
+    length of the network's part (`10.1.2.3/24`).
+    """
     programs = _programs()
     user = next((name for name in UNPRIVILEGED if _exists(name)), None)
     if programs is None or (os.getuid() == 0 and user is None):
@@ -98,7 +102,11 @@ def running_database() -> Iterator[Database]:
         data = str(folder / "data")
         made = ["--auth=scram-sha-256", f"--username={USER}", f"--pwfile={folder / 'password'}"]
         _run(runs_as, [str(programs / "initdb"), "--pgdata", data, "--no-sync", *made])
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        for network in networks:
+            with Path(data, "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {network} scram-sha-256\n")
+        addresses = ",".join(["127.0.0.1", *(network.partition("/")[0] for network in networks)])
+        options = f"-p {port} -k {folder} -c listen_addresses={addresses} -c fsync=off"
         control = [str(programs / "pg_ctl"), "--pgdata", data, "--wait"]
         _run(runs_as, [*control, "--log", str(folder / "log"), "--options", options, "start"])
         try:

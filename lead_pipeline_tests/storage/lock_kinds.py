@@ -28,10 +28,10 @@ if url:
     take_locks_of(path.parent.parent, url)
 """
 
-_HOLD = """
+HOLD = """
 with held(path, "holding it"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(float(work or 60))
 """
 
 _COUNT = """
@@ -45,6 +45,11 @@ for _ in range(20):
         time.sleep(0.002)
         counter.write_text(str(count + 1))
 """
+
+
+def program_of(work: str) -> str:
+    """A program that does `work`; its arguments are a lock, a team's database, and the work's own."""
+    return _PROGRAM + work
 
 
 def take_locks_of(home: Path, url: str, store: str = STORE) -> None:
@@ -69,7 +74,7 @@ class Contest:
     def process(self, work: str, argument: str = "") -> Iterator[subprocess.Popen[str]]:
         """A process that does `work` there; it is killed at the end of the block."""
         with subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", _PROGRAM + work, str(self.there), self.url, argument],
+            [sys.executable, "-c", program_of(work), str(self.there), self.url, argument],
             # Where this package is found.
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
@@ -84,7 +89,7 @@ class Contest:
     @contextmanager
     def held_there(self) -> Iterator[subprocess.Popen[str]]:
         """Another process has the lock."""
-        with self.process(_HOLD) as process:
+        with self.process(HOLD) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "held\n"
             yield process
