@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +45,8 @@ class Order(msgspec.Struct, frozen=True):
     """The store and the database of a team, as settings."""
     moves_to: str | None = None
     """Move what has landed, in place of pulling: a store, or a folder."""
+    calls: str | None = None
+    """`module:function` to call with the settings, in place of pulling."""
     variables: dict[str, str] = {}
     """How the store is reached."""
 
@@ -144,6 +147,10 @@ def work(order: Order) -> None:
     os.environ.update(order.variables)
     if order.moves_to is not None:
         move(order, order.moves_to)
+        return
+    if order.calls is not None:
+        module, _, function = order.calls.partition(":")
+        getattr(import_module(module), function)(settings_in(Path(order.home), **order.team))
         return
     flush = FlushPolicy(pages=order.flush_pages)
     options = PullOptions(retry=QUICK_RETRY, flush=flush)
