@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import accounts, counted, crawling, loading, truth, year
+from benchmarks import accounts, counted, crawling, loading, team, truth, year
 
 BENCHMARKS = {
     "accounts": accounts.main,
     "counted": counted.main,
     "crawling": crawling.main,
     "loading": loading.main,
+    "team": team.main,
     "truth": truth.main,
     "year": year.main,
 }
-LONG = ("year",)
+LONG = ("team", "year")
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from lead_pipeline.orchestration.freshness_checks import (
 )
 from lead_pipeline.orchestration.landing_assets import build_landing_assets, landing_keys
 from lead_pipeline.orchestration.launcher import locked_in_process_executor
+from lead_pipeline.orchestration.narrowing import account_of_process
 from lead_pipeline.orchestration.normalized_assets import build_normalized_assets
 from lead_pipeline.orchestration.partitions import daily_partitions
 from lead_pipeline.orchestration.presentation import presented
@@ -40,24 +41,34 @@ reuse_engines()
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Assets of all declared accounts, the tables, the marts, the BI file, schedules, resources."""
-    return load_definitions()
+    """Assets of all declared accounts, the tables, the marts, the BI file, schedules, resources.
+
+    In a process that only executes the run of one account, no other account's (`narrowing.py`).
+    """
+    return load_definitions(only=account_of_process())
 
 
 def load_definitions(
-    resources: Mapping[str, Any] | None = None, nightly_cron: str = NIGHTLY_CRON
+    resources: Mapping[str, Any] | None = None,
+    nightly_cron: str = NIGHTLY_CRON,
+    *,
+    only: str | None = None,
 ) -> dg.Definitions:
-    """The same, for those who do not ask through Dagster; `resources` win over ours, by key."""
+    """The same, for those who do not ask through Dagster; `resources` win over ours, by key.
+
+    With `only`, the name of an account, landing assets of no other account are made.
+    """
     with warnings.catch_warnings():
         # Backfill policies and pools are beta in Dagster's words; the design builds on both, and
         # the pinned release has them.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _assembled(resources or {}, nightly_cron)
+        return _assembled(resources or {}, nightly_cron, only)
 
 
-def _assembled(given: Mapping[str, Any], nightly_cron: str) -> dg.Definitions:
+def _assembled(given: Mapping[str, Any], nightly_cron: str, only: str | None) -> dg.Definitions:
     around = surroundings_of(given)
-    settings, accounts = around.settings, around.accounts
+    settings = around.settings
+    accounts = [account for account in around.accounts if only in (None, account.name)]
     lead_settings, lead_accounts = around.resources[SETTINGS], around.resources[ACCOUNTS]
     landing = build_landing_assets(accounts, daily_partitions(settings.start_date))
     normalized = build_normalized_assets([key for a in accounts for key in landing_keys(a)])

@@ -300,3 +300,23 @@ def test_loading_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         definitions.defs()
+
+
+def test_definitions_for_one_account_have_all_that_its_run_executes(
+    loaded: dg.Definitions,
+) -> None:
+    narrowed = definitions.load_definitions(only="vorel")
+    assert asset_keys(narrowed) == asset_keys(loaded) - {
+        key for key in LANDING if not key.startswith("landing/vorel/")
+    }
+    steps = [
+        set(
+            definition.resolve_job_def("daily_leads")
+            .get_subset(asset_selection={dg.AssetKey(["landing", "vorel", "leads"])})
+            .nodes_in_topological_order
+        )
+        for definition in (loaded, narrowed)
+    ]
+    assert [{node.name for node in nodes} for nodes in steps] == [
+        {"landing__vorel__leads", "landing__vorel__leads_data_is_fresh"}
+    ] * 2

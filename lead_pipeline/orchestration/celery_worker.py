@@ -21,6 +21,7 @@ from dagster_celery.tasks import create_execute_job_task
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.orchestration.celery_launcher import WatchedCeleryRunLauncher
 from lead_pipeline.orchestration.instance import open_instance
+from lead_pipeline.orchestration.narrowing import account_landed_by, narrow_process_to
 from lead_pipeline.orchestration.processes import RunTaken, take_run_lock
 from lead_pipeline.settings import load_settings
 
@@ -40,9 +41,12 @@ class RunTask(celery.Task):  # type: ignore[misc]
         try:
             with DagsterInstance.get() as instance:
                 free = take_run_lock(instance, run_id)
+                run = instance.get_run_by_id(run_id)
         except RunTaken as taken:
             _logger.warning("%s It is left to it.", taken)
             return 0
+        if run is not None:
+            narrow_process_to(account_landed_by(run))
         try:
             return int(super().__call__(execute_job_args_packed))
         finally:

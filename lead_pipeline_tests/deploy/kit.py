@@ -21,9 +21,9 @@ UNITS = sorted((DEPLOY / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 
 
-def compose() -> dict[str, Any]:
-    """`compose.yaml`."""
-    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+def compose(name: str = "compose.yaml") -> dict[str, Any]:
+    """`compose.yaml`, or another one."""
+    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / name).read_text("utf-8"))
     return loaded
 
 

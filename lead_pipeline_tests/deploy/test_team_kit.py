@@ -17,7 +17,7 @@ from dagster._core.instance.config import dagster_instance_config
 
 from lead_pipeline.orchestration.celery_launcher import WatchedCeleryRunLauncher
 from lead_pipeline.orchestration.instance import TEAM_CONFIG
-from lead_pipeline_tests.deploy.kit import DEPLOY
+from lead_pipeline_tests.deploy.kit import DEPLOY, compose
 
 TEAMS = sorted(DEPLOY.glob("dagster-*.yaml"))
 
@@ -117,9 +117,7 @@ def test_launcher_for_celery_takes_its_settings(monkeypatch: pytest.MonkeyPatch)
 
 
 def team() -> dict[str, Any]:
-    """`compose.team.yaml`."""
-    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.team.yaml").read_text("utf-8"))
-    return loaded
+    return compose("compose.team.yaml")
 
 
 def test_a_machine_is_a_worker_unless_it_is_asked_to_be_the_coordinator() -> None:

@@ -14,6 +14,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from lead_pipeline.landing.progress import Progress
 from lead_pipeline.orchestration import queued_runs
+from lead_pipeline.orchestration.narrowing import account_landed_by
 from lead_pipeline.orchestration.processes import GONE
 from lead_pipeline.orchestration.queued_runs import (
     LOCATION,
@@ -182,6 +183,26 @@ def test_run_that_somebody_has_canceled_has_failed(instance: dg.DagsterInstance)
 
     assert outcome.failure is not None
     assert "was canceled in Dagster" in outcome.failure
+
+
+@pytest.mark.parametrize(
+    ("request_", "account"),
+    [
+        (REQUEST, "mega"),
+        (RunRequest("load and publish", [dg.AssetKey("published")]), None),
+        (RunRequest("all", [leads.key, dg.AssetKey("published")], {ACCOUNT_TAG: "mega"}), None),
+    ],
+    ids=["landing", "publication", "both"],
+)
+def test_process_of_a_run_makes_one_accounts_definitions_only_where_that_is_all_it_lands(
+    request_: RunRequest, account: str | None
+) -> None:
+    run = DagsterRun(
+        JOB,
+        asset_selection=frozenset(request_.keys),
+        tags={n: str(v) for n, v in request_.tags.items()},
+    )
+    assert account_landed_by(run) == account
 
 
 def test_without_a_daemon_nothing_is_queued_and_it_is_said(instance: dg.DagsterInstance) -> None:

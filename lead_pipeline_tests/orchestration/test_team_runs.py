@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from socket import gethostname
+from unittest.mock import patch
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
@@ -15,6 +18,7 @@ from lead_pipeline.sandbox.faults import FOREVER, Fault
 from lead_pipeline_tests.commands import finish
 from lead_pipeline_tests.deploy.broker import running_broker
 from lead_pipeline_tests.deploy.database import running_database
+from lead_pipeline_tests.deploy.kit import compose
 from lead_pipeline_tests.orchestration.team_stack import Team
 from lead_pipeline_tests.team.object_store import running_object_store
 
@@ -112,6 +116,35 @@ def test_account_of_a_killed_worker_is_landed_by_the_other_one(team: Team, apis:
     assert (ran.status, ran.last_line) == (0, "")
     assert seconds_to_notice < 60
     assert seconds < SECONDS_AFTER_A_KILL
+
+
+def test_run_that_somebody_ends_is_interrupted_where_it_is_executed(
+    team: Team, apis: Sandbox
+) -> None:
+    apis.vorel.faults.add(Fault("slow_body", times=FOREVER, delay=0.3, chunk=200))
+    with team.instance() as instance:
+        asked = team.start_command("laptop", "run", "--account", "vorel", "--full", *DAYS)
+        run = under_way(team, instance, asked)
+        time.sleep(2)
+        with patch.dict(os.environ, team.environment("watcher")):
+            assert instance.run_coordinator.cancel_run(run.run_id)
+        ended = wait_for(lambda: finished(instance, run.run_id), 60)
+        apis.vorel.faults.clear()
+        ran = finish(asked)
+
+    assert ended.status is DagsterRunStatus.CANCELED
+    assert ran.status == 1
+    assert "was canceled in Dagster" in ran.last_line
+
+
+def test_worker_answers_its_health_check(team: Team) -> None:
+    check = compose("compose.team.yaml")["services"]["worker"]["healthcheck"]["test"]
+    assert check[0] == "CMD-SHELL"
+    script = str(check[1]).replace("$$", "$").replace("celery@$(hostname)", f"one@{gethostname()}")
+    asked = subprocess.run(  # noqa: S603
+        ["/bin/sh", "-c", script], env=team.environment("one"), check=False, capture_output=True
+    )
+    assert asked.returncode == 0, asked.stdout + asked.stderr
 
 
 def finished(instance: DagsterInstance, run_id: str) -> DagsterRun | None:
