@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +23,7 @@ from lead_pipeline.storage.team.objects import (
     open_store,
 )
 from lead_pipeline_tests.deploy.database import free_port
-from lead_pipeline_tests.team.object_store import SECRET_KEY, Passage, S3Server
+from lead_pipeline_tests.team.object_store import BUCKET, SECRET_KEY, Passage, S3Server
 
 RACERS = 4
 
@@ -47,6 +48,22 @@ def test_what_was_put_is_read_and_listed_below_its_folder(store: ObjectStore) ->
 def test_two_prefixes_of_a_bucket_do_not_see_each_other(shared: str) -> None:
     open_store(shared).put("x", b"1")
     assert list(open_store(f"{shared}-other").list()) == []
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_a_store_may_be_a_whole_bucket(shared: str, ending: str) -> None:
+    assert shared
+    store = open_store(f"s3://{BUCKET}{ending}")
+    name = f"whole-{secrets.token_hex(4)}/one"
+    store.put(name, b"1")
+    assert [found.name for found in store.list(name.partition("/")[0])] == [name]
+    assert store.get(name).content == b"1"
+
+
+def test_credentials_in_the_url_are_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigurationError, match="without credentials") as told:
+        open_store("s3://key:secret@bucket/prefix")
+    assert "secret" not in str(told.value)
 
 
 def test_lists_have_all_objects_however_many(store: ObjectStore) -> None:

@@ -129,7 +129,8 @@ class _Refresh:
         copy = self._notes.get(found.name)
         return (
             copy is not None
-            and copy.version == found.version
+            # A store that tells no versions is asked each time.
+            and copy.version == found.version != Version(None)
             and self._copies_of(found.name).is_current(copy)
         )
 
