@@ -117,7 +117,9 @@ def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | N
     connection.execute(read_sql("bi", "move_coverage"))
     note_masking(connection, mask, tables | treatments)
     connection.execute("use memory")
-    # Detached here, so that a disk that is full by now is met inside of the caller's block.
+    # Here, so that a disk that is full by now is met inside of the caller's block: detaching writes the
+    # same, and does not say why it could not.
+    connection.execute("checkpoint candidate")
     connection.execute("detach candidate")
 
 

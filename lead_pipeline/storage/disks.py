@@ -30,6 +30,8 @@ _WORDS = (
     "max_temp_directory_size",
 )
 """What DuckDB and Arrow say, who give no number."""
+_ORIGINAL = "Original error: "
+"""What DuckDB puts before the cause of a cause."""
 
 
 def disk_error(error: BaseException) -> str | None:
@@ -43,8 +45,9 @@ def disk_error(error: BaseException) -> str | None:
         return None
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    # Only the first line of DuckDB's message: the next one quotes the statement.
-    return str(error).partition("\n")[0].strip()
+    # Only the first line of DuckDB's message: the next one quotes the statement. What follows from the
+    # failed write stands before it.
+    return str(error).partition("\n")[0].rpartition(_ORIGINAL)[2].strip()
 
 
 def reason_of(error: OSError | duckdb.Error, path: Path) -> str:
