@@ -2,7 +2,8 @@
 
     leads.duckdb, .leads.duckdb.copy: SHA-256, and how the file looked then ──the same look──▶ still that copy
 
-A file that looks otherwise is read once. Belongs here: whether a file is that content. Does not
+A file that looks otherwise is read once. Whoever asks or notes holds the lock of whoever writes the
+file. Belongs here: whether a file is that content. Does not
 belong here: fetching it.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from lead_pipeline.storage.files import digest_of, write_atomically
+from lead_pipeline.storage.files import digest_of, remove_temporaries_of, write_atomically
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ def is_copy(path: Path, sha256: str) -> bool:
 
 def note_copy(path: Path, sha256: str) -> None:
     """Note what the file at `path`, which is complete, holds."""
+    remove_temporaries_of(_note_of(path))
     write_atomically(_note_of(path), msgspec.json.encode(_Note(sha256, _look_of(path))))
 
 
