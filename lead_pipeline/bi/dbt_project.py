@@ -49,7 +49,7 @@ CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
 """Names the file that dbt builds in; read by `profiles.yml`."""
 
 _SECRET = re.compile(
-    r"TOKEN|SECRET|PASSW|CREDENTIAL|WEBHOOK|HEARTBEAT|SMTP|DATABASE|DSN(_|$)|(^|_)KEY(_|$)|APIKEY"
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|WEBHOOK|HEARTBEAT|SMTP|DATABASE|BROKER|DSN(_|$)|(^|_)KEY(_|$)|APIKEY"
     r"|KEY_ID|PRIVATE|_PWD$|CONNECTION_STRING|(_|^)PAT$"
 )
 """What names of variables have that hold secrets, ours and those of other programs."""

@@ -51,6 +51,8 @@ def test_variables_that_ones_own_models_read_stay(
         "LEAD_PIPELINE_ALERT_WEBHOOK",
         "LEAD_PIPELINE_HEARTBEAT_URL",
         "LEAD_PIPELINE_SMTP_URL",
+        "CELERY_BROKER_URL",
+        "LEAD_PIPELINE_LAKE",
         "LEAD_PIPELINE_DATABASE",
         "POSTGRES_PASSWORD",
         "PGPASSWORD",
