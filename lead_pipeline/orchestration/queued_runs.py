@@ -42,7 +42,7 @@ LOCATION = "lead_pipeline.definitions"
 QUEUE_DAEMON = "QUEUED_RUN_COORDINATOR"
 SECONDS_TO_HEARTBEAT = 90.0
 """Dagster's daemon says every 30 seconds that it is there."""
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
 PATIENCE_FOR_RETRY = 120.0
 """How long the daemon may take to run a run again whose process has died."""
 _SECONDS_TO_TAG = 10.0
