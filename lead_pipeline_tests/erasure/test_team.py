@@ -60,7 +60,7 @@ def test_a_forgotten_person_is_in_no_object_and_in_no_home(
     move_to_store(moving, team.shared, [], lambda message: None)
     first = worker(team, lived.settings.home)
     second = worker(team, tmp_path / "second")
-    load_landing(first)
+    seams_of(first).landing.refresh()
     summary = first.landing_path / "vorel" / "_crawls.summary"
     summary.write_text(lead_id(PERSON))
     seams_of(second).landing.refresh()
@@ -72,7 +72,7 @@ def test_a_forgotten_person_is_in_no_object_and_in_no_home(
     assert holding(second.home, *TELLING) == []
     assert holding(fetched(team, tmp_path / "after"), *TELLING) == []
     # The other home, as its next use leaves it.
-    load_landing(first)
+    seams_of(first).landing.refresh()
     assert holding(first.landing_path, *TELLING) == []
     left = [row for row in rows_of(first) if "20260107T00" not in repr(row)]
     assert left == [row for row in rows if not is_of_person(row)]

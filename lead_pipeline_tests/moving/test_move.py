@@ -94,13 +94,13 @@ def test_a_folder_moves_into_a_store_and_back_with_every_byte_and_the_same_table
     assert of_store(store) == before
     # The old home is a copy now, and any other home sees the same.
     copy = settings_in(landed.home, shared=team.shared, database=team.database)
-    assert tables(copy) == expected
+    seams_of(copy).landing.refresh()
+    assert of_home(copy.home) == before
     assert tables(team.home("elsewhere")) == expected
     back = tmp_path / "back"
     move_to_folder(team.home("elsewhere"), back, ACCOUNTS, nothing)
     assert of_home(back) == of_store(store) == before
     assert not (back / STAGING).exists()
-    assert tables(settings_in(back)) == expected
 
 
 def test_after_moving_neither_side_is_written_to_by_those_who_do_not_know(
@@ -131,7 +131,7 @@ def test_the_home_that_was_moved_fetches_nothing_of_what_it_has(
 # Killed ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.long)])
 def test_killed_before_a_step_a_move_into_a_store_goes_on(
     landed: Settings,
     team: Team,
@@ -162,7 +162,7 @@ def test_killed_before_a_step_a_move_into_a_folder_goes_on(
     landed: Settings, team: Team, nursery: Nursery, accounts: Mapping[str, Account], tmp_path: Path
 ) -> None:
     before = of_home(landed.home)
-    for step in itertools.chain(range(1, 200, 9), [10_000]):
+    for step in itertools.chain(range(1, 200, 14), [10_000]):
         shared = f"{team.shared}-{step}"
         home = copy_of(landed, tmp_path / f"moved {step}")
         move_to_store(settings_in(home, database=team.database), shared, ACCOUNTS, nothing)

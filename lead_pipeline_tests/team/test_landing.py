@@ -64,7 +64,7 @@ from lead_pipeline_tests.team.object_store import Passage, S3Server
 
 SEED = 20260115
 KILLS = 100
-STEPS_TRIED = 8
+STEPS_TRIED = 4
 """Of those before which a worker is killed, in the normal run; all of them in the long one."""
 
 
@@ -119,11 +119,11 @@ def test_the_same_nights_give_the_same_tables_from_a_folder_and_from_a_team(
     here, there = team.home("here"), team.home("there")
     for night, worker_of_team in ((1, here), (2, there)):
         for slug in SLUGS:
-            put_leads(sandbox, slug, 130, at(night, 3), first=night * 100)
+            put_leads(sandbox, slug, 30, at(night, 3), first=night * 20)
             for place in (settings, worker_of_team):
                 pull_all(place, accounts[slug], days(night, night))
     expected = tables(settings)
-    assert [len(rows) for rows in expected] == [690, 780, 690]
+    assert [len(rows) for rows in expected] == [150, 180, 150]
     assert tables(here) == expected
 
 
