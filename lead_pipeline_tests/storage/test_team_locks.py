@@ -60,7 +60,7 @@ def cut(database: Database) -> None:
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what another thread does."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
@@ -117,24 +117,32 @@ def test_a_lost_connection_is_told_and_the_lock_taken_again(
 
 @pytest.mark.usefixtures("quick_watch")
 def test_who_lost_a_lock_is_told_who_has_it_now(
-    database: Database, lock: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database: Database,
+    lock: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     take_locks_of(tmp_path / "another", database.url)
     taken, over = threading.Event(), threading.Event()
+    is_alive = AdvisoryLock._is_alive
+
+    def look_once_it_is_taken(lock: AdvisoryLock) -> bool:
+        taken.wait(60)
+        return is_alive(lock)
 
     def wait_for_it() -> None:
         with held(tmp_path / "another" / ".locks" / "warehouse", "loading elsewhere"):
             taken.set()
-            over.wait(20)
+            over.wait(60)
 
+    monkeypatch.setattr(AdvisoryLock, "_is_alive", look_once_it_is_taken)
     other = threading.Thread(target=wait_for_it)
     with held(lock, "loading"):
-        # The watch waits for longer than the other one takes.
-        advisory.WATCH_SECONDS = 0.5
+        [session] = sessions(database)
         other.start()
-        time.sleep(0.3)
-        cut(database)
-        assert taken.wait(20)
+        database.rows(f"select pg_terminate_backend({session})")
+        assert taken.wait(60)
         until(lambda: "has been taken by" in caplog.text)
     # What was released here was not theirs.
     assert is_held(lock)

@@ -21,7 +21,6 @@ from lead_pipeline_tests.team import publishing
 from lead_pipeline_tests.team.object_store import Passage, Request, S3Server
 from lead_pipeline_tests.team.publishing import make_build, publish, published_of, stamp_in
 
-LONG = pytest.mark.long
 CHANGING = ("PUT", "POST", "DELETE")
 
 
@@ -190,8 +189,9 @@ def test_a_build_that_the_store_does_not_have_cannot_be_given_back(
         publication.hold("nine")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    "after", [pytest.param(False, id="before"), pytest.param(True, id="after", marks=[LONG])]
+    "after", [pytest.param(False, id="before"), pytest.param(True, id="after")]
 )
 def test_a_publication_that_is_killed_at_a_request_leaves_nothing_for_a_hand(
     s3_server: S3Server, shared: str, tmp_path: Path, *, after: bool

@@ -208,7 +208,13 @@ def test_discarding_leaves_no_object_that_holds_tables(shared: str, tmp_path: Pa
     assert list(open_store(shared).list()) == []
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(False, id="before", marks=[pytest.mark.long]),
+        pytest.param(True, id="after"),
+    ],
+)
 def test_a_load_that_is_killed_at_a_request_leaves_nothing_for_a_hand(
     s3_server: S3Server, shared: str, tmp_path: Path, *, after: bool
 ) -> None:
