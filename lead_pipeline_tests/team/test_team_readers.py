@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +41,7 @@ from lead_pipeline_tests.team.publishing import ROWS, publish, published_of, sta
 
 PUBLICATIONS = 20
 PAUSE_SECONDS = 0.1
+BETWEEN_READS = 0.03
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +96,7 @@ class Reader:
 
     def _go_on(self) -> None:
         try:
-            while not self._over.is_set():
+            while not self._over.wait(BETWEEN_READS):
                 self.seen.append(self._read())
         except BaseException as error:
             self.error = error
@@ -124,6 +125,20 @@ def publish_all(home: Path, url: str, builds: Sequence[str]) -> None:
         time.sleep(PAUSE_SECONDS)
 
 
+@contextmanager
+def started(
+    folder: Path, variables: Mapping[str, str], arguments: Sequence[str]
+) -> Iterator[subprocess.Popen[str]]:
+    """A command that goes on until it is told to stop, at the latest at the end of the block."""
+    process = start(folder, variables, arguments)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            finish(process)
+
+
 def test_attached_and_fetching_readers_notice_nothing_of_twenty_publications(
     s3_server: S3Server, shared: str, tmp_path: Path
 ) -> None:
@@ -132,8 +147,11 @@ def test_attached_and_fetching_readers_notice_nothing_of_twenty_publications(
     fetched = tmp_path / "reader" / "leads.duckdb"
     variables = reader_variables(s3_server, shared, tmp_path / "reader")
     arguments = ["fetch", "--to", str(fetched), "--every", "1"]
-    fetching = start(tmp_path, variables, arguments)
-    with connected(s3_server) as staying, connected(s3_server) as following:
+    with (
+        started(tmp_path, variables, arguments) as fetching,
+        connected(s3_server) as staying,
+        connected(s3_server) as following,
+    ):
 
         def stay_attached() -> str:
             return stamp_of(staying, "leads")
@@ -150,8 +168,8 @@ def test_attached_and_fetching_readers_notice_nothing_of_twenty_publications(
         with readers[0].reading(), readers[1].reading(), readers[2].reading():
             publish_all(tmp_path / "home", shared, builds)
             wait_until(lambda: stamp_in(fetched) == builds[-1])
-    fetching.send_signal(signal.SIGINT)
-    ran = finish(fetching)
+        fetching.send_signal(signal.SIGINT)
+        ran = finish(fetching)
 
     assert [reader.error for reader in readers] == [None, None, None]
     attached, followed, opened = (reader.seen for reader in readers)
@@ -310,18 +328,19 @@ def test_fetch_goes_on_while_the_store_does_not_answer(
             tmp_path / "reader",
             **{"AWS_ENDPOINT_URL": passage.variables["AWS_ENDPOINT_URL"]},
         )
-        process = start(tmp_path, variables, ["fetch", "--to", "copy.duckdb", "--every", "1"])
-        wait_until((tmp_path / "copy.duckdb").exists)
-        away.set()
-        asked = len(passage.requests)
-        wait_until(lambda: len(passage.requests) > asked + 2)
-        publish(tmp_path / "home", shared, "build_2", "build_1")
-        assert process.poll() is None
-        assert stamp_in(tmp_path / "copy.duckdb") == "build_1"
-        away.clear()
-        wait_until(lambda: stamp_in(tmp_path / "copy.duckdb") == "build_2")
-        process.send_signal(signal.SIGTERM)
-        ran = finish(process)
+        arguments = ["fetch", "--to", "copy.duckdb", "--every", "1"]
+        with started(tmp_path, variables, arguments) as process:
+            wait_until((tmp_path / "copy.duckdb").exists)
+            away.set()
+            asked = len(passage.requests)
+            wait_until(lambda: len(passage.requests) > asked + 2)
+            publish(tmp_path / "home", shared, "build_2", "build_1")
+            assert process.poll() is None
+            assert stamp_in(tmp_path / "copy.duckdb") == "build_1"
+            away.clear()
+            wait_until(lambda: stamp_in(tmp_path / "copy.duckdb") == "build_2")
+            process.send_signal(signal.SIGTERM)
+            ran = finish(process)
 
     assert ran.status == 130
     assert "is now the build build_2" in ran.output
