@@ -79,6 +79,8 @@ def main() -> None:
                 **passage.variables,
                 "LEAD_PIPELINE_ACCOUNTS": str(_declare(Path(folder), sandbox, accounts)),
                 "LEAD_PIPELINE_START_DATE": first.isoformat(),
+                # An hour may begin meanwhile.
+                "MEGA_HOURLY_POLLS": "0",
                 "LEAD_PIPELINE_SHARED": s3.new_prefix(),
                 "LEAD_PIPELINE_DATABASE": database.url,
                 "CELERY_BROKER_URL": broker,

@@ -43,6 +43,8 @@ QUEUE_DAEMON = "QUEUED_RUN_COORDINATOR"
 SECONDS_TO_HEARTBEAT = 90.0
 """Dagster's daemon says every 30 seconds that it is there."""
 POLL_SECONDS = 2.0
+SECONDS_A_RUN = 0.05
+"""Of many runs, each look reads all: 200 are looked at every ten seconds."""
 PATIENCE_FOR_RETRY = 120.0
 """How long the daemon may take to run a run again whose process has died."""
 _SECONDS_TO_TAG = 10.0
@@ -141,7 +143,7 @@ class QueuedRunner:
             self._look_after_daemon()
             turn(ended)
             if waiting:
-                time.sleep(POLL_SECONDS)
+                time.sleep(max(POLL_SECONDS, SECONDS_A_RUN * len(waiting)))
 
     def _submit(self, request: RunRequest) -> str:
         run = self._instance.create_run_for_job(

@@ -43,6 +43,7 @@ REQUEST = RunRequest("landing of mega", [leads.key], {ACCOUNT_TAG: "mega"})
 @pytest.fixture
 def instance(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     monkeypatch.setattr(queued_runs, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(queued_runs, "SECONDS_A_RUN", 0.01)
     with instance_of(home) as opened:
         yield opened
 
