@@ -39,6 +39,9 @@ DAYS = 3
 """So many days come with the night, ten leads an account and day: few, as in nights without a backfill."""
 
 
+STARTING = "landing: starting the runs"
+
+
 @dataclass(frozen=True)
 class Night:
     """What one night took."""
@@ -119,8 +122,12 @@ def _night(team: Team, passage: Passage) -> Night:
         if command.returncode != 0:
             raise SystemExit(f"The night failed: {errors[-2000:]}")
         records = instance.get_run_records()
-        steps = _spent(instance, records)
-    return Night(seconds, records, steps, passage.requests)
+        night = Night(seconds, records, _spent(instance, records), passage.requests)
+    # From launch to start a run also waits for a process. Processes are never idle meanwhile, so what
+    # they did not do otherwise was starting.
+    landed = sum(s for what, s in night.steps.items() if what.startswith("landing"))
+    night.steps[STARTING] = max(WORKERS * PROCESSES * night.landing_seconds - landed, 0.0)
+    return night
 
 
 def _spent(instance: DagsterInstance, records: Iterable[RunRecord]) -> Counter[str]:
@@ -133,7 +140,8 @@ def _spent(instance: DagsterInstance, records: Iterable[RunRecord]) -> Counter[s
         stats = instance.get_run_stats(run.run_id)
         launched = getattr(stats, "launch_time", None) or start
         spent["waiting in the queue"] += launched - record.create_timestamp.timestamp()
-        spent[f"{kind}: starting the run"] += start - launched
+        if kind == "publication":
+            spent["publication: waiting for a process, starting"] += start - launched
         steps = instance.get_run_step_stats(run.run_id)
         inside = 0.0
         for step in steps:
