@@ -49,7 +49,7 @@ def lake(database: Database, tmp_path: Path) -> SampleLake:
     return SampleLake(Bi(tmp_path / "home"), database.another(), str(tmp_path / "files of it"))
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.long)])
 def any_lake(request: pytest.FixtureRequest, lake: SampleLake) -> SampleLake:
     """A lake whose files are in a folder, and one whose files are in S3."""
     if request.param == "folder":
