@@ -20,7 +20,7 @@ from lead_pipeline_tests.bi.readers import CLIENTS_BY_NAME
 from lead_pipeline_tests.sample_builds import Bi, leads_of, read
 
 COVERAGE = (AccountCoverage("mega", "mega", None, datetime(2026, 1, 9, tzinfo=UTC), "O'Hara's"),)
-PUBLICATIONS = 20
+FEW_PUBLICATIONS, PUBLICATIONS = 5, 20
 FOUR_KINDS = ("oldest Python", "SQLAlchemy", "command line", "Node")
 LEADS_PER_BUILD = 2_000
 PAUSE_SECONDS = 0.1
@@ -80,14 +80,17 @@ def test_every_promised_client_reads_every_value_and_every_comment(
     assert client.ask(published, query) == read(published, query)[0][0]
 
 
+@pytest.mark.parametrize(
+    "publications", [FEW_PUBLICATIONS, pytest.param(PUBLICATIONS, marks=pytest.mark.long)]
+)
 def test_clients_that_ask_all_the_time_never_meet_an_error_or_a_mixed_build(
-    tmp_path: Path,
+    tmp_path: Path, publications: int
 ) -> None:
     clients = [CLIENTS_BY_NAME[name] for name in FOUR_KINDS if CLIENTS_BY_NAME[name].is_there]
     if not clients:
         pytest.skip("no client is installed: run make test")
     bi = Bi(tmp_path)
-    runs = [f"build-{number:02}" for number in range(PUBLICATIONS + 1)]
+    runs = [f"build-{number:02}" for number in range(publications + 1)]
     candidates = stamped_candidates(bi, runs)
     publish_next(bi, candidates)
     stop = tmp_path / "stop"

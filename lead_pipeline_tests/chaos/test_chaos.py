@@ -36,6 +36,7 @@ def verdicts_of(out: Path, *arguments: str) -> list[Verdict]:
     return [msgspec.json.decode(line, type=Verdict) for line in out.read_bytes().splitlines()]
 
 
+@pytest.mark.long
 def test_killed_here_and_there_a_publication_is_completed_by_the_next_run(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     verdicts = verdicts_of(out, "--experiment=kill", "--stage=publish", "--every=40")

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psycopg2
 import pytest
 
 USER = "dagster"
@@ -70,6 +69,9 @@ class Database:
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
+        # Only tests of a team have it.
+        import psycopg2
+
         connection = psycopg2.connect(self.url)
         try:
             connection.autocommit = True
@@ -86,6 +88,7 @@ def running_database(*networks: str) -> Iterator[Database]:
     It also listens in these `networks` of this machine, each named by its own address in it with the
     length of the network's part (`10.1.2.3/24`).
     """
+    pytest.importorskip("psycopg2", reason="the extra team is not installed")
     programs = _programs()
     user = next((name for name in UNPRIVILEGED if _exists(name)), None)
     if programs is None or (os.getuid() == 0 and user is None):

@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psycopg2
 import pytest
-import redis
 
 from lead_pipeline_tests.deploy.broker import running_broker
 from lead_pipeline_tests.deploy.database import running_database
@@ -84,6 +82,8 @@ def test_packages_are_installed_without_a_service_being_started(tmp_path: Path) 
 
 def test_database_has_a_url_and_makes_another_one() -> None:
     with running_database() as database:
+        import psycopg2
+
         other = database.another()
         with psycopg2.connect(other.url) as connection, connection.cursor() as cursor:
             cursor.execute("create table only_here ()")
@@ -96,6 +96,8 @@ def test_database_has_a_url_and_makes_another_one() -> None:
 
 def test_broker_answers_whoever_has_its_password_and_is_gone_afterwards() -> None:
     with running_broker() as url:
+        import redis
+
         with redis.Redis.from_url(url) as client:
             assert client.ping()
         with (

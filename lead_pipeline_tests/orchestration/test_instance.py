@@ -122,6 +122,7 @@ def test_twelve_processes_make_one_sound_home(tmp_path: Path) -> None:
     assert [revisions(tmp_path / str(number)) for number in range(rounds)] == [sound] * rounds
 
 
+@pytest.mark.long
 def test_home_whose_making_was_killed_is_made_by_the_next_one(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from lead_pipeline.errors import ConfigurationError, StoreUnavailable
@@ -289,6 +288,8 @@ def test_a_folder_has_one_identity_for_all_who_write_in_it(tmp_path: Path) -> No
 
 
 def test_psycopg2_says_what_messages_are_made_of(database: Database) -> None:
+    import psycopg2
+
     with pytest.raises(psycopg2.OperationalError, match="does not exist"):
         psycopg2.connect(database.url.rpartition("/")[0] + "/nowhere")
 

@@ -139,6 +139,7 @@ def started(
             finish(process)
 
 
+@pytest.mark.long
 def test_attached_and_fetching_readers_notice_nothing_of_twenty_publications(
     s3_server: S3Server, shared: str, tmp_path: Path
 ) -> None:
