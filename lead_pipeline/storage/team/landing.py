@@ -93,12 +93,8 @@ class TeamLanding:
         with self._copies(name).changing():
             expected = self._expected_of(account, name)
             try:
-                version = (
-                    self._store.create(name, content)
-                    if expected is None
-                    else self._store.replace(name, content, expected)
-                )
-            except (NameTaken, Outdated):
+                version = self._store.swap(name, content, expected)
+            except Outdated:
                 raise self._fenced(name) from None
             self._expected.setdefault(account, {})[name] = version
             write_atomically(path, content)

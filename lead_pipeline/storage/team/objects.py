@@ -172,6 +172,18 @@ class ObjectStore:
         except _Refused:
             raise Outdated(name) from None
 
+    def swap(self, name: str, content: bytes, expected: Version | None) -> Version:
+        """Write an object in the place of the `expected` state of it; None: where there is none.
+
+        The content must differ from all that others may write, as for `replace`. Raises `Outdated`.
+        """
+        if expected is not None:
+            return self.replace(name, content, expected)
+        try:
+            return self.create(name, content)
+        except NameTaken:
+            raise Outdated(name) from None
+
     def delete(self, *names: str) -> None:
         """Remove objects, in any order; one that is not there is no error."""
         import obstore

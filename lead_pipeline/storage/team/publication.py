@@ -48,7 +48,6 @@ from lead_pipeline.storage.team.builds import (
 from lead_pipeline.storage.team.copies import forget_copy, is_copy, note_copy
 from lead_pipeline.storage.team.fetching import put_in_place, unfinished_of
 from lead_pipeline.storage.team.objects import (
-    NameTaken,
     ObjectMissing,
     ObjectStore,
     Outdated,
@@ -196,13 +195,9 @@ class TeamPublication:
         return new
 
     def _write(self, new: Current, expected: Version | None) -> None:
-        content = encoded(new)
         try:
-            if expected is None:
-                self._store.create(POINTER, content)
-            else:
-                self._store.replace(POINTER, content, expected)
-        except (NameTaken, Outdated):
+            self._store.swap(POINTER, encoded(new), expected)
+        except Outdated:
             raise _overtaken(self._store.url) from None
 
     def _known(self, build: str) -> StoredBuild:

@@ -25,7 +25,6 @@ from lead_pipeline.storage.duckdb_files import remove_duckdb_file, wal_of
 from lead_pipeline.storage.files import digest_of, remove_temporaries_of
 from lead_pipeline.storage.team.copies import forget_copy, is_copy, note_copy
 from lead_pipeline.storage.team.objects import (
-    NameTaken,
     ObjectMissing,
     ObjectStore,
     Outdated,
@@ -183,11 +182,8 @@ class TeamWarehouse:
     def _point_to(self, new: Generation, expected: Version | None) -> None:
         content = msgspec.json.format(msgspec.json.encode(new))
         try:
-            if expected is None:
-                self._store.create(POINTER, content)
-            else:
-                self._store.replace(POINTER, content, expected)
-        except (NameTaken, Outdated):
+            self._store.swap(POINTER, content, expected)
+        except Outdated:
             self._store.delete(new.object_name)
             raise Superseded(
                 f"Another load has committed its tables to {self._store.url} meanwhile; these are given "
