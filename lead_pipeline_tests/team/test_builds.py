@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import stat
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,10 +14,9 @@ from lead_pipeline.storage.team import publication as team_publication
 from lead_pipeline.storage.team.builds import CURRENT, POINTER, Current, current_of, object_of
 from lead_pipeline.storage.team.objects import ObjectStore, open_store
 from lead_pipeline_tests.team import publishing
-from lead_pipeline_tests.team.object_store import Passage, Request, S3Server
+from lead_pipeline_tests.team.object_store import S3Server
 from lead_pipeline_tests.team.publishing import make_build, publish, published_of, stamp_in
-
-CHANGING = ("PUT", "POST", "DELETE")
+from lead_pipeline_tests.team.request_kills import killed_at_request
 
 
 @pytest.fixture(autouse=True)
@@ -222,33 +217,6 @@ def test_a_publication_that_is_killed_at_a_request_leaves_nothing_for_a_hand(
 def killed_at(
     number: int, server: S3Server, url: str, home: Path, before: str, *, after: bool
 ) -> bool:
-    """Kill a publication at its request of that number that changes the store; False: it had ended.
-
-    Before the request reaches the server, or after the server has done it.
-    """
-    requests = 0
-
-    def kill_at_last(request: Request) -> bool:
-        nonlocal requests
-        requests += request.method in CHANGING
-        is_last = request.method in CHANGING and requests == number
-        if is_last:
-            process.kill()
-            process.wait()
-        return is_last
-
-    passage = Passage(server)
-    if after:
-        passage.loses_answer_of = kill_at_last
-    else:
-        passage.refuses = kill_at_last
-    with passage.open():
-        arguments = [str(home), url, f"killed-{number:02d}", before]
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", publishing.__name__, *arguments],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, **passage.variables},
-        )
-        status = process.wait(60)
-    assert status in (0, -signal.SIGKILL)
-    return status != 0
+    """Kill a publication at its request of that number that changes the store."""
+    arguments = [str(home), url, f"killed-{number:02d}", before]
+    return killed_at_request(number, server, publishing.__name__, arguments, after=after)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -23,9 +19,8 @@ from lead_pipeline.storage.warehouse import Superseded, use_warehouse
 from lead_pipeline_tests.normalized.landings import Landing, table
 from lead_pipeline_tests.pulling import MAKE_LEAD, at, settings_in
 from lead_pipeline_tests.team import loading
-from lead_pipeline_tests.team.object_store import Passage, Request, S3Server
-
-CHANGING = ("PUT", "POST", "DELETE")
+from lead_pipeline_tests.team.object_store import Passage, S3Server
+from lead_pipeline_tests.team.request_kills import killed_at_request
 
 
 @pytest.fixture(autouse=True)
@@ -238,36 +233,9 @@ def test_a_load_that_is_killed_at_a_request_leaves_nothing_for_a_hand(
 
 
 def killed_at(number: int, server: S3Server, url: str, home: Path, *, after: bool) -> bool:
-    """Kill a load at its request of that number that changes the store; False: it had ended before.
-
-    Before the request reaches the server, or after the server has done it.
-    """
-    requests = 0
-
-    def kill_at_last(request: Request) -> bool:
-        nonlocal requests
-        requests += request.method in CHANGING
-        is_last = request.method in CHANGING and requests == number
-        if is_last:
-            process.kill()
-            process.wait()
-        return is_last
-
-    passage = Passage(server)
-    if after:
-        passage.loses_answer_of = kill_at_last
-    else:
-        passage.refuses = kill_at_last
-    with passage.open():
-        arguments = [str(home), url, str(3 + number)]
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "lead_pipeline_tests.team.loading", *arguments],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, **passage.variables},
-        )
-        status = process.wait(60)
-    assert status in (0, -signal.SIGKILL)
-    return status != 0
+    """Kill a load at its request of that number that changes the store."""
+    arguments = [str(home), url, str(3 + number)]
+    return killed_at_request(number, server, loading.__name__, arguments, after=after)
 
 
 def test_the_pointer_can_be_read_by_people(shared: str, tmp_path: Path) -> None:
