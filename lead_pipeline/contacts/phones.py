@@ -15,6 +15,7 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from lead_pipeline.contacts.numbering_plans import planned_number
 from lead_pipeline.contacts.written import without_invisible
 
 SAME_DIGITS = 7
@@ -70,6 +71,10 @@ NOBODY = Phone()
 
 def read_phone(text: str, region: str) -> Phone:
     """The number that `text` writes, read as of `region` where it names no country."""
+    if planned := planned_number(text, region):
+        if _is_made_up(planned.national):
+            return NOBODY
+        return Phone(f"+{planned.country_code}{planned.national}", None, planned.type)
     plain = without_invisible(unicodedata.normalize("NFKC", text))
     plain = _WORDS_AT_END.sub("", plain)
     found = _EXTENSION.search(plain)
