@@ -6,7 +6,9 @@ PYTHONS ?= python3.11 python3.12 python3.13
 PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
-# Modules are compiled when they are first imported: most of what is installed never is.
+# Modules are compiled when they are first imported, since most of what is installed never is, and kept
+# whatever the environment says: compiling Dagster and dbt takes longer than many a command.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
 WANTED := --constraint constraints.txt --editable ".[team]" --group dev
 OLDEST_READER := .venv-oldest-reader
@@ -28,6 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/$(PIP) --upgrade "pip>=25.1" "uv>=0.9"
 	# uv takes a fraction of pip's time; pip also finds packages by a pip.conf, which uv ignores.
 	$(BIN)/uv pip install --quiet --python $(BIN)/python $(WANTED) || $(BIN)/$(PIP) $(WANTED)
+	$(BIN)/python -c "import lead_pipeline.cli, lead_pipeline.definitions"
 	touch $(INSTALLED)
 
 demo: setup  ## Live through 14 nights with invented leads and publish them (no credentials needed)
