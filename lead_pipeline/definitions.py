@@ -16,7 +16,6 @@ from typing import Any
 import dagster as dg
 
 from lead_pipeline.orchestration.alert_sensors import build_alert_sensors
-from lead_pipeline.orchestration.databases import reuse_engines
 from lead_pipeline.orchestration.dbt_assets import build_dbt_assets
 from lead_pipeline.orchestration.freshness_checks import (
     build_freshness_checks,
@@ -36,7 +35,6 @@ from lead_pipeline.storage.permissions import be_private
 
 # Dagster's processes begin here: what they, Dagster and dbt write is for their user alone.
 be_private()
-reuse_engines()
 
 
 @dg.definitions

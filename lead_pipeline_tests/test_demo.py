@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lead_pipeline.commands.nights import marker_path, prepare_demo
+from lead_pipeline.commands.demo_home import marker_path
+from lead_pipeline.commands.nights import prepare_demo
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import Settings
 from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline, lead_pipeline_here

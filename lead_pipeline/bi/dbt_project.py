@@ -43,6 +43,9 @@ SOURCE_FILES = (
     "tests/**/*",
 )
 
+RESULTS = "run_results.json"
+"""What dbt calls its artifact about the nodes that it has run."""
+
 CANDIDATE_TARGET = ("--target", "candidate")
 
 CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"

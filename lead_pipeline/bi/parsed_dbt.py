@@ -37,13 +37,11 @@ from dbt_common.exceptions import DbtRuntimeError
 from lead_pipeline.bi.dbt_project import (
     CANDIDATE_TARGET,
     PROJECT_DIR,
+    RESULTS,
     dbt_environment,
     parsed_project,
 )
 from lead_pipeline.causes import stack_of, without_values
-
-RESULTS = "run_results.json"
-"""What dbt calls its artifact about the nodes that it has run."""
 
 _ALONE = threading.Lock()
 """dbt keeps its flags, its logs and its connection in variables of its modules."""

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 from rich.cells import cell_len
@@ -35,7 +35,8 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lead_pipeline.landing.progress import LogListener, Progress, ProgressListener
+if TYPE_CHECKING:
+    from lead_pipeline.landing.progress import LogListener, Progress, ProgressListener
 
 PIPED_WIDTH = 120
 """How wide tables are where nobody says: in a file, a pipe, a log of CI."""
@@ -235,6 +236,8 @@ def shown_progress() -> Iterator[ProgressListener]:
 
 
 def _lines(shown: Console) -> ProgressListener:
+    from lead_pipeline.landing.progress import LogListener
+
     listeners: dict[str, LogListener] = {}
 
     def show(message: str) -> None:

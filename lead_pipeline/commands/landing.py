@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 
 from lead_pipeline.commands.console import note, say, show_table, shown_progress
@@ -27,13 +27,22 @@ if TYPE_CHECKING:
     """From accounts and what each is asked for to how each ended."""
 
 
+def start_children_early(settings: Settings, accounts: Sequence[Account]) -> None:
+    """Let the children's imports begin beside our own, where accounts are landed by children."""
+    if len(accounts) > 1 and settings.database is None:
+        from lead_pipeline.orchestration.fork_server import start_fork_server
+
+        start_fork_server()
+
+
 @contextmanager
 def landing_under_way(
-    settings: Settings,
+    settings: Settings, *, publishes: bool
 ) -> Iterator[tuple[Land, Callable[[], Publisher]]]:
     """How to land accounts while progress is shown, and a runner for what follows.
 
-    In this process and its children; of a team, by its workers where a daemon of Dagster is alive.
+    With `publishes`, all that publishing needs is imported meanwhile. In this process and its children;
+    of a team, by its workers where a daemon of Dagster is alive.
     """
     from lead_pipeline.landing.progress import subscribed
     from lead_pipeline.orchestration.instance import open_log_of_runs
@@ -57,13 +66,6 @@ def landing_under_way(
                     yield landing
                 return
 
-        @cache
-        def runner() -> PipelineRunner:
-            # Not before it is needed: definitions take seconds to import and to load.
-            from lead_pipeline.definitions import load_definitions
-
-            return PipelineRunner(load_definitions(), instance, note)
-
         def land(
             accounts: Sequence[Account],
             jobs: Mapping[str, LandingJob],
@@ -76,7 +78,21 @@ def landing_under_way(
                 with subscribed(listener):
                     return [jobs[account.name].land(lander, account) for account in accounts]
 
-        yield land, runner
+        def publisher() -> PipelineRunner:
+            from lead_pipeline.definitions import load_definitions
+            from lead_pipeline.orchestration.preparing import import_what_publishing_needs
+
+            definitions = load_definitions()
+            import_what_publishing_needs()
+            return PipelineRunner(definitions, instance, note)
+
+        if not publishes:
+            yield land, publisher
+            return
+        with ThreadPoolExecutor(1, "preparing to publish") as thread:
+            # Definitions and dbt take seconds to import, while landing waits for the wire.
+            prepared = thread.submit(publisher)
+            yield land, prepared.result
 
 
 @contextmanager

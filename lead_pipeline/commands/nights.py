@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from lead_pipeline.accounts import load_accounts
+from lead_pipeline.commands.demo_home import marker_path
 from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.definitions import defs
 from lead_pipeline.errors import ConfigurationError
@@ -47,11 +48,6 @@ class Night:
     number: int
     day: date
     outcomes: tuple[RunOutcome, ...]
-
-
-def marker_path(home: Path) -> Path:
-    """The file that tells a demo's folder from one with real leads."""
-    return home / "demo.json"
 
 
 def prepare_demo() -> Settings:
@@ -86,15 +82,6 @@ def refuse_shared_demo(settings: Settings) -> None:
     if found := [setting_variables()[name] for name, value in shared.items() if value is not None]:
         raise ConfigurationError(
             f"The demo is for a folder on this machine. Unset {', '.join(found)} for it."
-        )
-
-
-def refuse_demo_home(settings: Settings) -> None:
-    """Raise `ConfigurationError` when real leads would be mixed into the demo's."""
-    if marker_path(settings.home).exists():
-        raise ConfigurationError(
-            f"{settings.home} belongs to the demo. Set LEAD_PIPELINE_HOME to another folder, or "
-            "remove this one."
         )
 
 

@@ -91,7 +91,7 @@ def failures_told(settings: Settings, *, is_watched: bool = False) -> Iterator[N
 
 def _tell(settings: Settings, ended: list[Ended], *, is_whole: bool = False) -> None:
     from lead_pipeline.alerts.night import after_night
-    from lead_pipeline.commands.nights import marker_path
+    from lead_pipeline.commands.demo_home import marker_path
 
     # Leads of the demo are invented, and so is what is wrong with them.
     if not marker_path(settings.home).exists():

@@ -10,7 +10,12 @@ import typer
 
 from lead_pipeline.commands.console import is_interactive, say
 from lead_pipeline.commands.edge import settings_of_command
-from lead_pipeline.commands.landing import not_landed, show_crawls, sum_up
+from lead_pipeline.commands.landing import (
+    not_landed,
+    show_crawls,
+    start_children_early,
+    sum_up,
+)
 from lead_pipeline.commands.outcome import conclude, failures_told, tell_of_night
 
 if TYPE_CHECKING:
@@ -45,11 +50,12 @@ def poll(
             if account
             or PROVIDERS[item.provider].polls_hourly(PROVIDERS[item.provider].options_of(item))
         ]
+        start_children_early(settings, polled)
         jobs = {item.name: job for item in polled if (job := _job(settings, item)) is not None}
         if not jobs:
             say("No account is asked: none is polled hourly, or none has had a first night.")
             return
-        with landing_under_way(settings) as (land, _):
+        with landing_under_way(settings, publishes=False) as (land, _):
             landed = land([item for item in polled if item.name in jobs], jobs, None)
     outcomes = [*not_landed(accounts.incomplete if account is None else ()), *landed]
     show_crawls(settings, {outcome.run_id for outcome in outcomes})

@@ -12,7 +12,12 @@ import typer
 from lead_pipeline.commands.console import is_interactive, say, working
 from lead_pipeline.commands.dry_run import preview_run
 from lead_pipeline.commands.edge import settings_of_command
-from lead_pipeline.commands.landing import not_landed, show_crawls, sum_up
+from lead_pipeline.commands.landing import (
+    not_landed,
+    show_crawls,
+    start_children_early,
+    sum_up,
+)
 from lead_pipeline.commands.outcome import PUBLISHING, conclude, failures_told, tell_of_night
 from lead_pipeline.errors import ConfigurationError
 
@@ -70,8 +75,7 @@ def run(
     Example: lead-pipeline run --from 2026-01-01 --to 2026-01-31
     """
     from lead_pipeline.accounts import load_accounts
-    from lead_pipeline.commands.nights import refuse_demo_home
-    from lead_pipeline.orchestration.parallel import LandingJob
+    from lead_pipeline.commands.demo_home import refuse_demo_home
 
     settings = settings_of_command()
     first_day, last_day = _days(first, last, settings)
@@ -83,6 +87,10 @@ def run(
         refuse_demo_home(settings)
         if first_day is None and not dry_run and is_interactive():
             _confirm_first_backfills(settings, chosen)
+        if not dry_run:
+            start_children_early(settings, chosen)
+        from lead_pipeline.orchestration.parallel import LandingJob
+
         jobs = {
             item.name: LandingJob(
                 first_day or _first_open_day(settings, item, last_day),
@@ -182,7 +190,7 @@ def _run_days(
     # Who believes that leads are gone means it for readers too.
     believed = any(job.accept_doubtful for job in jobs.values())
     published: list[RunOutcome] = []
-    with landing_under_way(settings) as (land, runner):
+    with landing_under_way(settings, publishes=True) as (land, runner):
 
         def publish() -> None:
             with working(PUBLISHING):

@@ -18,8 +18,6 @@ from dagster import RunRecord, RunsFilter
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
-from lead_pipeline.alerts.night import after_runs, is_anybody_told
-from lead_pipeline.orchestration.ended_runs import ended_run
 from lead_pipeline.orchestration.resources import SettingsResource
 
 SENSOR = "alert_sensor"
@@ -47,6 +45,10 @@ def build_alert_sensors(
     """The sensor, on from the start; it says what to set where nobody is told."""
 
     def look(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        # All that findings are made of takes half a second to import.
+        from lead_pipeline.alerts.night import after_runs, is_anybody_told
+        from lead_pipeline.orchestration.ended_runs import ended_run
+
         settings = lead_settings.load()
         moment = now()
         if not is_anybody_told(settings):

@@ -45,12 +45,12 @@ from lead_pipeline.bi.check_copy import copy_to_check
 from lead_pipeline.bi.column_lineage import Lineage, column_lineage, columns_of
 from lead_pipeline.bi.dbt_project import (
     PROJECT_DIR,
+    RESULTS,
     load_manifest,
     node_name,
 )
 from lead_pipeline.bi.failing_leads import failing_leads
 from lead_pipeline.bi.masking import mask_of
-from lead_pipeline.bi.parsed_dbt import RESULTS, run_dbt
 from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
 from lead_pipeline.logs import log_of
@@ -287,6 +287,9 @@ def _run_dbt(
     translator: DagsterDbtTranslator,
 ) -> _Ran:
     """Run dbt in `file` to its end: rows are counted, and files removed, when it has closed them."""
+    # dbt's command line takes a second to import, and only builds need it.
+    from lead_pipeline.bi.parsed_dbt import run_dbt
+
     target_path.joinpath(RESULTS).unlink(missing_ok=True)
     # Dagster keeps what a run prints.
     ran = run_dbt(arguments, target_path, file, lambda message: sys.stdout.write(f"{message}\n"))

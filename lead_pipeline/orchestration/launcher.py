@@ -75,6 +75,10 @@ class LockedInProcessExecutor(InProcessExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Execute the steps; yields Dagster's events of the run."""
+        # Not where it is defined: who only looks at assets has no use for SQLAlchemy.
+        from lead_pipeline.orchestration.databases import reuse_engines
+
+        reuse_engines()
         # Held until the process ends, since the run is marked as ended after this method.
         take_run_lock(plan_context.instance, plan_context.run_id)
         began, succeeded, failed = time.monotonic(), 0, 0

@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -29,6 +28,7 @@ from lead_pipeline.causes import cause_of, stack_of
 from lead_pipeline.errors import LeadPipelineError
 from lead_pipeline.landing.progress import Progress, subscribed
 from lead_pipeline.logs import show
+from lead_pipeline.orchestration.fork_server import children_context
 from lead_pipeline.orchestration.instance import open_log_of_runs
 from lead_pipeline.orchestration.runner import (
     LANDING,
@@ -100,7 +100,7 @@ def land_in_parallel(
     A process that dies counts as a failure of its account. The children end when this process
     does, however it ends.
     """
-    context = _context()
+    context = children_context()
     messages: Any = context.Queue()
     processes = {
         name: context.Process(
@@ -188,17 +188,6 @@ def _unforeseen(name: str, error: Exception) -> str:
         f"The process that pulled {name} ended with unexpected {cause_of(error)}. What it landed is "
         "kept. Run again with LEAD_PIPELINE_DEBUG=1 for the stack trace, and report it."
     )
-
-
-def _context() -> ForkServerContext | SpawnContext:
-    """A fork server that has imported the package once; where there is none, new interpreters."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["lead_pipeline.orchestration.landing_definitions", "lead_pipeline.orchestration.runner"]
-    )
-    return context
 
 
 def _land(

@@ -23,7 +23,6 @@ from lead_pipeline.bi.publish import Publication, publish
 from lead_pipeline.errors import LakeError, LeadPipelineError
 from lead_pipeline.orchestration.failures import told_without_values
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
-from lead_pipeline.orchestration.upkeep import after_publication
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.permissions import readers_of
@@ -75,6 +74,9 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
 def _published(
     context: AssetExecutionContext, config: PublishConfig, settings: Settings
 ) -> MaterializeResult[None]:
+    # SQLAlchemy takes half a second to import, which who only looks at assets need not wait for.
+    from lead_pipeline.orchestration.upkeep import after_publication
+
     started = time.monotonic()
     with held(settings.publish_lock, "publishing", context.log.info):
         publication = publish(

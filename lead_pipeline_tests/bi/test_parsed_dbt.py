@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lead_pipeline.bi.parsed_dbt import RESULTS, DbtRan, run_dbt
+from lead_pipeline.bi.dbt_project import RESULTS
+from lead_pipeline.bi.parsed_dbt import DbtRan, run_dbt
 
 ENDLESS = "select count(*) from range(1000000000000) as numbers(i) where i % 7 = 8"
 
