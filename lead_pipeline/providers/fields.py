@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -64,7 +65,7 @@ def decode_envelope(body: bytes, decoder: msgspec.json.Decoder[_Envelope]) -> _E
     rest: bytes | None = None
     try:
         # Each of them costs memory before they can be counted.
-        if body.count(b",") <= MAX_COMMAS:
+        if not has_many_commas(body):
             envelope = decoder.decode(body)
             rest = _without_records(body, _records(envelope, path))
         if rest is None:
@@ -100,6 +101,12 @@ def decode_record(body: bytes) -> msgspec.Raw:
     return msgspec.Raw(body)
 
 
+def has_many_commas(text: bytes) -> bool:
+    """Whether a text holds more than `MAX_COMMAS`; most are too short for that."""
+    return len(text) > MAX_COMMAS and text.count(b",") > MAX_COMMAS
+
+
+@cache
 def _path_to_records(kind: object) -> tuple[FieldInfo, ...] | None:
     """The fields that lead from an envelope to its records; None where it has none."""
     if kind == list[msgspec.Raw]:
@@ -124,6 +131,10 @@ def _without_records(body: bytes, records: Sequence[msgspec.Raw]) -> bytes | Non
     """The body without its records; None where they cannot be found by looking for them."""
     if not records:
         return body
+    compact = b",".join(records)
+    start = body.find(bytes(records[0]))
+    if body.startswith(compact, start):
+        return b"%bnull%b" % (body[:start], body[start + len(compact) :])
     first = end = -1
     for record in records:
         content = bytes(record)
@@ -269,7 +280,7 @@ def _judged(text: bytes) -> tuple[str | None, Mapping[str, Any]]:
 def _size_fault(text: bytes) -> str | None:
     if len(text) > MAX_RECORD_BYTES:
         return f"the record is larger than {MAX_RECORD_BYTES:,} bytes"
-    if text.count(b",") > MAX_COMMAS:
+    if has_many_commas(text):
         return f"the record holds more than {MAX_COMMAS:,} values"
     return None
 
