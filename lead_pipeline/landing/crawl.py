@@ -237,9 +237,10 @@ class Crawl:
             for day, rows in flushed.rows_by_date.items():
                 commit.rows_by_date[day] = commit.rows_by_date.get(day, 0) + rows
             commit.records += sum(file.rows for file in flushed.records)
+            if self._walk.has_overlap:
+                commit.overlap_records += flushed.overlap_rows
             for page in self._buffer:
                 commit.seen += len(page.filed) + len(page.seen_ids)
-                commit.overlap_records += self._count_overlap(page)
                 commit.rejected += len(page.rejected)
                 commit.unidentified += page.unidentified
                 commit.erased += page.erased
@@ -274,12 +275,6 @@ class Crawl:
             # No commit record will ever list them.
             landing_at(self._landing).remove(*(self._landing / file.path for file in new_files))
             raise
-
-    def _count_overlap(self, page: FiledPage) -> int:
-        start = self._commit.window.start
-        if start is None or not self._walk.has_overlap:
-            return 0
-        return sum(record.identity.updated_at < start for record in page.filed)
 
     def _count_requests(self) -> None:
         counters = self._client.counters

@@ -12,26 +12,27 @@ count (that is the commit record's to say).
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, datetime
+from itertools import accumulate, chain, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lead_pipeline.errors import LoadError
+from lead_pipeline.landing import arrays
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
-from lead_pipeline.landing.records import FiledPage, FiledRecord
+from lead_pipeline.landing.records import FiledColumns, FiledPage
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.storage.files import digest_of, temporary_of
 from lead_pipeline.storage.seams import landing_at
 
 _OWN_STEM = re.compile(r"-\d{6,}-\d{6,}-u[0-9a-f]{8}$")
 """What follows the crawl in the name of a file in a team's store."""
-_TIME = pa.timestamp("us", tz="UTC")
 
 RECORD_COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
     "provider": (pa.string(), "Provider that the record comes from, by its slug."),
@@ -39,13 +40,13 @@ RECORD_COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
     "stream": (pa.string(), "Stream of the account that the record belongs to, such as leads."),
     "record_id": (pa.string(), "The provider's own id of the record."),
     "updated_at": (
-        _TIME,
+        arrays.MOMENT,
         "When the provider last changed it; an event's own time. Its UTC day is `date`.",
     ),
-    "created_at": (_TIME, "When the provider made it; null where it does not say."),
+    "created_at": (arrays.MOMENT, "When the provider made it; null where it does not say."),
     "payload": (pa.string(), "The record's JSON, exactly as the bytes came. Personal data."),
-    "fetched_at": (_TIME, "When it came, by our clock."),
-    "served_at": (_TIME, "When it was served, by the provider's clock."),
+    "fetched_at": (arrays.MOMENT, "When it came, by our clock."),
+    "served_at": (arrays.MOMENT, "When it was served, by the provider's clock."),
     "crawl_id": (pa.string(), "The crawl that brought it; its commit record is in `_crawls`."),
     "page": (pa.int32(), "The page of the crawl that it was on, from 1."),
 }
@@ -62,8 +63,8 @@ REJECTED_SCHEMA = pa.schema(
         ("kind", pa.string()),
         ("reason", pa.string()),
         ("payload", pa.binary()),
-        ("fetched_at", _TIME),
-        ("served_at", _TIME),
+        ("fetched_at", arrays.MOMENT),
+        ("served_at", arrays.MOMENT),
         ("crawl_id", pa.string()),
         ("page", pa.int32()),
         ("position", pa.int32()),
@@ -74,11 +75,22 @@ SEEN_SCHEMA = pa.schema(
     [
         ("account", pa.string()),
         ("record_id", pa.string()),
-        ("fetched_at", _TIME),
-        ("served_at", _TIME),
+        ("fetched_at", arrays.MOMENT),
+        ("served_at", arrays.MOMENT),
         ("crawl_id", pa.string()),
     ]
 )
+
+
+_ARRAYS: Mapping[pa.DataType, Callable[[Any], pa.Array]] = {
+    pa.string(): arrays.texts,
+    pa.binary(): arrays.binaries,
+    pa.int32(): arrays.numbers,
+    arrays.MOMENT: arrays.moments,
+}
+"""How a column of each type in use is made."""
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -89,10 +101,8 @@ class FlushedFiles:
     rejected: list[LandedFile]
     seen: list[LandedFile]
     rows_by_date: dict[str, int]
-
-
-_Filed = tuple[FiledPage, FiledRecord]
-"""A record, and the page that it came on."""
+    overlap_rows: int = 0
+    """How many records are older than what the crawl was asked for begins."""
 
 
 def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage]) -> FlushedFiles:
@@ -106,16 +116,11 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
         f"{commit.crawl_id}-{pages[0].number:06d}-{pages[-1].number:06d}.parquet"
     )
     account = Path(commit.account)
-    crawl_date = _crawl_date(commit)
-    by_date: dict[date, list[_Filed]] = defaultdict(list)
-    for page in pages:
-        for record in page.filed:
-            by_date[crawl_date or record.identity.updated_at.date()].append((page, record))
+    table = _records_table(commit, pages)
+    by_date = dict(_by_date(table, _crawl_date(commit)))
     records = [
-        _write(
-            landing, account / commit.stream / f"date={day}" / name, _records_table(commit, filed)
-        )
-        for day, filed in sorted(by_date.items())
+        _write(landing, account / commit.stream / f"date={day}" / name, rows)
+        for day, rows in by_date.items()
     ]
     rejected_rows = [
         (
@@ -143,7 +148,8 @@ def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage])
         records=records,
         rejected=_write_some(landing, account / "_rejected" / name, REJECTED_SCHEMA, rejected_rows),
         seen=_write_some(landing, account / "_seen" / name, SEEN_SCHEMA, seen_rows),
-        rows_by_date={day.isoformat(): len(filed) for day, filed in by_date.items()},
+        rows_by_date={day.isoformat(): rows.num_rows for day, rows in by_date.items()},
+        overlap_rows=_rows_before(table, commit.window.start),
     )
 
 
@@ -213,23 +219,72 @@ def write_again(
     return LandedFile(path.as_posix(), table.num_rows, size, digest)
 
 
-def _records_table(commit: CommitRecord, filed: Sequence[_Filed]) -> pa.Table:
+def _records_table(commit: CommitRecord, pages: Sequence[FiledPage]) -> pa.Table:
     """The rows of records of one crawl, column by column: most columns hold few values, or one."""
-    rows = len(filed)
-    columns: dict[str, Any] = {
-        "provider": pa.repeat(commit.provider, rows),
-        "account": pa.repeat(commit.account, rows),
-        "stream": pa.repeat(commit.stream, rows),
-        "record_id": [record.identity.record_id for _, record in filed],
-        "updated_at": [record.identity.updated_at for _, record in filed],
-        "created_at": [record.identity.created_at for _, record in filed],
-        "payload": [record.payload for _, record in filed],
-        "fetched_at": [page.fetched_at for page, _ in filed],
-        "served_at": [page.served_at for page, _ in filed],
-        "crawl_id": pa.repeat(commit.crawl_id, rows),
-        "page": [page.number for page, _ in filed],
+    filed = [FiledColumns.of(page.filed) for page in pages]
+    rows = sum(map(len, filed))
+    # The place of its page among the pages, for each row.
+    places = arrays.numbers(
+        chain.from_iterable(repeat(place, len(page)) for place, page in enumerate(filed))
+    )
+    columns = {
+        "provider": arrays.repeated(commit.provider, rows),
+        "account": arrays.repeated(commit.account, rows),
+        "stream": arrays.repeated(commit.stream, rows),
+        "record_id": arrays.texts(_chained(page.record_ids for page in filed)),
+        "updated_at": arrays.texts(_chained(page.updated_at for page in filed)).cast(arrays.MOMENT),
+        "created_at": _times_or_none(list(_chained(page.created_at for page in filed))),
+        "payload": arrays.encoded_texts(list(_chained(page.payloads for page in filed))),
+        "fetched_at": arrays.moments(page.fetched_at for page in pages).take(places),
+        "served_at": arrays.moments(page.served_at for page in pages).take(places),
+        "crawl_id": arrays.repeated(commit.crawl_id, rows),
+        "page": arrays.numbers(page.number for page in pages).take(places),
     }
     return pa.table(columns, schema=RECORD_SCHEMA)
+
+
+def _times_or_none(values: Sequence[str | None]) -> pa.Array:
+    if None not in values:
+        return arrays.texts(cast("Sequence[str]", values)).cast(arrays.MOMENT)
+    known = arrays.texts(value for value in values if value is not None).cast(arrays.MOMENT)
+    # The place of each value among the known ones; past their end stands the null.
+    places = accumulate((value is not None for value in values), initial=0)
+    with_null = pa.concat_arrays([known, pa.nulls(1, arrays.MOMENT)])
+    return with_null.take(
+        arrays.numbers(
+            len(known) if value is None else place
+            for place, value in zip(places, values, strict=False)
+        )
+    )
+
+
+def _chained(columns: Iterable[Sequence[_Value]]) -> Iterator[_Value]:
+    return chain.from_iterable(columns)
+
+
+def _by_date(table: pa.Table, crawl_date: date | None) -> Iterator[tuple[date, pa.Table]]:
+    """The rows of each UTC date of `updated_at`, by date, in their order.
+
+    All under `crawl_date` where it is given.
+    """
+    if not table.num_rows:
+        return
+    if crawl_date is not None:
+        yield crawl_date, table
+        return
+    days = table["updated_at"].combine_chunks().cast(pa.date32(), safe=False)
+    # Stable: rows of one date stay in their order.
+    order = pc.array_sort_indices(days)
+    start = 0
+    for found in sorted(days.value_counts().to_pylist(), key=lambda found: found["values"]):
+        yield found["values"], table.take(order.slice(start, found["counts"]))
+        start += found["counts"]
+
+
+def _rows_before(table: pa.Table, start: datetime | None) -> int:
+    if start is None or not table.num_rows:
+        return 0
+    return int(pc.sum(pc.less(table["updated_at"], arrays.moments([start])[0])).as_py())
 
 
 def _write_some(
@@ -238,8 +293,8 @@ def _write_some(
     if not rows:
         return []
     columns = zip(*rows, strict=True)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return [_write(landing, path, pa.Table.from_arrays(arrays, schema=schema))]
+    made = [_ARRAYS[field.type](column) for column, field in zip(columns, schema, strict=True)]
+    return [_write(landing, path, pa.Table.from_arrays(made, schema=schema))]
 
 
 def _write(landing: Path, path: Path, table: pa.Table) -> LandedFile:

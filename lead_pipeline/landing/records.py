@@ -1,6 +1,7 @@
 """From a page's raw records to rows of landing: filed, or rejected with a reason.
 
-    page ──▶ identity of each record ──▶ FiledRecord | RejectedRecord
+    page ──▶ identities of all its records at once ──▶ FiledColumns
+         └─▶ or of each, where one is out of the ordinary ──▶ FiledRecord | RejectedRecord
 
 One bad record never costs the page. Belongs here: the two kinds of rows and what decides
 between them. Does not belong here: reading a provider's fields, writing files.
@@ -8,14 +9,18 @@ between them. Does not belong here: reading a provider's fields, writing files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from itertools import compress
+from typing import Literal, NamedTuple, Self, overload
 
 import msgspec
 
 from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.providers.base import Identity, Provider, UnusableRecord, Walk
+from lead_pipeline.providers.fields import parse_time
+from lead_pipeline.providers.identities import PageIdentities
 
 RejectionKind = Literal["unusable", "foreign_tenant"]
 
@@ -25,6 +30,58 @@ class FiledRecord(NamedTuple):
 
     identity: Identity
     payload: str
+
+
+@dataclass(frozen=True)
+class FiledColumns(Sequence[FiledRecord]):
+    """Records that can be landed, as columns: a record is made an object only where it is looked at.
+
+    Times are texts in ISO 8601, in UTC and usable years, that Arrow reads as Python does.
+    """
+
+    record_ids: Sequence[str]
+    updated_at: Sequence[str]
+    created_at: Sequence[str | None]
+    payloads: Sequence[bytes]
+
+    @classmethod
+    def of(cls, records: Sequence[FiledRecord]) -> FiledColumns:
+        """The columns of `records`."""
+        if isinstance(records, FiledColumns):
+            return records
+        identities = [record.identity for record in records]
+        return cls(
+            [identity.record_id for identity in identities],
+            [identity.updated_at.isoformat() for identity in identities],
+            [i.created_at and i.created_at.isoformat() for i in identities],
+            [record.payload.encode() for record in records],
+        )
+
+    def identity(self, position: int) -> Identity:
+        """The identity of the record at `position`, without its tenant."""
+        updated_at = parse_time(self.updated_at[position])
+        assert updated_at is not None, "only usable times stand in columns"  # noqa: S101
+        return Identity(
+            self.record_ids[position], updated_at, parse_time(self.created_at[position])
+        )
+
+    def where(self, are_wanted: Iterable[bool]) -> Self:
+        """The records of which `are_wanted` is true, in their order."""
+        wanted = list(are_wanted)
+        columns = (self.record_ids, self.updated_at, self.created_at, self.payloads)
+        return type(self)(*(list(compress(column, wanted)) for column in columns))
+
+    def __len__(self) -> int:
+        return len(self.record_ids)
+
+    @overload
+    def __getitem__(self, index: int) -> FiledRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[FiledRecord]: ...
+    def __getitem__(self, index: int | slice) -> FiledRecord | Sequence[FiledRecord]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        return FiledRecord(self.identity(index), self.payloads[index].decode())
 
 
 class RejectedRecord(NamedTuple):
@@ -73,14 +130,16 @@ def file_records(
     Of what belongs to the `erased` only the number is kept.
     A page whose `served_at` is None was served, as far as is known, when it was fetched.
     """
+    payloads = list(map(bytes, records))
+    if not erased and (columns := _read_at_once(provider, stream, payloads, tenant_id)):
+        return _filed_at_once(columns, walk, number, fetched_at, served_at or fetched_at)
     filed: list[FiledRecord] = []
     rejected: list[RejectedRecord] = []
     seen_ids: list[str] = []
     unidentified = 0
     of_erased = 0
     read: list[Identity] = []
-    for position, record in enumerate(records):
-        payload = bytes(record)
+    for position, (record, payload) in enumerate(zip(records, payloads, strict=True)):
         is_of_erased = erased is not None and erased.is_of(provider, stream, payload)
         of_erased += is_of_erased
         try:
@@ -100,7 +159,7 @@ def file_records(
         read.append(identity)
         if is_of_erased:
             continue
-        if _is_of_wrong_tenant(identity, tenant_id):
+        if _is_of_wrong_tenant(identity.tenant_id, tenant_id):
             reason = "the record belongs to another tenant than the key"
             rejected.append(RejectedRecord("foreign_tenant", reason, payload, position))
             continue
@@ -128,7 +187,30 @@ def _text(payload: bytes, identity: Identity) -> str:
         raise UnusableRecord("the record is not UTF-8 text", identity.record_id) from None
 
 
-def _is_of_wrong_tenant(identity: Identity, tenant_id: str | None) -> bool:
-    if tenant_id is None or identity.tenant_id is None:
+def _is_of_wrong_tenant(stated: str | None, tenant_id: str | None) -> bool:
+    if tenant_id is None or stated is None:
         return False
-    return identity.tenant_id.casefold() != tenant_id.casefold()
+    return stated.casefold() != tenant_id.casefold()
+
+
+def _read_at_once(
+    provider: Provider, stream: str, payloads: Sequence[bytes], tenant_id: str | None
+) -> FiledColumns | None:
+    """All records of a page, where each can be filed; None where one has to be looked at."""
+    fields = provider.identity_fields(stream)
+    found: PageIdentities | None = fields.read_page(payloads) if fields is not None else None
+    if found is None or any(_is_of_wrong_tenant(t, tenant_id) for t in found.tenant_ids):
+        return None
+    return FiledColumns(found.record_ids, found.updated_at, found.created_at, payloads)
+
+
+def _filed_at_once(
+    read: FiledColumns, walk: Walk, number: int, fetched_at: datetime, served_at: datetime
+) -> FiledPage:
+    last = [read.identity(position) for position in range(max(0, len(read) - 2), len(read))]
+    filed, seen_ids = read, ()
+    if not walk.keeps_everything:
+        kept = [walk.keeps(read.identity(position)) for position in range(len(read))]
+        filed = read.where(kept)
+        seen_ids = read.where(not is_kept for is_kept in kept).record_ids
+    return FiledPage(number, fetched_at, served_at, filed, [], seen_ids, 0, last)

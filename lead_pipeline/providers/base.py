@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
     from lead_pipeline.providers.counted import CountedList
+    from lead_pipeline.providers.identities import IdentityFields
 
 MAX_CURSOR_BYTES = 8_192
 """Of a cursor: with every byte escaped it still fits into a URL that servers take."""
@@ -266,6 +267,11 @@ class Walk:
             or identity.record_id in self.keep_ids
         )
 
+    @property
+    def keeps_everything(self) -> bool:
+        """Whether `keeps` is true of every record, so that none need be asked about."""
+        return self.keep_from is None
+
     def is_past(self, last: Sequence[Identity]) -> bool:
         """Whether the walk may end with the page whose last two readable records are `last`.
 
@@ -419,6 +425,14 @@ class Provider(ABC):
     @abstractmethod
     def identity(self, stream: str, record: msgspec.Raw) -> Identity:
         """Read the fields that file a record. Raises `UnusableRecord` with the reason."""
+
+    def identity_fields(self, stream: str) -> IdentityFields | None:
+        """The fields whose `read` is all that `identity` does; None where it does otherwise.
+
+        Where they are known, the records of a page are read together, in a fraction of the time.
+        """
+        del stream
+        return None
 
     def tenant_request(self) -> Request | None:
         """The request whose answer describes the key, where there is one."""

@@ -42,9 +42,9 @@ from lead_pipeline.providers.fields import (
     decode_record,
     format_time,
     parse_time,
-    read_identity,
     with_whole_characters,
 )
+from lead_pipeline.providers.identities import IdentityFields
 from lead_pipeline.providers.stated import shown
 
 LEADS_PATH = "/api/v1/leads"
@@ -80,6 +80,8 @@ class _Health(msgspec.Struct):
 _list_decoder = msgspec.json.Decoder(_List)
 _event_decoder = msgspec.json.Decoder(_Event)
 _health_decoder = msgspec.json.Decoder(_Health)
+_LEAD_IDENTITY = IdentityFields(tenant_id="organization_id")
+_EVENT_IDENTITY = IdentityFields(updated_at="created_at", tenant_id="organization_id")
 
 
 class ExpertAiLabs(Provider):
@@ -132,8 +134,11 @@ class ExpertAiLabs(Provider):
 
     def identity(self, stream: str, record: msgspec.Raw) -> Identity:
         """A lead's own times; an event's `created_at` stands for both."""
-        updated_at = "created_at" if stream == "lead_events" else "updated_at"
-        return read_identity(record, updated_at=updated_at, tenant_id="organization_id")
+        return self.identity_fields(stream).read(record)
+
+    def identity_fields(self, stream: str) -> IdentityFields:
+        """Events have one time."""
+        return _EVENT_IDENTITY if stream == "lead_events" else _LEAD_IDENTITY
 
     def tenant_request(self) -> Request | None:
         """`/health` names the tenant of the key."""

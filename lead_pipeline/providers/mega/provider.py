@@ -31,7 +31,8 @@ from lead_pipeline.providers.base import (
     hourly_polls,
 )
 from lead_pipeline.providers.counted import CountedList
-from lead_pipeline.providers.fields import decode_envelope, format_time, read_identity
+from lead_pipeline.providers.fields import decode_envelope, format_time
+from lead_pipeline.providers.identities import IdentityFields
 
 LEADS_PATH = "/api/agents/crm/leads"
 PAGE_SIZE = 100
@@ -46,6 +47,7 @@ class _LeadList(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_LeadList)
+_IDENTITY = IdentityFields(tenant_id="customer_id")
 
 
 class Mega(Provider):
@@ -123,8 +125,12 @@ class Mega(Provider):
 
     def identity(self, stream: str, record: msgspec.Raw) -> Identity:
         """`id`, `updated_at`, `created_at` and the customer."""
+        return self.identity_fields(stream).read(record)
+
+    def identity_fields(self, stream: str) -> IdentityFields:
+        """The same for each stream."""
         del stream
-        return read_identity(record, tenant_id="customer_id")
+        return _IDENTITY
 
     def tenant(self, account: Account, answer: bytes | None) -> str | None:
         """The customer the key is locked to."""

@@ -28,7 +28,8 @@ from lead_pipeline.providers.base import (
     Walk,
     hourly_polls,
 )
-from lead_pipeline.providers.fields import decode_envelope, read_identity
+from lead_pipeline.providers.fields import decode_envelope
+from lead_pipeline.providers.identities import IdentityFields
 
 LEADS_PATH = "/api/v1/leads"
 PAGE_SIZE = 100
@@ -41,6 +42,7 @@ class _LeadList(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_LeadList)
+_IDENTITY = IdentityFields()
 
 
 class Vorel(Provider):
@@ -117,8 +119,12 @@ class Vorel(Provider):
 
     def identity(self, stream: str, record: msgspec.Raw) -> Identity:
         """`id`, `updated_at` and `created_at`; records name no tenant."""
+        return self.identity_fields(stream).read(record)
+
+    def identity_fields(self, stream: str) -> IdentityFields:
+        """The same for each stream."""
         del stream
-        return read_identity(record)
+        return _IDENTITY
 
     def needs_full_crawls(self, options: Mapping[str, int | None]) -> bool:
         """With a horizon, changes to leads beyond it come with full crawls only."""
