@@ -1,4 +1,4 @@
-"""Quotas: full speed while requests remain, wait until the stated reset when none do.
+"""Quotas: full speed while requests remain, wait until the window's end when none do.
 
     headers of each answer ──▶ Quota.observe ──▶ Quota.pause() ──▶ seconds to wait, and why
 
@@ -8,10 +8,12 @@ of these (provider sheets):
 - `RateLimit-Limit`, `-Remaining`, `-Reset` (seconds), where several windows may count at once, of
   which one is reported. Windows are told apart by their limit.
 - `X-RateLimit-Limit`, `-Remaining`, `-Reset` (Unix seconds).
-- only `X-RateLimit-Remaining`. How fast requests come back is measured, as a lower bound. Until
-  something has come back, the documented rate is trusted where more remained than the documented
-  limit (a bucket that fills all the time, to more than that); otherwise a documented period is
-  waited for.
+- only `X-RateLimit-Remaining`. Where more remained than the documented limit it is a bucket that
+  fills all the time, to more than that: at the documented rate until something has come back, then
+  as fast as measured, a lower bound. Otherwise it is a window of the documented period.
+
+When a window has room again follows from when our own requests were answered, within what the
+server states (`bucket.py`).
 
 No wait is longer than an hour, the longest window that a provider documents. After a statement of
 more than that the length of the wait is unknown: a documented period, and twice as long with each
@@ -27,75 +29,26 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from lead_pipeline.providers.base import Limit
+from lead_pipeline.providers.bucket import LONGEST_SAVED_SECONDS, Bucket
 from lead_pipeline.providers.stated import (
     CLOCK_SKEW_SECONDS,
     LONGEST_WAIT_SECONDS,
-    MOST_REMAINING,
     NOT_CREDIBLE,
-    ROUNDING_SECONDS,
     shown,
     stated_count,
     stated_seconds,
 )
 
 MARGIN_SECONDS = 0.01
-"""Added to a stated reset: the server's window must be over when the request arrives."""
+"""Added to the end of a window: the server's window must be over when the request arrives."""
 LONGEST_SLACK_SECONDS = 5.0
 """More than this is not a matter of rounding and of clocks a little apart."""
 REAL_MINUTE_SECONDS = 30.0
 """A reset seen at or above this proves that the server's minute is a real one."""
-IDLE_SECONDS = 60.0
-"""After such a pause a measured refill rate is measured afresh: a full bucket refills no further."""
-_LONGEST_SAVED_SECONDS = LONGEST_WAIT_SECONDS + ROUNDING_SECONDS
-"""The longest saved wait that can be ours; a clock may have been set back by a hair meanwhile."""
 MOST_BUCKETS = 8
 """Of more limits than this, which no provider has, those seen last are kept."""
 MOST_DOUBLINGS = 16
 """Of a wait of unknown length: enough for any period to reach the longest wait."""
-
-
-class Bucket(msgspec.Struct):
-    """One limit as the server last reported it. Times are Unix seconds."""
-
-    remaining: int
-    ends_at: float | None
-    """When it refills; None where the server does not say, or says what cannot be."""
-    since: float
-    """When this window, or this measurement of a refill rate, began."""
-    last_at: float
-    first_remaining: int
-    sent: int = 0
-    """Requests answered since the one at `since`."""
-    doubted: str = ""
-    """A stated reset that is not credible."""
-
-    def refilled_by(self, remaining: float, sent_at: float) -> bool:
-        """Whether an answer shows that a new window has begun."""
-        if self.ends_at is None:
-            return sent_at - self.last_at > IDLE_SECONDS
-        return remaining > self.remaining or sent_at >= self.ends_at
-
-    def refill_rate(self) -> float:
-        """A lower bound of the requests per second that come back, 0 when none was seen.
-
-        `remaining` is a whole number, so one of the requests seen to come back may have been
-        there before.
-        """
-        seconds = self.last_at - self.since
-        came_back = self.sent + self.remaining - self.first_remaining - 1
-        return came_back / seconds if came_back > 0 and seconds > 0 else 0.0
-
-    def is_plausible(self, now: float) -> bool:
-        """Whether an answer before `now` can have reported it."""
-        return (
-            max(self.since, self.last_at) <= now + CLOCK_SKEW_SECONDS
-            and (self.ends_at is None or self.ends_at <= now + _LONGEST_SAVED_SECONDS)
-            and all(
-                0 <= count <= MOST_REMAINING
-                for count in (self.remaining, self.first_remaining, self.sent)
-            )
-            and self.doubted == shown(self.doubted)
-        )
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -122,7 +75,9 @@ class Quota(msgspec.Struct):
     the server rounds down or its clock is behind ours."""
     longest_reset: float = 0.0
     sent_at: list[float] = []
-    """When the latest requests were sent, for limits that no header reports. Oldest first."""
+    """When the latest requests were sent or, where known, answered. Oldest first."""
+    never_drips: bool = False
+    """A limit without a reset turned out to give nothing back before a period is over."""
 
     def observe(self, headers: Mapping[str, str], sent_at: float, received_at: float) -> None:
         """Take in the headers of any answer. Values that cannot be read count as absent."""
@@ -139,18 +94,15 @@ class Quota(msgspec.Struct):
             self.longest_reset = max(self.longest_reset, ends_at - received_at)
         bucket = self.buckets.get(limit)
         if bucket is None or bucket.refilled_by(remaining, sent_at):
-            self.buckets[limit] = Bucket(
-                remaining, ends_at, received_at, received_at, remaining, doubted=doubted
+            self.buckets[limit] = Bucket.begun(
+                remaining, ends_at, sent_at, received_at, doubted, bucket
             )
             self._forget_old_buckets()
-            return
-        bucket.remaining = remaining
-        bucket.last_at = received_at
-        bucket.sent += 1
-        bucket.doubted = doubted
-        if ends_at is not None:
-            # Whole seconds are rounded up: within one window the earliest answer is the best.
-            bucket.ends_at = ends_at if bucket.ends_at is None else min(bucket.ends_at, ends_at)
+        else:
+            bucket.report(remaining, ends_at, sent_at, received_at, doubted)
+        if self.sent_at and self.sent_at[-1] == sent_at:
+            # By now the server has counted it, and not before it was sent.
+            self.sent_at[-1] = received_at
 
     def refused(
         self,
@@ -166,7 +118,7 @@ class Quota(msgspec.Struct):
         Returns the seconds to wait for it, None where the server does not say.
         """
         if status == 429 and not self.doubted and 0 <= now - self.refill_expected_at < 1.0:
-            self.slack = min(self.slack + 1.0, LONGEST_SLACK_SECONDS)
+            self._came_too_early(documented)
         seconds = stated_seconds(retry_after, now, date)
         if seconds is None:
             return None
@@ -197,7 +149,7 @@ class Quota(msgspec.Struct):
         pauses = [Pause(self.blocked_until - now, asked + _doubts("wait", self.doubted))]
         for limit, bucket in self.buckets.items():
             if bucket.remaining <= 0:
-                refill = self._refill_at(bucket, documented)
+                refill = self._refill_at(limit, bucket, documented)
                 reason = f"no request remains of {limit}" if limit else "no request remains"
                 doubted = bucket.doubted if bucket.ends_at is None else ""
                 pauses.append(Pause(refill - now, reason + _doubts("reset", doubted)))
@@ -230,29 +182,31 @@ class Quota(msgspec.Struct):
             and all(limit == shown(limit) for limit in self.buckets)
             and all(bucket.is_plausible(now) for bucket in self.buckets.values())
             and max(self.sent_at, default=now) <= now + CLOCK_SKEW_SECONDS
-            and max(self.blocked_until, self.refill_expected_at) <= now + _LONGEST_SAVED_SECONDS
-            and self.longest_reset <= _LONGEST_SAVED_SECONDS
+            and max(self.blocked_until, self.refill_expected_at) <= now + LONGEST_SAVED_SECONDS
+            and self.longest_reset <= LONGEST_SAVED_SECONDS
             and 0 <= self.slack <= LONGEST_SLACK_SECONDS
             and 0 <= self.doubted_refusals <= MOST_DOUBLINGS
             and self.doubted == shown(self.doubted)
             and self.blocked_by in (429, 503)
         )
 
+    def _came_too_early(self, documented: Sequence[Limit]) -> None:
+        """Learn from a request that was refused when room was expected."""
+        empty = [bucket for bucket in self.buckets.values() if bucket.remaining <= 0]
+        if any(bucket.seems_to_drip(documented, self.sent_at) for bucket in empty):
+            self.never_drips = not self.never_drips
+        else:
+            self.slack = min(self.slack + 1.0, LONGEST_SLACK_SECONDS)
+
     def _forget_old_buckets(self) -> None:
         """A server that words its limit differently in each answer must not fill our memory."""
         while len(self.buckets) > MOST_BUCKETS:
             del self.buckets[min(self.buckets, key=lambda limit: self.buckets[limit].last_at)]
 
-    def _refill_at(self, bucket: Bucket, documented: Sequence[Limit]) -> float:
-        if bucket.ends_at is not None:
-            return bucket.ends_at + self.slack + MARGIN_SECONDS
-        shortest = documented[0]
-        rate = bucket.refill_rate()
-        if rate > 0:
-            return bucket.last_at + min(1.0 / rate, shortest.seconds)
-        if bucket.first_remaining > shortest.requests:
-            return bucket.last_at + shortest.seconds / shortest.requests
-        return bucket.since + shortest.seconds
+    def _refill_at(self, limit: str, bucket: Bucket, documented: Sequence[Limit]) -> float:
+        if bucket.seems_to_drip(documented, self.sent_at) and not self.never_drips:
+            return bucket.next_drop_at(documented[0])
+        return bucket.refill_at(limit, documented, self.sent_at, self.slack) + MARGIN_SECONDS
 
     def _unreported(self, documented: Sequence[Limit]) -> list[Limit]:
         """Documented limits that no header shows, where the server limits as documented.
