@@ -13,6 +13,7 @@ PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
 WANTED := --constraint constraints.txt --editable ".[team]" --group dev
 OLDEST_READER := .venv-oldest-reader
 READERS := .venv-readers
+DLT := .venv-dlt
 CLIENTS := lead_pipeline_tests/bi/clients
 INSTALLED := $(VENV)/.installed
 
@@ -72,6 +73,12 @@ $(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json
 		|| echo "npm is missing or cannot install the reader for Node; its tests are skipped"
 	touch $(READERS)/.installed
 
+# What the pipeline is measured against.
+$(DLT)/.installed: benchmarks/programs/requirements.txt
+	$(PYTHON) -m venv $(DLT)
+	$(DLT)/bin/$(PIP) --requirement benchmarks/programs/requirements.txt
+	touch $(DLT)/.installed
+
 lint: setup  ## Style of Python, SQL and the deployment kit, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -112,8 +119,8 @@ screenshot: setup  ## Take the pictures in docs/ again (needs Debian's chromium)
 	$(BIN)/python docs/take_screenshot.py
 	$(BIN)/python docs/take_report_screenshots.py
 
-bench: setup  ## Print measured ratios, and write docs/truth.md
-	$(BIN)/python -m benchmarks
+bench: setup $(DLT)/.installed  ## Measure beside others and write benchmarks/README.md (NAME=pull for one; --help lists them)
+	$(BIN)/python -m benchmarks $(NAME)
 
 clean:  ## Remove what was installed and built, not your data
-	rm -rf $(VENV) $(OLDEST_READER) $(READERS) dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(OLDEST_READER) $(READERS) $(DLT) dbt_project/target dbt_project/logs

@@ -1,4 +1,5 @@
-"""Ratios of things run in pairs on one machine: `make bench`.
+"""What things take beside others that do the same, on one machine: `make bench`.
 
-Belongs here: measuring. Does not belong here: tests; nothing fails for being slow.
+Belongs here: measuring. Does not belong here: tests; nothing fails for being slow. README.md has the
+figures and says how to read them.
 """

@@ -1,30 +1,110 @@
-"""Run benchmarks and print their tables: `python -m benchmarks [NAME]`.
+"""Measure scenarios: `python -m benchmarks [NAME …]`, `--help` for more.
 
-Without a name all but those that take a good part of an hour.
+    scenario ──rounds──▶ results/<scenario>.jsonl ──report──▶ README.md
+
+Without a name all but the longest. Results of each scenario take the place of its last ones when it
+has ended; `--resume` leaves out those that were measured at this commit. `report` writes the page.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
-from benchmarks import accounts, counted, crawling, loading, team, truth, year
+from benchmarks import accounts, counted, crawling, report, team, truth, year
+from benchmarks.machine import ROOT, commit, this_machine
+from benchmarks.results import RESULTS, Head, read, writing
+from benchmarks.scenario import Bench, Scenario
+from benchmarks.scenarios import SCENARIOS, named
+from lead_pipeline.commands.console import say
 
-BENCHMARKS = {
+QUICK_RESULTS = ROOT / "build" / "quick-benchmarks"
+QUICK_ROUNDS = 2
+TABLES: Mapping[str, Callable[[], None]] = {
     "accounts": accounts.main,
     "counted": counted.main,
     "crawling": crawling.main,
-    "loading": loading.main,
     "team": team.main,
     "truth": truth.main,
     "year": year.main,
 }
-LONG = ("team", "year")
+"""Benchmarks that print tables of their own; each is run by its name."""
 
 
 def main() -> None:
-    """Run the named benchmarks."""
-    for name in sys.argv[1:] or [name for name in BENCHMARKS if name not in LONG]:
-        BENCHMARKS[name]()
+    """Measure what the arguments name, then write the page."""
+    arguments = _arguments()
+    if arguments.names == ["report"]:
+        report.write(RESULTS)
+        return
+    for name in [name for name in arguments.names if name in TABLES]:
+        TABLES[name]()
+    chosen = _chosen(arguments.names)
+    results = QUICK_RESULTS if arguments.quick else RESULTS
+    for scenario in chosen:
+        if arguments.resume and _is_measured(results, scenario):
+            say(f"{scenario.name}: measured at this commit already.")
+            continue
+        _measure(scenario, results, arguments)
+    if not arguments.names:
+        _say_what_is_left()
+    if chosen and not arguments.quick:
+        report.write(RESULTS)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    names = [*(scenario.name for scenario in SCENARIOS), *TABLES, "report"]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    parser.add_argument("--rounds", type=int, help="how often each competitor is run")
+    parser.add_argument("--leads", type=int, help="in place of a scenario's own size")
+    parser.add_argument(
+        "--quick", action="store_true", help="small and twice, into build/, to try the code itself"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out what was measured at this commit"
+    )
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in names]
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(names)}")
+    return arguments
+
+
+def _chosen(names: Sequence[str]) -> list[Scenario]:
+    if not names:
+        return [scenario for scenario in SCENARIOS if scenario.by_default]
+    return [named(name) for name in names if name not in TABLES]
+
+
+def _is_measured(results: Path, scenario: Scenario) -> bool:
+    found = read(results, scenario.name)
+    return found is not None and found.head.machine.commit == commit()
+
+
+def _measure(scenario: Scenario, results: Path, arguments: argparse.Namespace) -> None:
+    leads = arguments.leads or (scenario.quick_leads if arguments.quick else scenario.leads)
+    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else scenario.rounds)
+    say(
+        f"{scenario.title}: {leads:,} leads, {rounds} rounds, about {scenario.minutes:g} min in full."
+    )
+    began = time.monotonic()
+    head = Head(scenario.name, rounds, leads, this_machine(), arguments.quick)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, writing(results, head) as writer:
+        scenario.run(Bench(scenario.name, leads, rounds, writer.keep, Path(folder)))
+    say(f"{scenario.title}: {(time.monotonic() - began) / 60:.1f} min.")
+    report.show(scenario, results)
+
+
+def _say_what_is_left() -> None:
+    left = [
+        *(f"{s.name} (about {s.minutes:g} min)" for s in SCENARIOS if not s.by_default),
+        *TABLES,
+    ]
+    say(f"Left out, each is run by its name (make bench NAME=…): {', '.join(left)}.")
 
 
 if __name__ == "__main__":

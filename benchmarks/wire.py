@@ -1,21 +1,24 @@
 """The list of one MEGA account, served over loopback as fast as Python can send bytes.
 
-Pages are written once, before the first request, and a request costs one look-up: what is measured
-against it is the client. Belongs here: a server for timing. Does not belong here: an API that
+Leads are written once, before the first request, and a page is put together from them: what is
+measured against it is the client. Windows by update and by creation are as the real list has them. Belongs here: a server for timing. Does not belong here: an API that
 behaves as the real ones do (`lead_pipeline.sandbox` is that).
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import re
 import socketserver
 import subprocess
 import sys
 import uuid
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
+from urllib.parse import unquote
 
 import msgspec
 
@@ -25,8 +28,10 @@ PAGE_SIZE = 100
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STAGES = ("new", "contacted", "qualified", "booked")
 _TARGET = re.compile(rb"GET ([^ ]+) ")
-_CURSOR = re.compile(rb"[?&]cursor=(\d+)")
-_LIMIT_ONE = re.compile(rb"[?&]limit=1(?:&|$)")
+_ASKED = [
+    (name, re.compile(rb"[?&]%b=([^&]+)" % name.encode()))
+    for name in ("cursor", "limit", "sort_by", "sort_dir", "updated_since", "created_since")
+]
 
 
 def lead(number: int, version: int = 0, *, minutes: int = 1) -> dict[str, object]:
@@ -75,35 +80,65 @@ def _text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-class _Pages:
-    """The pages of `leads` leads by their cursors, as whole answers but for the date."""
+class _List:
+    """Leads as they are served, in the order of one of their times."""
 
-    def __init__(self, leads: int) -> None:
-        encode = msgspec.json.encode
-        self.total = leads
-        self.answers = [
-            encode(
-                {
-                    "leads": [lead(n) for n in range(first, min(first + PAGE_SIZE, leads))],
-                    "next_cursor": str(first + PAGE_SIZE) if first + PAGE_SIZE < leads else None,
-                    "total": leads,
-                }
-            )
-            for first in range(0, leads, PAGE_SIZE)
-        ]
-        self.nothing = encode({"leads": [], "next_cursor": None, "total": leads})
+    def __init__(self, leads: list[tuple[str, bytes]]) -> None:
+        self.times = [time for time, _ in leads]
+        self.leads = [encoded for _, encoded in leads]
+
+    def page(self, since: str | None, first: int, limit: int) -> bytes:
+        """A page of the leads since then (inclusive); `first` is the place in the list."""
+        start = 0 if since is None else bisect_left(self.times, since)
+        first = max(first, start)
+        after = first + limit
+        cursor = f'"{after}"' if after < len(self.leads) else "null"
+        return b'{"leads":[%b],"next_cursor":%b,"total":%d}' % (
+            b",".join(self.leads[first:after]),
+            cursor.encode(),
+            len(self.leads) - start,
+        )
+
+
+class _Leads:
+    """All leads, of which the last `changed` ones of a night have changed since `moment`."""
+
+    def __init__(self, leads: int, changed: int = 0, moment: datetime | None = None) -> None:
+        states = [self._state(number, leads, changed, moment) for number in range(leads)]
+        encoded = [(state, msgspec.json.encode(state)) for state in states]
+        self._by_update = _List(sorted((str(s["updated_at"]), text) for s, text in encoded))
+        by_creation = sorted((str(s["created_at"]), text) for s, text in encoded)
+        self._oldest_first = _List(by_creation)
+        self._newest_first = [text for _, text in reversed(by_creation)]
+
+    @staticmethod
+    def _state(number: int, leads: int, changed: int, moment: datetime | None) -> dict[str, object]:
+        """As every `leads / changed`-th lead is after it has changed."""
+        if not changed or number % (leads // changed):
+            return lead(number)
+        state = lead(number, 1)
+        order = number // (leads // changed)
+        return {**state, "updated_at": _text((moment or START) + timedelta(milliseconds=order))}
 
     def answer(self, target: bytes) -> bytes:
         """The body for a request's target."""
-        cursor = _CURSOR.search(target)
-        if b"sort_by=created_at" in target or _LIMIT_ONE.search(target):
-            return self.nothing
-        number = int(cursor[1]) // PAGE_SIZE if cursor else 0
-        return self.answers[number] if self.answers else self.nothing
+        asked = {
+            name: found[1].decode() for name, pattern in _ASKED if (found := pattern.search(target))
+        }
+        first, limit = int(asked.get("cursor", 0)), int(asked.get("limit", PAGE_SIZE))
+        if asked.get("sort_by") == "created_at" or "created_since" in asked:
+            since = unquote(asked["created_since"]) if "created_since" in asked else None
+            if asked.get("sort_dir") == "desc":
+                total = len(self._newest_first)
+                page = b",".join(self._newest_first[first : first + limit])
+                return b'{"leads":[%b],"next_cursor":null,"total":%d}' % (page, total)
+            return self._oldest_first.page(since, first, limit)
+        since = unquote(asked["updated_since"]) if "updated_since" in asked else None
+        return self._by_update.page(since, first, limit)
 
 
 class _Handler(socketserver.BaseRequestHandler):
-    pages: _Pages
+    leads: _Leads
 
     def handle(self) -> None:
         """Answer requests of one connection until it ends."""
@@ -113,7 +148,7 @@ class _Handler(socketserver.BaseRequestHandler):
             while b"\r\n\r\n" in waiting:
                 request, _, waiting = waiting.partition(b"\r\n\r\n")
                 match = _TARGET.match(request)
-                body = self.pages.answer(match[1] if match else b"")
+                body = self.leads.answer(match[1] if match else b"")
                 head = (
                     f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: {formatdate(usegmt=True)}"
                     f"\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -127,9 +162,12 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def served(leads: int) -> Iterator[str]:
-    """The origin of a server of its own process, which ends with the block."""
-    command = [sys.executable, "-m", "benchmarks.wire", str(leads)]
+def served(leads: int, changed: int = 0) -> Iterator[str]:
+    """The origin of a server of its own process, which ends with the block.
+
+    So many leads of them, spread over all, have `changed` just before it began to serve.
+    """
+    command = [sys.executable, "-m", "benchmarks.wire", str(leads), str(changed)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout is not None  # noqa: S101 - for the type checker
     try:
@@ -140,8 +178,11 @@ def served(leads: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Serve as many leads as the argument says; the origin is printed once it can be asked."""
-    handler = type("Handler", (_Handler,), {"pages": _Pages(int(sys.argv[1]))})
+    """Serve as many leads as the arguments say; the origin is printed once it can be asked."""
+    leads, changed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    moment = datetime.now(UTC) - timedelta(minutes=1)
+    handler = type("Handler", (_Handler,), {"leads": _Leads(leads, changed, moment)})
+    gc.freeze()
     with _Server(("127.0.0.1", 0), handler) as server:
         print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
         server.serve_forever()
