@@ -30,7 +30,7 @@ JSON_COLUMNS = frozenset({"custom_fields"})
 _BOOKKEEPING = frozenset(
     {
         "observation", "file", "version_id", "lead_key", "provider", "account", "lead_id", "stream",
-        "fetched_at", "crawl_id", "page", "payload", "updated_at", "has_details",
+        "fetched_at", "crawl_id", "page", "record_row", "payload", "updated_at", "has_details",
         # Follows from `email`, always.
         "email_normalized",
     }
@@ -64,7 +64,7 @@ def mapped_records(
     with _observed(
         provider, stages, "records_of_leads", files=list(files), lead_ids=list(lead_ids)
     ) as connection:
-        cursor = connection.execute("select * from observed order by observation")
+        cursor = connection.execute(read_sql("explain", "observed_records"))
         names = [column[0] for column in cursor.description or []]
         rows = [
             {name: in_utc(value) for name, value in zip(names, row, strict=True)}

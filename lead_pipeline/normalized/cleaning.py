@@ -42,11 +42,10 @@ def json_value(text: str) -> str:
     return _encoder.encode(_decoder.decode(text)).decode()
 
 
-def json_values(rows: Sequence[Any], context: StepContext) -> Columns:
-    """JSON texts, one a row, beside the text that all texts of the same value have."""
+def json_values(contents: Sequence[str], context: StepContext) -> Sequence[Sequence[str]]:
+    """Of each JSON text, the text that all texts of the same value have."""
     del context
-    contents = [content for (content,) in rows]
-    return {"content": contents, "value": [json_value(content) for content in contents]}
+    return ([json_value(content) for content in contents],)
 
 
 def repaired_payloads(rows: Sequence[Any], context: StepContext) -> Columns:

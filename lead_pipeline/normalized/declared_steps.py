@@ -19,6 +19,7 @@ from lead_pipeline.normalized.steps import (
     ProviderStep,
     SqlStep,
     Step,
+    TextStep,
 )
 
 FOLDED = {"name": "varchar", "folded": "varchar"}
@@ -182,19 +183,19 @@ LOOK_UP_STAGES: tuple[Step, ...] = (
 
 MAP_LEADS: tuple[Step, ...] = (
     ProviderStep("load/4_map/mapped", reads=("landed",), writes=("mapped",), file="leads.sql"),
-    ComputedStep(
+    TextStep(
         "load/4_map/custom_field_values",
         reads=("mapped",),
         writes=("custom_field_values",),
-        columns={"content": "varchar", "value": "varchar"},
-        compute=cleaning.json_values,
+        columns=("content", "value"),
+        read=cleaning.json_values,
     ),
-    ComputedStep(
+    TextStep(
         "load/4_map/emails",
         reads=("mapped",),
         writes=("emails",),
-        columns={"email": "varchar", "email_normalized": "varchar"},
-        compute=emails.normalized_emails,
+        columns=("email", "email_normalized"),
+        read=emails.normalized_emails,
     ),
     SqlStep(
         "load/4_map/keyed",
@@ -212,7 +213,7 @@ MAP_LEADS: tuple[Step, ...] = (
 FIND_TIMES: tuple[Step, ...] = (
     SqlStep(
         "load/4_map/unusable_times",
-        reads=("keyed", "known_fields", "found_drift"),
+        reads=("keyed", "landed", "known_fields", "found_drift"),
         writes=("found_drift",),
     ),
 )
@@ -228,21 +229,16 @@ MERGE_DRIFT: tuple[Step, ...] = (
 """What was found, to what was found before."""
 
 MERGE_LEADS: tuple[Step, ...] = (
-    ComputedStep(
+    TextStep(
         "load/4_map/phones",
         reads=("keyed",),
         writes=("phones",),
-        columns={
-            "phone": "varchar",
-            "phone_e164": "varchar",
-            "phone_extension": "varchar",
-            "phone_type": "varchar",
-        },
-        compute=phones.read_phones,
+        columns=("phone", "phone_e164", "phone_extension", "phone_type"),
+        read=phones.read_phones,
     ),
     SqlStep(
         "load/5_merge/known_versions",
-        reads=("observed", "normalized.lead_versions"),
+        reads=("keyed", "normalized.lead_versions"),
         writes=("known_versions",),
     ),
     SqlStep(
@@ -252,7 +248,7 @@ MERGE_LEADS: tuple[Step, ...] = (
     ),
     SqlStep(
         "load/5_merge/lead_versions",
-        reads=("observed", "known_versions", "repeated_versions", "phones"),
+        reads=("landed_records", "observed", "known_versions", "repeated_versions", "phones"),
         writes=("normalized.lead_versions",),
     ),
     SqlStep(

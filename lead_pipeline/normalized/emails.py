@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lead_pipeline.contacts.emails import normalized_email
-from lead_pipeline.normalized.steps import Columns, StepContext
+from lead_pipeline.normalized.steps import StepContext
 
 
-def normalized_emails(rows: Sequence[Any], context: StepContext) -> Columns:
-    """Addresses as served, one a row, beside their normalized forms."""
+def normalized_emails(
+    served: Sequence[str], context: StepContext
+) -> Sequence[Sequence[str | None]]:
+    """The normalized forms of addresses as served."""
     del context
-    served = [text for (text,) in rows]
-    return {"email": served, "email_normalized": [normalized_email(text) for text in served]}
+    return ([normalized_email(text) for text in served],)

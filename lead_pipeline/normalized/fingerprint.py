@@ -28,7 +28,7 @@ from lead_pipeline.normalized import declared_steps
 from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
 from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.session import Session, values_of
-from lead_pipeline.normalized.steps import ComputedStep, SqlStep
+from lead_pipeline.normalized.steps import ComputedStep, SqlStep, TextStep
 from lead_pipeline.providers import PROVIDERS
 
 Fingerprint = Mapping[str, str]
@@ -99,7 +99,7 @@ def _change(name: str, before: str | None, now: str | None) -> str:
 def _sql_digests() -> dict[str, str]:
     """The SQL of all that loading does."""
     steps = chain.from_iterable(declared_steps.PHASES.values())
-    of_steps = [step.name for step in steps if isinstance(step, (SqlStep, ComputedStep))]
+    of_steps = [step.name for step in steps if isinstance(step, (SqlStep, ComputedStep, TextStep))]
     return {
         f"the SQL of {name}": _digest(Session.text(name)) for name in (*OUTSIDE_OF_STEPS, *of_steps)
     }

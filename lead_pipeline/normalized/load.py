@@ -4,8 +4,8 @@
                   stage changes ──▶ lead_stage_events ──────────────────┴─▶ lead_stage_history
 
 The tables are a pure function of the set of landed files: any order of loads, and any
-repetition, ends in the same rows. A load is one transaction; a rebuild is a new file that takes
-the place of the old one when it is complete.
+repetition, ends in the same rows. A load is one transaction; a first load or a rebuild is a new file
+that takes the place of the old one when it is complete.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import pyarrow.parquet as pq
@@ -157,7 +158,7 @@ def build_scratch(
         session = Session(connection)
         with session.transaction():
             create_tables(session, inputs)
-        result = load_into(session, settings, records, inputs, tell)
+        result = load_into(session, settings, records, inputs, tell, is_scratch=True)
         # Where the disk is full by now, this says so; closing the file would not.
         session.execute("checkpoint")
         return result
@@ -169,8 +170,14 @@ def load_into(
     records: Sequence[CommitRecord],
     inputs: LoadInputs,
     tell: Tell,
+    *,
+    is_scratch: bool = False,
 ) -> LoadResult:
-    """Load, in one transaction, the files of `records` that the tables do not hold yet."""
+    """Load, in one transaction, the files of `records` that the tables do not hold yet.
+
+    Of a scratch file (`is_scratch`) nobody sees less than all, so that a large one needs no
+    transaction: in it DuckDB takes temporary tables for empty, and reads them on one core.
+    """
     context = StepContext(
         landing=settings.landing_path,
         records=records,
@@ -180,10 +187,11 @@ def load_into(
         erased=erased_persons(settings),
     )
     runner = StepRunner(session)
-    with session.transaction(), runner.scope():
+    is_small = _is_small(session, context)
+    if is_small:
+        session.execute("set threads = 1")
+    with nullcontext() if is_scratch and not is_small else session.transaction(), runner.scope():
         session.run("load/session")
-        if _is_small(session, context):
-            session.execute("set threads = 1")
         runner.run(steps.START, context)
         _load_batches(runner, context, tell)
         runner.run(steps.LEDGER, context)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lead_pipeline.contacts.phones import read_phone
-from lead_pipeline.normalized.steps import Columns, StepContext
+from lead_pipeline.normalized.steps import StepContext
 
 
-def read_phones(rows: Sequence[Any], context: StepContext) -> Columns:
-    """Phone numbers as served, one a row, beside what they are read as."""
-    served = [text for (text,) in rows]
+def read_phones(served: Sequence[str], context: StepContext) -> Sequence[Sequence[str | None]]:
+    """Numbers that can be called, extensions and types of phone numbers as served."""
     read = [read_phone(text, context.phone_region) for text in served]
-    return {
-        "phone": served,
-        "phone_e164": [phone.e164 for phone in read],
-        "phone_extension": [phone.extension for phone in read],
-        "phone_type": [phone.type for phone in read],
-    }
+    return (
+        [phone.e164 for phone in read],
+        [phone.extension for phone in read],
+        [phone.type for phone in read],
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -83,6 +83,20 @@ class Session:
             return
         self.connection.register("given_values", pa.table(dict(values)))
         self.execute(f"insert into {table} by name select * from given_values")  # noqa: S608
+        self.connection.unregister("given_values")
+
+    def texts(self, name: str) -> pa.ChunkedArray:
+        """The one column of texts that `sql/<name>.sql` returns."""
+        return self.connection.execute(self.text(name)).to_arrow_table().column(0)
+
+    def create_text_table(
+        self, table: str, columns: Sequence[str], parts: Iterable[Sequence[pa.Array]]
+    ) -> None:
+        """Make a temporary table with `columns` of texts; `parts` are its rows, by column."""
+        schema = pa.schema([(name, pa.string()) for name in columns])
+        batches = [pa.record_batch(list(part), schema=schema) for part in parts]
+        self.connection.register("given_values", pa.Table.from_batches(batches, schema))
+        self.execute(f"create temp table {table} as select * from given_values")  # noqa: S608
         self.connection.unregister("given_values")
 
     def drop_temporary(self, names: Collection[str]) -> None:

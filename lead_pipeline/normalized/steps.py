@@ -2,8 +2,9 @@
 
     SqlStep       statements of sql/<name>.sql
     FileStep      the same, over landed files
-    ProviderStep  a SELECT in the provider's folder, as a view
+    ProviderStep  a SELECT in the provider's folder ──▶ a new table
     ComputedStep  rows of a SELECT ──Python──▶ a new table
+    TextStep      texts of a SELECT, each read by itself ──Python──▶ a new table
     GivenStep     what the load was given ──Python──▶ a new table
 
 Tables are those of schema `normalized`, which are always there, and temporary ones, which a step
@@ -17,6 +18,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 NORMALIZED = "normalized."
 """How the names of the tables begin that outlive a load."""
+
+TEXTS = 20_000
+"""Texts that a step hands to Python at a time."""
 
 Columns = Mapping[str, Sequence[Any]]
 """Values by column; every column has the same number of them."""
@@ -107,13 +113,16 @@ class FileStep(SqlStep):
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderStep(Step):
-    """The SELECT in `file` of the provider's folder, as the temporary view that is written."""
+    """The rows of the SELECT in `file` of the provider's folder, as a new temporary table.
+
+    Not a view: several steps read it, and each would take every record's JSON apart.
+    """
 
     file: str
 
     def run(self, session: Session, context: StepContext) -> None:
-        [view] = self.writes
-        session.execute(f"create temp view {view} as {self.sql(context)}")
+        [table] = self.writes
+        session.execute(f"create temp table {table} as {self.sql(context)}")
 
     def sql(self, context: StepContext) -> str:
         if context.provider is None:
@@ -133,6 +142,35 @@ class ComputedStep(Step):
         [table] = self.writes
         values = self.compute(session.query(self.name), context)
         session.create_table(table, self.columns, values)
+
+    def sql(self, context: StepContext) -> str:
+        del context
+        return Session.text(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextStep(Step):
+    """A new temporary table of the texts that `sql/<name>.sql` returns and what they are read as.
+
+    Some thousand at a time, so that Python's memory does not grow with their number.
+    """
+
+    columns: Sequence[str]
+    """Of the table, all of them texts: first the text itself, then what it is read as."""
+    read: Callable[[Sequence[str], StepContext], Sequence[Sequence[str | None]]]
+    """What texts are read as, by column."""
+
+    def run(self, session: Session, context: StepContext) -> None:
+        [table] = self.writes
+        texts = session.texts(self.name)
+        read = (
+            self._read(texts.slice(start, TEXTS), context) for start in range(0, len(texts), TEXTS)
+        )
+        session.create_text_table(table, self.columns, read)
+
+    def _read(self, texts: pa.ChunkedArray, context: StepContext) -> list[pa.Array]:
+        found = self.read(texts.to_pylist(), context)
+        return [texts.combine_chunks(), *(pa.array(values, pa.string()) for values in found)]
 
     def sql(self, context: StepContext) -> str:
         del context

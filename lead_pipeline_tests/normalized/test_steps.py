@@ -26,6 +26,7 @@ from lead_pipeline.normalized.steps import (
     SqlStep,
     Step,
     StepContext,
+    TextStep,
 )
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.sandbox.examples import mega_lead, vorel_lead
@@ -65,9 +66,11 @@ def test_statements_read_and_write_what_their_step_declares(step: SqlStep) -> No
     assert (found.read | temporary(found.changed - found.created)) == set(step.reads)
 
 
-@pytest.mark.parametrize("step", [s for s in ALL if isinstance(s, ComputedStep)], ids=name_of)
+@pytest.mark.parametrize(
+    "step", [s for s in ALL if isinstance(s, ComputedStep | TextStep)], ids=name_of
+)
 def test_rows_that_python_computes_from_are_read_from_what_the_step_declares(
-    step: ComputedStep,
+    step: ComputedStep | TextStep,
 ) -> None:
     found = tables_of(step.sql(StepContext()))
     assert found.read == set(step.reads)
@@ -101,7 +104,7 @@ def test_every_file_of_the_load_belongs_to_a_step() -> None:
             else:
                 yield name.removesuffix(".sql")
 
-    declared = {step.name for step in ALL if isinstance(step, (SqlStep, ComputedStep))}
+    declared = {step.name for step in ALL if isinstance(step, (SqlStep, ComputedStep, TextStep))}
     assert {*names("load"), *names("checks/rows")} == {*declared, "load/session"}
 
 
@@ -177,9 +180,9 @@ def test_a_load_leaves_no_temporary_table_to_the_next_one_in_the_same_session(
     left: list[list[object]] = []
     original = load.load_into
 
-    def load_twice(session: Session, *arguments: object) -> object:
+    def load_twice(session: Session, *arguments: object, **options: object) -> object:
         for _ in range(2):
-            result = original(session, *arguments)  # type: ignore[arg-type]
+            result = original(session, *arguments, **options)  # type: ignore[arg-type]
             left.append(session.fetch("select 1 from duckdb_tables() where temporary"))
         return result
 

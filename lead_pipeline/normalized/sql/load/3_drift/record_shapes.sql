@@ -16,19 +16,24 @@ create temp table if not exists record_shapes (
     last_seen_at timestamptz
 );
 insert into record_shapes by name
+with shapes as (
+    select
+        account,
+        json_keys(payload, $object_paths) as object_keys,
+        json_type(payload, $typed_paths) as types,
+        json_extract_string(payload, $valued_paths) as shown_values,
+        count(*) as records,
+        min(fetched_at) as first_seen_at,
+        max(fetched_at) as last_seen_at
+    from landed
+    where provider = $provider and stream = $stream
+    group by all
+)
 select
-    account,
-    provider,
-    stream,
+    shapes.*,
+    $provider as provider,
+    $stream as stream,
     $objects::varchar[] as objects,
-    json_keys(payload, $object_paths) as object_keys,
     $typed::varchar[] as typed,
-    json_type(payload, $typed_paths) as types,
-    $valued::varchar[] as valued,
-    json_extract_string(payload, $valued_paths) as shown_values,
-    count(*) as records,
-    min(fetched_at) as first_seen_at,
-    max(fetched_at) as last_seen_at
-from landed
-where provider = $provider and stream = $stream
-group by all
+    $valued::varchar[] as valued
+from shapes

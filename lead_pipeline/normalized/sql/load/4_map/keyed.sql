@@ -9,18 +9,14 @@ with named as (
         record_id as lead_id,
         mapped.* exclude (
             record_id,
-            raw_payload,
             score,
             created_at,
             last_interaction_at,
             qualification_completed_at
         ),
-        raw_payload as payload,
         case when isfinite(score) then score end as score,
-        exists (
-            select 1
-            from streams
-            where streams.provider = mapped.provider and streams.kind = 'details'
+        mapped.provider in (
+            select provider from streams where kind = 'details'
         ) as has_details_stream,
         -- The order of keys, and how a number or a letter is written, make no other state.
         compared.value as compared_fields,

@@ -8,7 +8,7 @@ with times as (
             account,
             provider,
             stream,
-            payload,
+            record_row,
             served_at,
             fetched_at,
             coalesce(created_at, '-infinity'::timestamptz) as created_at,
@@ -48,6 +48,7 @@ select
     min(fetched_at) as first_seen_at,
     max(fetched_at) as last_seen_at
 from odd
+join (select record_row, payload from landed) as records using (record_row)
 -- A field that is null or absent says no time.
 where moment is not null or try(json_extract_string(payload, '$.' || field)) is not null
 group by all

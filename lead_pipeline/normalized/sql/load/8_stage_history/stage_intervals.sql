@@ -21,29 +21,30 @@ with changes as (
 numbered as (
     select
         *,
+        row_number() over point_order as point_number,
         sum(begins::integer) over (
-            partition by lead_key
-            order by moment, rank_in_moment, number
-            rows between unbounded preceding and current row
+            point_order rows between unbounded preceding and current row
         ) as stage_number
     from changes
+    window point_order as (partition by lead_key order by moment, rank_in_moment, number)
 ),
 intervals as (
     select
         lead_key,
         stage_number,
-        first(kind order by moment, rank_in_moment, number) as first_kind,
+        -- By number: aggregates with an order of their own sort all points again, each for itself.
+        arg_min_null(kind, point_number) as first_kind,
         min(moment) as first_shown_at,
         max(moment) as last_shown_at,
-        first(updated_at order by moment, rank_in_moment, number) as updated_at,
-        first(crawl_id order by moment, rank_in_moment, number) as crawl_id,
+        arg_min_null(updated_at, point_number) as updated_at,
+        arg_min_null(crawl_id, point_number) as crawl_id,
         any_value(provider_status) as provider_status,
-        last(provider_stage order by moment, rank_in_moment, number) as provider_stage,
+        arg_max_null(provider_stage, point_number) as provider_stage,
         -- Only records show the stage's id and name.
-        last(provider_stage_id order by moment, rank_in_moment, number) filter (
+        arg_max_null(provider_stage_id, point_number) filter (
             where kind = 'observed'
         ) as provider_stage_id,
-        last(provider_stage_name order by moment, rank_in_moment, number) filter (
+        arg_max_null(provider_stage_name, point_number) filter (
             where kind = 'observed'
         ) as provider_stage_name
     from numbered
