@@ -107,18 +107,19 @@ def load_manifest() -> dict[str, Any]:
     Several processes may ask at once: one parses, the others wait for it. Raises
     `ConfigurationError` when the project is missing or dbt cannot parse it.
     """
-    _keep_parsed()
+    keep_parsed()
     manifest: dict[str, Any] = json.loads(TARGET_DIR.joinpath("manifest.json").read_bytes())
     return manifest
 
 
 def parsed_project() -> bytes:
     """The same in dbt's own form, which `lead_pipeline.bi.parsed_dbt` reads."""
-    _keep_parsed()
+    keep_parsed()
     return TARGET_DIR.joinpath("partial_parse.msgpack").read_bytes()
 
 
-def _keep_parsed() -> None:
+def keep_parsed() -> str:
+    """Parse the project if a source has changed; returns what changes with the sources."""
     if not PROJECT_DIR.joinpath("dbt_project.yml").exists():
         raise ConfigurationError(
             f"There is no dbt project at {PROJECT_DIR}. Install lead-pipeline again: from its "
@@ -129,6 +130,7 @@ def _keep_parsed() -> None:
         with held(TARGET_DIR / "parse", "parsing the dbt project"):
             if not _is_parsed(digest):
                 _parse(digest)
+    return digest
 
 
 def project_variable(name: str) -> Any:

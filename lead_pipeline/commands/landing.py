@@ -80,10 +80,10 @@ def landing_under_way(
 
         def publisher() -> PipelineRunner:
             from lead_pipeline.definitions import load_definitions
-            from lead_pipeline.orchestration.preparing import import_what_publishing_needs
+            from lead_pipeline.orchestration.preparing import prepare_to_publish
 
             definitions = load_definitions()
-            import_what_publishing_needs()
+            prepare_to_publish()
             return PipelineRunner(definitions, instance, note)
 
         if not publishes:

@@ -1,18 +1,19 @@
-"""What assets that build and publish import when they run, imported before they do.
+"""What a build needs that definitions do without, made ready before it begins.
 
-Definitions do without, since most of their readers only look; who has a moment before a build spends it
-here.
+    definitions loaded ──▶ dbt's command line, the parsed project, upkeep ──▶ the build waits for none
+
+Most of those who load definitions only look at them. Who has a moment before a build, as while accounts
+land, spends it here.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 
-# After the definitions: dagster_dbt takes away the handlers that dbt gives to the root logger.
-_BUILDING = ("lead_pipeline.bi.parsed_dbt", "lead_pipeline.orchestration.upkeep")
+def prepare_to_publish() -> None:
+    """Import and read it, once definitions are loaded: a second or two, in any thread."""
+    # dagster_dbt, which definitions import, takes away the handlers that dbt gives to the root logger.
+    from lead_pipeline.bi.parsed_dbt import prepare_dbt
+    from lead_pipeline.orchestration import upkeep
 
-
-def import_what_publishing_needs() -> None:
-    """Import it; takes a second or two the first time."""
-    for module in _BUILDING:
-        import_module(module)
+    del upkeep
+    prepare_dbt()

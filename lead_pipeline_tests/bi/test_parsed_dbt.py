@@ -13,9 +13,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dbt.contracts.graph.manifest import Manifest
 
+from lead_pipeline.bi import parsed_dbt
 from lead_pipeline.bi.dbt_project import RESULTS
-from lead_pipeline.bi.parsed_dbt import DbtRan, run_dbt
+from lead_pipeline.bi.parsed_dbt import DbtRan, prepare_dbt, run_dbt
 
 ENDLESS = "select count(*) from range(1000000000000) as numbers(i) where i % 7 = 8"
 
@@ -83,6 +85,55 @@ def test_what_dbt_cannot_do_at_all_is_a_failure(candidate: Path) -> None:
     ran = run_dbt(("build", "--no-such-option"), candidate.parent / "dbt", candidate)
     assert not ran.succeeded
     assert not (candidate.parent / "dbt" / RESULTS).exists()
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Manifest]:
+    """What has been read of the parse that is kept."""
+    read: list[Manifest] = []
+    load = parsed_dbt.load_parsed
+
+    def reading() -> Manifest:
+        read.append(load())
+        return read[-1]
+
+    monkeypatch.setattr(parsed_dbt, "load_parsed", reading)
+    monkeypatch.setattr(parsed_dbt, "_prepared", {})
+    return read
+
+
+def test_what_is_prepared_serves_one_run(candidate: Path, reads: list[Manifest]) -> None:
+    prepare_dbt()
+    prepare_dbt()
+    assert len(reads) == 1
+    assert inline("select 1 as one", candidate).succeeded
+    assert len(reads) == 1
+    assert inline("select 2 as two", candidate).succeeded
+    assert len(reads) == 2
+
+
+def test_what_was_prepared_of_another_project_is_not_used(
+    candidate: Path, reads: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_dbt()
+    monkeypatch.setattr(parsed_dbt, "keep_parsed", lambda: "another digest")
+    assert inline("select 1 as one", candidate).succeeded
+    assert len(reads) == 2
+
+
+def test_messages_are_the_same_with_a_verbose_log(
+    candidate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def codes(ran: DbtRan) -> list[str]:
+        return sorted(message["info"]["code"] for message in ran.messages)
+
+    quiet = inline("select no_such_column", candidate)
+    monkeypatch.setattr(logging.getLogger("lead_pipeline"), "level", logging.DEBUG)
+    logging.getLogger("lead_pipeline").manager._clear_cache()  # type: ignore[attr-defined]
+    verbose = inline("select no_such_column", candidate)
+
+    assert codes(quiet) == codes(verbose)
+    assert codes(quiet)
 
 
 def test_two_threads_run_dbt_one_after_the_other(tmp_path: Path) -> None:
