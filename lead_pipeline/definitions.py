@@ -43,6 +43,10 @@ def defs() -> dg.Definitions:
 
     In a process that only executes the run of one account, no other account's (`narrowing.py`).
     """
+    # Not where it is defined: SQLAlchemy takes half a second to import.
+    from lead_pipeline.orchestration.databases import reuse_engines
+
+    reuse_engines()
     return load_definitions(only=account_of_process())
 
 

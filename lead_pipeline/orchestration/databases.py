@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,6 +23,7 @@ from dagster import DagsterInstance
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from lead_pipeline.errors import ConfigurationError
@@ -35,6 +36,11 @@ PATIENCE_SECONDS = 30.0
 
 ENGINES = 64
 """As many databases are used again without compiling every statement; each run has one of its own."""
+
+_held: dict[str, sqlite3.Connection] = {}
+"""Of each database that is held open, by its path, a connection that nobody uses."""
+_holders = 0
+"""How many blocks hold databases open."""
 
 _STORAGES = (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage)
 _FOLDERS = ("history", "schedules")
@@ -58,13 +64,53 @@ def reuse_engines() -> None:
 def _keeping(create: Callable[..., Engine]) -> Callable[..., Engine]:
     @lru_cache(maxsize=ENGINES)
     def kept(url: str, connect_args: tuple[tuple[str, Any], ...], **options: Any) -> Engine:
-        return create(url, connect_args=dict(connect_args), **options)
+        made = create(url, connect_args=dict(connect_args), **options)
+        event.listen(made, "connect", partial(_connected, made.url.database))
+        return made
 
     def engine(url: str, connect_args: Mapping[str, Any] | None = None, **options: Any) -> Engine:
         return kept(url, tuple((connect_args or {}).items()), **options)
 
     engine.cache_info = kept.cache_info  # type: ignore[attr-defined]
     return engine
+
+
+def _connected(path: str | None, connection: sqlite3.Connection, record: object) -> None:
+    """Let a statement of Dagster not wait for the disk, and its database be held open."""
+    del record
+    # Both only save time: what is wrong with a database, the statement itself will say.
+    with suppress(sqlite3.Error):
+        # A crash of the machine can then take the newest entries of the log with it, and nothing else.
+        connection.execute("pragma synchronous = normal")
+        if _holders and path and path not in _held:
+            _hold(path, connection)
+
+
+def _hold(path: str, connection: sqlite3.Connection) -> None:
+    """Keep a connection of our own to the file of `connection`, once that has a write-ahead log."""
+    if connection.execute("pragma journal_mode").fetchone() == ("wal",):
+        # Nobody uses it, so any thread may be the one that closes it.
+        _held[path] = sqlite3.connect(path, check_same_thread=False)
+        # Opens the log.
+        _held[path].execute("select count(*) from sqlite_master").fetchone()
+
+
+@contextmanager
+def databases_held_open() -> Iterator[None]:
+    """For the block, keep open in this process whatever database of Dagster's it uses.
+
+    Dagster opens a connection for each statement. Whenever the last one to a database is closed, SQLite
+    writes its log back and waits for the disk: for some thousand statements, that took longer than
+    all else that a quiet night does.
+    """
+    global _holders
+    _holders += 1
+    try:
+        yield
+    finally:
+        _holders -= 1
+        while _held and not _holders:
+            _held.popitem()[1].close()
 
 
 def make_storage(home: Path) -> None:

@@ -76,9 +76,15 @@ class LockedInProcessExecutor(InProcessExecutor):
     ) -> Iterator[DagsterEvent]:
         """Execute the steps; yields Dagster's events of the run."""
         # Not where it is defined: who only looks at assets has no use for SQLAlchemy.
-        from lead_pipeline.orchestration.databases import reuse_engines
+        from lead_pipeline.orchestration.databases import databases_held_open, reuse_engines
 
         reuse_engines()
+        with databases_held_open():
+            yield from self._executed(plan_context, execution_plan)
+
+    def _executed(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
         # Held until the process ends, since the run is marked as ended after this method.
         take_run_lock(plan_context.instance, plan_context.run_id)
         began, succeeded, failed = time.monotonic(), 0, 0

@@ -21,6 +21,7 @@ from dagster._core.storage.tags import (
 from dagster._core.utils import make_new_run_id
 from sqlalchemy.exc import SQLAlchemyError
 
+from lead_pipeline.orchestration.databases import databases_held_open
 from lead_pipeline.orchestration.failures import Interrupted, step_failures
 from lead_pipeline.orchestration.instance import NOT_RECORDED, reason_of_storage
 from lead_pipeline.orchestration.landing_assets import landing_keys, polled_keys, pull_run_config
@@ -181,7 +182,7 @@ class PipelineRunner:
         run_id = make_new_run_id()
         free = take_run_lock(instance, run_id)
         try:
-            with redirect_stdout(io.StringIO()):
+            with redirect_stdout(io.StringIO()), databases_held_open():
                 result = job.execute_in_process(
                     instance=instance,
                     run_id=run_id,

@@ -19,16 +19,21 @@ from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from lead_pipeline.errors import ConfigurationError
-from lead_pipeline.orchestration.databases import DATABASES, reuse_engines
+from lead_pipeline.orchestration.databases import (
+    DATABASES,
+    databases_held_open,
+    reuse_engines,
+)
 from lead_pipeline.orchestration.instance import (
     dagster_home,
     open_instance,
     open_log_of_runs,
 )
-from lead_pipeline.orchestration.runner import PipelineRunner
+from lead_pipeline.orchestration.runner import PipelineRunner, RunRequest
 from lead_pipeline.orchestration.schedules import JOB
 from lead_pipeline.settings import Settings
 
@@ -374,3 +379,59 @@ def test_engine_of_a_database_is_made_once_and_holds_no_connection(
     assert made(5) is not made(6)
     with made(5).begin() as connection:
         assert connection.execute(text("select name from sqlite_master")).fetchall() == []
+
+
+def test_log_of_a_database_is_written_back_once_for_all_statements_of_a_block(
+    tmp_path: Path,
+) -> None:
+    reuse_engines()
+    path, log = tmp_path / "some.db", tmp_path / "some.db-wal"
+    engine = sqlite_event_log.create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("create table some (number int)"))
+        connection.execute(text("pragma journal_mode = wal"))
+    with engine.begin() as connection:
+        connection.execute(text("insert into some values (0)"))
+    assert not log.exists()
+
+    with databases_held_open():
+        with databases_held_open(), engine.begin() as connection:
+            connection.execute(text("insert into some values (1)"))
+        assert log.stat().st_size > 0
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("select count(*) from some").fetchone() == (2,)
+        with engine.begin() as connection:
+            connection.execute(text("insert into some values (2)"))
+    assert not log.exists()
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("select count(*) from some").fetchone() == (3,)
+
+
+def test_database_that_cannot_be_held_open_says_so_by_its_statements(tmp_path: Path) -> None:
+    reuse_engines()
+    path = tmp_path / "some.db"
+    path.write_bytes(b"no database at all" * 100)
+    engine = sqlite_event_log.create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with (
+        pytest.raises(DatabaseError, match="not a database"),
+        databases_held_open(),
+        engine.begin() as connection,
+    ):
+        connection.execute(text("create table some (number int)"))
+
+
+def test_run_leaves_no_connection_to_its_databases(settings: Settings) -> None:
+    @dg.asset
+    def made() -> int:
+        return 1
+
+    definitions = dg.Definitions(
+        assets=[made], jobs=[dg.define_asset_job(JOB)], executor=dg.in_process_executor
+    )
+    with open_instance(settings) as instance:
+        outcome = PipelineRunner(definitions, instance).execute(
+            RunRequest("some", [dg.AssetKey("made")])
+        )
+        assert outcome.failure is None
+        assert instance.get_run_by_id(outcome.run_id) is not None
+    assert not list(settings.home.rglob("*.db-wal"))
