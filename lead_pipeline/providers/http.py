@@ -22,7 +22,7 @@ from http import HTTPStatus
 from io import BytesIO
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -35,10 +35,17 @@ from lead_pipeline.errors import (
     RequestRefused,
     RetryableError,
 )
+from lead_pipeline.providers.authentication import HeaderAuth
 from lead_pipeline.providers.base import Account, Provider, Request
 from lead_pipeline.providers.fields import parse_http_date
 from lead_pipeline.providers.quota import Pause, Quota
-from lead_pipeline.providers.transport import ACCEPTED_ENCODING, BoundedTransport, Timeouts
+from lead_pipeline.providers.transport import (
+    ACCEPTED_ENCODING,
+    Answer,
+    Asking,
+    BoundedTransport,
+    Timeouts,
+)
 
 USER_AGENT = "lead-pipeline"
 
@@ -124,7 +131,18 @@ class ApiClient:
         self.counters = Counters()
         self.served_at: datetime | None = None
         """When the last answer was served, by the server's own `Date`; None where it said none."""
+        try:
+            # A proxy of the environment would get to see the keys of plain http on loopback.
+            trust_env = urlsplit(account.base_url).hostname not in LOOPBACK
+        except _NO_URL:
+            raise self._no_server() from None
+        self._transport = BoundedTransport(
+            self._timeouts, _tls(trust_env=trust_env), trust_env=trust_env
+        )
+        self._authentication = provider.authentication(account)
         self._http = self._new_client()
+        self._last_path: tuple[str, bytes, Asking] | None = None
+        """The path that was asked last, as it travels, and how."""
 
     def __enter__(self) -> Self:
         return self
@@ -138,13 +156,10 @@ class ApiClient:
         self._http.close()
 
     def _new_client(self) -> httpx.Client:
-        url = self._account.base_url
         try:
-            # A proxy of the environment would get to see the keys of plain http on loopback.
-            trust_env = urlsplit(url).hostname not in LOOPBACK
             return httpx.Client(
-                base_url=url,
-                auth=self._provider.authentication(self._account),
+                base_url=self._account.base_url,
+                auth=self._authentication,
                 headers={
                     "Accept": "application/json",
                     "Accept-Encoding": ACCEPTED_ENCODING,
@@ -152,9 +167,7 @@ class ApiClient:
                 },
                 timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
                 follow_redirects=False,
-                transport=BoundedTransport(
-                    self._timeouts, _tls(trust_env=trust_env), trust_env=trust_env
-                ),
+                transport=self._transport,
             )
         except _NO_URL:
             raise self._no_server() from None
@@ -231,21 +244,47 @@ class ApiClient:
         sent_at = time.time()
         self.quota.sent(sent_at, self._kept_requests)
         self.counters.requests += 1
-        asked = self._built(request)
-        response = self._http.send(asked, stream=True)
+        answer = self._asked(request)
         try:
-            self.quota.observe(response.headers, sent_at, time.time())
-            self.served_at = parse_http_date(response.headers.get("Date"))
-            if response.status_code == 200:
+            self.quota.observe(answer.headers, sent_at, time.time())
+            self.served_at = parse_http_date(answer.headers.get("date"))
+            if answer.status == 200:
                 self.quota.served()
-                return self._body(response)
-            if response.status_code == 404 and accepts_missing:
+                return self._body(answer)
+            if answer.status == 404 and accepts_missing:
                 self.quota.served()
                 return None
-            self._raise_for(response, request)
+            self._raise_for(answer, request)
         finally:
-            response.close()
+            answer.close()
         raise AssertionError("every other status raises")
+
+    def _asked(self, request: Request) -> Answer:
+        """The answer to `request`, its body still to come.
+
+        What differs between the pages of a list is the query alone; that much is written here.
+        """
+        is_ordinary = (
+            type(self._authentication) is HeaderAuth
+            and request.body is None
+            and "?" not in request.path
+            and _size(request) <= _LONG_REQUEST
+        )
+        if not is_ordinary:
+            response = self._http.send(self._built(request), stream=True)
+            pieces = response.iter_bytes()
+            return Answer(response.status_code, response.headers, pieces, response.close)
+        path, asking = self._path(request)
+        query = urlencode(request.parameters)
+        return self._transport.get(asking, b"%b?%b" % (path, query.encode()) if query else path)
+
+    def _path(self, request: Request) -> tuple[bytes, Asking]:
+        """The path of `request` as it travels, and what goes with it."""
+        if self._last_path is None or self._last_path[0] != request.path:
+            built = self._built(Request(request.path))
+            [authenticated] = self._authentication.sync_auth_flow(built)
+            self._last_path = (request.path, built.url.raw_path, Asking.as_in(authenticated))
+        return self._last_path[1:]
 
     def _built(self, request: Request) -> httpx.Request:
         try:
@@ -256,31 +295,31 @@ class ApiClient:
             if built.url.host:
                 return built
         except _NO_URL:
-            if len(request.path) + sum(map(len, request.parameters.values())) > _LONG_REQUEST:
+            if _size(request) > _LONG_REQUEST:
                 raise CrawlError(
                     f"{self._account.name}{self._purpose}: the next request would be too long for "
                     "a URL: the server's cursor or a record's id is."
                 ) from None
         raise self._no_server()
 
-    def _body(self, response: httpx.Response) -> bytes:
+    def _body(self, answer: Answer) -> bytes:
         # Not a list of pieces: joining them would need the room twice.
         body = BytesIO()
-        for piece in response.iter_bytes():
+        for piece in answer.pieces:
             body.write(piece)
         self.counters.bytes += body.tell()
         return body.getvalue()
 
-    def _raise_for(self, response: httpx.Response, request: Request) -> None:
-        status = response.status_code
+    def _raise_for(self, answer: Answer, request: Request) -> None:
+        status = answer.status
         named = _named(status)
         if status in (429, 503):
             wait = self.quota.refused(
-                response.headers.get("Retry-After"),
+                answer.headers.get("retry-after"),
                 time.time(),
                 self._provider.documented_limits,
                 status=status,
-                date=response.headers.get("Date"),
+                date=answer.headers.get("date"),
             )
             raise RetryableError(named, retry_after=wait)
         if status >= 500 or status == 408:
@@ -310,6 +349,10 @@ class ApiClient:
 
     def _where(self, request: Request) -> str:
         return f"{self._account.name}{self._purpose}: {request.method} {self._account.base_url}{request.path}"
+
+
+def _size(request: Request) -> int:
+    return len(request.path) + sum(map(len, request.parameters.values()))
 
 
 def _named(status: int) -> str:

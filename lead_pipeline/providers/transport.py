@@ -19,7 +19,7 @@ import threading
 import time
 import typing
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.request import getproxies, proxy_bypass
@@ -230,6 +230,36 @@ def _resolved(host: str, port: int, seconds: float) -> list[str]:
     return answer
 
 
+@dataclass(frozen=True)
+class Answer:
+    """An answer whose headers are there and whose body is to come, unpacked."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By names in small letters."""
+    pieces: Iterable[bytes]
+    """Of the body; they can be read once."""
+    close: Callable[[], None]
+    """Give the connection back, or close it where the body has not ended."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What requests of one client have in common, as they travel."""
+
+    scheme: bytes
+    host: bytes
+    port: int | None
+    headers: Sequence[tuple[bytes, bytes]]
+    extensions: Mapping[str, typing.Any]
+
+    @classmethod
+    def as_in(cls, request: httpx.Request) -> typing.Self:
+        """What `request` is asked with."""
+        url = request.url
+        return cls(url.raw_scheme, url.raw_host, url.port, request.headers.raw, request.extensions)
+
+
 class BoundedTransport(httpx.BaseTransport):
     """Sends requests of one client, one at a time, and bounds what comes back.
 
@@ -247,19 +277,29 @@ class BoundedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; returns when the headers are there."""
-        url = request.url
-        asked = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(
-                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-            ),
-            headers=request.headers.raw,
-            content=typing.cast("Iterable[bytes]", request.stream),
-            extensions=request.extensions,
+        asked = _asked(request.method, Asking.as_in(request), request.url.raw_path, request.stream)
+        answer, is_packed = self._answered(asked)
+        return httpx.Response(
+            answer.status,
+            headers=[(n, v) for n, v in answer.headers if n.lower() not in _DROPPED_HEADERS],
+            stream=_Body(answer, is_packed=is_packed),
         )
+
+    def get(self, asking: Asking, target: bytes) -> Answer:
+        """GET `target`, a path with its query; returns when the headers are there.
+
+        The same as `handle_request`, without what httpx makes of each request and answer: that takes
+        longer than sending the one and reading the other.
+        """
+        answer, is_packed = self._answered(_asked("GET", asking, target, b""))
+        body = _Body(answer, is_packed=is_packed)
+        return Answer(answer.status, readable_headers(answer.headers), body, body.close)
+
+    def _answered(self, asked: httpcore.Request) -> tuple[httpcore.Response, bool]:
+        """The answer, and whether its body is compressed."""
         self._watch.begin()
         with _named():
-            answer = self._pool(url).handle_request(asked)
+            answer = self._pool(asked.url).handle_request(asked)
         self._watch.headers_came()
         try:
             if not self._watch.has_received:
@@ -269,18 +309,14 @@ class BoundedTransport(httpx.BaseTransport):
         except RetryableError:
             answer.close()
             raise
-        return httpx.Response(
-            answer.status,
-            headers=[(n, v) for n, v in answer.headers if n.lower() not in _DROPPED_HEADERS],
-            stream=_Body(answer, is_packed=is_packed),
-        )
+        return answer, is_packed
 
     def close(self) -> None:
         """Close all connections."""
         for pool in self._pools.values():
             pool.close()
 
-    def _pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
+    def _pool(self, url: httpcore.URL) -> httpcore.ConnectionPool:
         proxy = _proxy_of(url) if self._trust_env else ""
         if proxy not in self._pools:
             self._pools[proxy] = self._new_pool(proxy)
@@ -315,12 +351,38 @@ class BoundedTransport(httpx.BaseTransport):
         )
 
 
-def _proxy_of(url: httpx.URL) -> str:
+def _proxy_of(url: httpcore.URL) -> str:
     """The proxy that the environment names for `url`; empty for none."""
-    if proxy_bypass(url.host):
+    if proxy_bypass(url.host.decode("ascii")):
         return ""
     named = getproxies()
-    return named.get(url.scheme) or named.get("all") or ""
+    return named.get(url.scheme.decode("ascii")) or named.get("all") or ""
+
+
+def _asked(method: str, asking: Asking, target: bytes, content: object) -> httpcore.Request:
+    return httpcore.Request(
+        method=method,
+        url=httpcore.URL(scheme=asking.scheme, host=asking.host, port=asking.port, target=target),
+        headers=asking.headers,
+        content=typing.cast("bytes | Iterable[bytes]", content),
+        extensions=dict(asking.extensions),
+    )
+
+
+def readable_headers(headers: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """The headers as httpx reads them; one that comes again is joined by a comma."""
+    try:
+        return _joined(headers, "utf-8")
+    except UnicodeDecodeError:
+        return _joined(headers, "latin-1")
+
+
+def _joined(headers: list[tuple[bytes, bytes]], encoding: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode(encoding).lower(), raw_value.decode(encoding)
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _is_packed(headers: list[tuple[bytes, bytes]]) -> bool:

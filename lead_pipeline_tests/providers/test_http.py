@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lead_pipeline.errors import (
     AccessRefused,
@@ -30,8 +32,9 @@ from lead_pipeline.providers.base import Account, Page, PullRequest, RecordWalk,
 from lead_pipeline.providers.fields import describe_body
 from lead_pipeline.providers.http import ApiClient, RetryPolicy
 from lead_pipeline.providers.quota import Pause, Quota
-from lead_pipeline.providers.transport import Timeouts
+from lead_pipeline.providers.transport import Timeouts, readable_headers
 from lead_pipeline.sandbox import Fault, Sandbox
+from lead_pipeline_tests.properties import examples
 from lead_pipeline_tests.pulling import QUICK_RETRY, account_of, at, days, put_leads
 
 SECRET = "vapk_test_not_to_be_shown"
@@ -108,13 +111,16 @@ def serving(*answers: Answer) -> Iterator[Script]:
             thread.join()
 
 
+def account_at(url: str) -> Account:
+    return Account("salon", "vorel", url, {"api_key": SECRET}, None, ("SALON_KEY",))
+
+
 def client_of(url: str, told: Told | None = None, **options: object) -> ApiClient:
     """A client for Vorel at `url`."""
-    account = Account("salon", "vorel", url, {"api_key": SECRET}, None, ("SALON_KEY",))
     arguments: dict[str, object] = {"retry": QUICK_RETRY, **options}
     return ApiClient(
         PROVIDERS["vorel"],
-        account,
+        account_at(url),
         Quota(),
         told or Told(),
         **arguments,  # type: ignore[arg-type]
@@ -349,6 +355,35 @@ def test_id_of_a_record_stays_one_segment_of_the_path(record_id: str) -> None:
     url = httpx.URL("http://127.0.0.1").join(request.path)
     assert len(url.raw_path.decode().split("/")) == 5
     assert url.query == b""
+
+
+_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@examples(60)
+@given(
+    st.sampled_from(["/", "/api/v1/leads", "/a b/é/%2F", "/a#b", "/a?b=c", ""]),
+    st.dictionaries(_texts, _texts, max_size=3),
+)
+def test_request_travels_as_httpx_writes_it(path: str, parameters: dict[str, str]) -> None:
+    with serving(Answer()) as server, client_of(server.url) as client:
+        client.fetch(Request(path, parameters), lambda body: body)
+        authentication = PROVIDERS["vorel"].authentication(account_at(server.url))
+        with httpx.Client(base_url=server.url, auth=authentication, trust_env=False) as plain:
+            plain.get(path, params=parameters)
+
+    ours, theirs = server.asked
+    own = ("Accept", "Accept-Encoding", "User-Agent")
+    assert sorted(ours) == sorted(theirs)
+    assert {k: v for k, v in ours.items() if k not in own} == {
+        k: v for k, v in theirs.items() if k not in own
+    }
+
+
+def test_header_that_comes_again_and_other_letters_are_read_as_httpx_reads_them() -> None:
+    raw = [(b"Date", b"a"), (b"X-Note", "é".encode()), (b"x-note", b"b"), (b"X-Odd", b"\xe9")]
+    for headers in (raw[:3], raw):
+        assert dict(readable_headers(headers)) == dict(httpx.Headers(headers).items())
 
 
 @pytest.mark.parametrize(
