@@ -90,6 +90,9 @@ _ARRAYS: Mapping[pa.DataType, Callable[[Any], pa.Array]] = {
 }
 """How a column of each type in use is made."""
 
+_ROWS_OWN = frozenset({"record_id", "updated_at", "created_at", "payload"})
+"""Columns in which hardly a value comes twice."""
+
 _Value = TypeVar("_Value")
 
 
@@ -302,7 +305,14 @@ def _write(landing: Path, path: Path, table: pa.Table) -> LandedFile:
     target.parent.mkdir(parents=True, exist_ok=True)
     # A target's name is its crawl's own, and a killed flush is repeated over what it left.
     temporary = target.with_name(f".{target.name}.tmp")
-    pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    pq.write_table(
+        table,
+        temporary,
+        compression="zstd",
+        write_page_checksum=True,
+        # Of what each row has its own of, a dictionary would be made in vain.
+        use_dictionary=[name for name in table.column_names if name not in _ROWS_OWN],
+    )
     size, digest = temporary.stat().st_size, digest_of(temporary)
     landing_at(landing).put_rows(temporary, target)
     return LandedFile(path.as_posix(), table.num_rows, size, digest)

@@ -23,6 +23,23 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def append_durably(path: Path, content: bytes, *, is_new: bool) -> None:
+    """Write `content` at the end of a file, or as all of a new one; it is on disk when this returns.
+
+    A kill may leave a part of it: whoever reads the file tells a whole part from a torn one. One
+    process writes the file.
+    """
+    if is_new:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb" if is_new else "ab", buffering=0) as file:
+        written = 0
+        while written < len(content):
+            written += file.write(memoryview(content)[written:])
+        os.fsync(file.fileno())
+    if is_new:
+        sync(path.parent)
+
+
 def temporary_of(path: Path) -> Path:
     """A name beside `path` that nobody else uses, for a file that is not yet `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")

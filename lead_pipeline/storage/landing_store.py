@@ -47,7 +47,7 @@ class LandingStore(Protocol):
         """A name for a file of new rows, made of `name`, that no other worker takes."""
 
     def append_page(self, path: Path, content: bytes) -> None:
-        """Write a page of a crawl's journal that is not there yet.
+        """Write a page of a crawl's journal that is not there yet, as a file of its own.
 
         Raises `Fenced` where another worker has taken over the crawl.
         """

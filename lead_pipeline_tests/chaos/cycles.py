@@ -30,7 +30,7 @@ FIRST_NIGHT = ("--from", "2026-01-01", "--to", "2026-01-05")
 NIGHT = ("--from", "2026-01-06", "--to", "2026-01-12")
 KILLS_OF_A_HOME = 5
 NIGHT_SECONDS = 1_800.0
-UNFINISHED = (".tmp", ".wal", ".holder", ".page")
+UNFINISHED = (".tmp", ".wal", ".holder", ".page", ".pages")
 
 
 @dataclass(frozen=True)

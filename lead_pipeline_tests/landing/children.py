@@ -23,6 +23,7 @@ from typing import Any, Self
 import msgspec
 import pyarrow as pa
 
+from lead_pipeline.landing import journal
 from lead_pipeline.landing.crawl import FlushPolicy
 from lead_pipeline.landing.pull import PullOptions
 from lead_pipeline.providers.base import Account
@@ -31,8 +32,8 @@ from lead_pipeline_tests.pulling import QUICK_RETRY, pull, settings_in
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a child pulls. `dies_before`: the number of the durable step (a rename, a removal, or
-    a change of an object, counted from 1) before which it kills itself; None: it lives.
+    """What a child pulls. `dies_before`: the number of the durable step (a rename, a removal, a page
+    added to a journal, or a change of an object, counted from 1) before which it kills itself; None: it lives.
     """
 
     home: str
@@ -193,7 +194,10 @@ def die_before(number: int, *, with_objects: bool) -> None:
 
         return step
 
-    owned: list[tuple[Any, str]] = [(Path, "replace"), (Path, "unlink"), (shutil, "rmtree")]
+    owned: list[tuple[Any, str]] = [
+        *((Path, "replace"), (Path, "unlink"), (shutil, "rmtree")),
+        (journal, "append_durably"),
+    ]
     if with_objects:
         from lead_pipeline.storage.team.objects import ObjectStore
 
