@@ -276,11 +276,13 @@ def _by_date(table: pa.Table, crawl_date: date | None) -> Iterator[tuple[date, p
         yield crawl_date, table
         return
     days = table["updated_at"].combine_chunks().cast(pa.date32(), safe=False)
-    # Stable: rows of one date stay in their order.
-    order = pc.array_sort_indices(days)
+    if not pc.all(pc.less_equal(days[:-1], days[1:])).as_py():
+        # Stable: rows of one date stay in their order.
+        order = pc.array_sort_indices(days)
+        days, table = days.take(order), table.take(order)
     start = 0
-    for found in sorted(days.value_counts().to_pylist(), key=lambda found: found["values"]):
-        yield found["values"], table.take(order.slice(start, found["counts"]))
+    for found in days.value_counts().to_pylist():
+        yield found["values"], table.slice(start, found["counts"])
         start += found["counts"]
 
 

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+import httpcore
 import httpx
 
 from lead_pipeline.addresses import LOOPBACK
@@ -42,9 +43,9 @@ from lead_pipeline.providers.quota import Pause, Quota
 from lead_pipeline.providers.transport import (
     ACCEPTED_ENCODING,
     Answer,
-    Asking,
     BoundedTransport,
     Timeouts,
+    as_it_travels,
 )
 
 USER_AGENT = "lead-pipeline"
@@ -141,8 +142,9 @@ class ApiClient:
         )
         self._authentication = provider.authentication(account)
         self._http = self._new_client()
-        self._last_path: tuple[str, bytes, Asking] | None = None
-        """The path that was asked last, as it travels, and how."""
+        self._last_path = ""
+        self._last_asked: httpcore.Request | None = None
+        """The request for `_last_path`, as it travels."""
 
     def __enter__(self) -> Self:
         return self
@@ -274,17 +276,15 @@ class ApiClient:
             response = self._http.send(self._built(request), stream=True)
             pieces = response.iter_bytes()
             return Answer(response.status_code, response.headers, pieces, response.close)
-        path, asking = self._path(request)
-        query = urlencode(request.parameters)
-        return self._transport.get(asking, b"%b?%b" % (path, query.encode()) if query else path)
-
-    def _path(self, request: Request) -> tuple[bytes, Asking]:
-        """The path of `request` as it travels, and what goes with it."""
-        if self._last_path is None or self._last_path[0] != request.path:
-            built = self._built(Request(request.path))
-            [authenticated] = self._authentication.sync_auth_flow(built)
-            self._last_path = (request.path, built.url.raw_path, Asking.as_in(authenticated))
-        return self._last_path[1:]
+        if self._last_asked is None or self._last_path != request.path:
+            [authenticated] = self._authentication.sync_auth_flow(
+                self._built(Request(request.path))
+            )
+            self._last_path, self._last_asked = request.path, as_it_travels(authenticated)
+        path, _, _ = self._last_asked.url.target.partition(b"?")
+        query = urlencode(request.parameters).encode()
+        self._last_asked.url.target = b"%b?%b" % (path, query) if query else path
+        return self._transport.ask(self._last_asked)
 
     def _built(self, request: Request) -> httpx.Request:
         try:

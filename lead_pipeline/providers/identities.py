@@ -91,16 +91,16 @@ class IdentityFields:
         try:
             record_ids = [value[self.record_id] for value in values]
             updated_at = [value[self.updated_at] for value in values]
-        except KeyError:
+            tenants = {value.get(self.tenant_id) for value in values} if self.tenant_id else set()
+        except (KeyError, TypeError):
+            # No such field; or a tenant that is no text, nor anything else that a set can hold.
             return None
         created_at = [value.get(self.created_at) for value in values]
-        if not (
-            _are_ids(record_ids)
-            and _are_plain_times(updated_at)
-            and _are_plain_times([text for text in created_at if text is not None])
-        ):
+        stated = created_at
+        if None in created_at:
+            stated = [text for text in created_at if text is not None]
+        if not (_are_ids(record_ids) and _are_plain_times(updated_at) and _are_plain_times(stated)):
             return None
-        tenants = (value.get(self.tenant_id) for value in values) if self.tenant_id else ()
         return PageIdentities(
             cast("list[str]", record_ids),
             cast("list[str]", updated_at),

@@ -19,7 +19,7 @@ import threading
 import time
 import typing
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.request import getproxies, proxy_bypass
@@ -243,23 +243,6 @@ class Answer:
     """Give the connection back, or close it where the body has not ended."""
 
 
-@dataclass(frozen=True)
-class Asking:
-    """What requests of one client have in common, as they travel."""
-
-    scheme: bytes
-    host: bytes
-    port: int | None
-    headers: Sequence[tuple[bytes, bytes]]
-    extensions: Mapping[str, typing.Any]
-
-    @classmethod
-    def as_in(cls, request: httpx.Request) -> typing.Self:
-        """What `request` is asked with."""
-        url = request.url
-        return cls(url.raw_scheme, url.raw_host, url.port, request.headers.raw, request.extensions)
-
-
 class BoundedTransport(httpx.BaseTransport):
     """Sends requests of one client, one at a time, and bounds what comes back.
 
@@ -277,21 +260,20 @@ class BoundedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; returns when the headers are there."""
-        asked = _asked(request.method, Asking.as_in(request), request.url.raw_path, request.stream)
-        answer, is_packed = self._answered(asked)
+        answer, is_packed = self._answered(as_it_travels(request))
         return httpx.Response(
             answer.status,
             headers=[(n, v) for n, v in answer.headers if n.lower() not in _DROPPED_HEADERS],
             stream=_Body(answer, is_packed=is_packed),
         )
 
-    def get(self, asking: Asking, target: bytes) -> Answer:
-        """GET `target`, a path with its query; returns when the headers are there.
+    def ask(self, request: httpcore.Request) -> Answer:
+        """Send `request`, which may be one that was sent before; returns when the headers are there.
 
         The same as `handle_request`, without what httpx makes of each request and answer: that takes
         longer than sending the one and reading the other.
         """
-        answer, is_packed = self._answered(_asked("GET", asking, target, b""))
+        answer, is_packed = self._answered(request)
         body = _Body(answer, is_packed=is_packed)
         return Answer(answer.status, readable_headers(answer.headers), body, body.close)
 
@@ -359,13 +341,17 @@ def _proxy_of(url: httpcore.URL) -> str:
     return named.get(url.scheme.decode("ascii")) or named.get("all") or ""
 
 
-def _asked(method: str, asking: Asking, target: bytes, content: object) -> httpcore.Request:
+def as_it_travels(request: httpx.Request) -> httpcore.Request:
+    """The request without what httpx knows besides."""
+    url = request.url
     return httpcore.Request(
-        method=method,
-        url=httpcore.URL(scheme=asking.scheme, host=asking.host, port=asking.port, target=target),
-        headers=asking.headers,
-        content=typing.cast("bytes | Iterable[bytes]", content),
-        extensions=dict(asking.extensions),
+        method=request.method,
+        url=httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        ),
+        headers=request.headers.raw,
+        content=typing.cast("Iterable[bytes]", request.stream),
+        extensions=request.extensions,
     )
 
 

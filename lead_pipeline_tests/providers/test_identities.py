@@ -74,9 +74,7 @@ def test_ordinary_page_is_read_at_once() -> None:
     assert read_together(records) == read_each(records)
 
 
-@pytest.mark.parametrize(
-    "field", [{"created_at": None}, {"customer_id": None}, {"customer_id": {"a": 1}}]
-)
+@pytest.mark.parametrize("field", [{"created_at": None}, {"customer_id": None}, {"customer_id": 7}])
 def test_what_may_be_missing_keeps_no_page_from_being_read_at_once(field: dict[str, Any]) -> None:
     records = [compact(LEAD), compact(LEAD | field)]
     assert read_together(records) == read_each(records) != None  # noqa: E711
