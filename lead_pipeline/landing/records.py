@@ -53,7 +53,7 @@ class FiledColumns(Sequence[FiledRecord]):
         return cls(
             [identity.record_id for identity in identities],
             [identity.updated_at.isoformat() for identity in identities],
-            [i.created_at and i.created_at.isoformat() for i in identities],
+            [None if (at := i.created_at) is None else at.isoformat() for i in identities],
             [record.payload.encode() for record in records],
         )
 
@@ -68,8 +68,12 @@ class FiledColumns(Sequence[FiledRecord]):
     def where(self, are_wanted: Iterable[bool]) -> Self:
         """The records of which `are_wanted` is true, in their order."""
         wanted = list(are_wanted)
-        columns = (self.record_ids, self.updated_at, self.created_at, self.payloads)
-        return type(self)(*(list(compress(column, wanted)) for column in columns))
+        return type(self)(
+            list(compress(self.record_ids, wanted)),
+            list(compress(self.updated_at, wanted)),
+            list(compress(self.created_at, wanted)),
+            list(compress(self.payloads, wanted)),
+        )
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -208,7 +212,8 @@ def _filed_at_once(
     read: FiledColumns, walk: Walk, number: int, fetched_at: datetime, served_at: datetime
 ) -> FiledPage:
     last = [read.identity(position) for position in range(max(0, len(read) - 2), len(read))]
-    filed, seen_ids = read, ()
+    filed = read
+    seen_ids: Sequence[str] = ()
     if not walk.keeps_everything:
         kept = [walk.keeps(read.identity(position)) for position in range(len(read))]
         filed = read.where(kept)

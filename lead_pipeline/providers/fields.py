@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec.structs import FieldInfo
@@ -61,7 +61,7 @@ def decode_envelope(body: bytes, decoder: msgspec.json.Decoder[_Envelope]) -> _E
     twice: which of two cursors is meant, nobody knows. The message shows nothing of the body but
     whether it is markup, since bodies hold personal data.
     """
-    path = _path_to_records(decoder.type)
+    path = _path_to_records(cast("type", decoder.type))
     rest: bytes | None = None
     try:
         # Each of them costs memory before they can be counted.
@@ -107,7 +107,7 @@ def has_many_commas(text: bytes) -> bool:
 
 
 @cache
-def _path_to_records(kind: object) -> tuple[FieldInfo, ...] | None:
+def _path_to_records(kind: type) -> tuple[FieldInfo, ...] | None:
     """The fields that lead from an envelope to its records; None where it has none."""
     if kind == list[msgspec.Raw]:
         return ()
