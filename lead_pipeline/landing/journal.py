@@ -5,14 +5,16 @@
                                                             journals of earlier releases
 
 A page is in the journal before the next one is asked for. So a kill at any instant costs at
-most the one page whose answer was under way, while files stay large. Each page carries a digest of
-itself; what follows a torn or damaged one in its file counts for nothing. Belongs here: writing,
+most the one page whose answer was under way, while files stay large. A power cut may cost, besides,
+the pages that came within `SYNC_SECONDS` of each other: a disk takes as long as a fast server's page,
+and with pages that come more slowly than that none is at risk. Each page carries a digest of itself; what follows a torn or damaged one in its file counts for nothing. Belongs here: writing,
 reading and dropping pages. Does not belong here: what is in them.
 """
 
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Container, Iterator
 from datetime import datetime
 from itertools import islice
@@ -22,7 +24,7 @@ import msgspec
 
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.logs import log_of
-from lead_pipeline.storage.files import append_durably
+from lead_pipeline.storage.files import append_to
 from lead_pipeline.storage.sealed import DamagedFile, open_bytes, seal_bytes
 from lead_pipeline.storage.seams import landing_at
 
@@ -30,6 +32,8 @@ _log = log_of(__name__)
 
 _ONE, _SEVERAL = ".page", ".pages"
 """How files of one and of several pages end."""
+SYNC_SECONDS = 0.05
+"""So long after one page has waited for the disk, the next one does."""
 _LENGTH = struct.Struct(">Q")
 """What stands before each page in such a file: how many bytes it has."""
 
@@ -60,9 +64,13 @@ class Journal:
         self._begun: tuple[Path, int] | None = None
         """The file that pages are added to, and the number of the next one. Nobody adds to what another
         process has begun: its end may be torn."""
+        self._synced_at = float("-inf")
 
     def append(self, page: JournalPage) -> None:
-        """Keep a page; it is durable when this returns. Raises `Fenced` in a crawl that was taken over."""
+        """Keep a page: no kill takes it away when this returns, nor, once the next ones are kept, a power cut.
+
+        Raises `Fenced` in a crawl that was taken over.
+        """
         sealed = seal_bytes(msgspec.msgpack.encode(page))
         name = f"{page.number:06d}"
         if self._store.is_shared:
@@ -75,7 +83,11 @@ class Journal:
             path = self._folder / f"{name}{_SEVERAL}"
         # Should this fail, what follows must not stand behind half a page.
         self._begun = None
-        append_durably(path, _LENGTH.pack(len(sealed)) + sealed, is_new=is_new)
+        is_due = time.monotonic() - self._synced_at >= SYNC_SECONDS
+        content = _LENGTH.pack(len(sealed)) + sealed
+        append_to(path, content, is_new=is_new, waits_for_disk=is_due)
+        if is_due:
+            self._synced_at = time.monotonic()
         self._begun = path, page.number + 1
 
     def pages_after(self, number: int) -> Iterator[JournalPage]:

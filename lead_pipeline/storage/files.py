@@ -23,11 +23,12 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def append_durably(path: Path, content: bytes, *, is_new: bool) -> None:
-    """Write `content` at the end of a file, or as all of a new one; it is on disk when this returns.
+def append_to(path: Path, content: bytes, *, is_new: bool, waits_for_disk: bool) -> None:
+    """Write `content` at the end of a file, or as all of a new one.
 
-    A kill may leave a part of it: whoever reads the file tells a whole part from a torn one. One
-    process writes the file.
+    No kill of this process takes it away when this returns; no power cut does where it
+    `waits_for_disk`, nor what was written to the file before. A kill meanwhile may leave a part of
+    it: whoever reads the file tells a whole part from a torn one. One process writes the file.
     """
     if is_new:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,8 @@ def append_durably(path: Path, content: bytes, *, is_new: bool) -> None:
         written = 0
         while written < len(content):
             written += file.write(memoryview(content)[written:])
-        os.fsync(file.fileno())
+        if waits_for_disk:
+            os.fsync(file.fileno())
     if is_new:
         sync(path.parent)
 

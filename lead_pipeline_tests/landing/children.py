@@ -196,7 +196,7 @@ def die_before(number: int, *, with_objects: bool) -> None:
 
     owned: list[tuple[Any, str]] = [
         *((Path, "replace"), (Path, "unlink"), (shutil, "rmtree")),
-        (journal, "append_durably"),
+        (journal, "append_to"),
     ]
     if with_objects:
         from lead_pipeline.storage.team.objects import ObjectStore

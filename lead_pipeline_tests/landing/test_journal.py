@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_pipeline.landing.commits import CommitRecord, Window
-from lead_pipeline.landing.journal import Journal, JournalPage
+from lead_pipeline.landing.journal import SYNC_SECONDS, Journal, JournalPage
 from lead_pipeline.storage.sealed import seal_bytes
 from lead_pipeline_tests.properties import examples
 from lead_pipeline_tests.pulling import at
@@ -141,18 +141,38 @@ def test_append_that_failed_spoils_nothing_that_follows(
 ) -> None:
     journal = append(landing, 1)
 
-    def half(path: Path, content: bytes, *, is_new: bool) -> None:
+    def half(path: Path, content: bytes, **_: bool) -> None:
         with path.open("ab") as file:
             file.write(content[: len(content) // 2])
         raise OSError
 
     with monkeypatch.context() as patched:
-        patched.setattr("lead_pipeline.landing.journal.append_durably", half)
+        patched.setattr("lead_pipeline.landing.journal.append_to", half)
         with pytest.raises(OSError):  # noqa: PT011 - as it was raised
             journal.append(page(2))
     journal.append(page(2))
     journal.append(page(3))
     assert kept(landing) == [1, 2, 3]
+
+
+def test_pages_that_come_slowly_wait_for_the_disk_each(
+    landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of those that come at once, one in `SYNC_SECONDS`."""
+    now = 100.0
+    synced: list[float] = []
+    monkeypatch.setattr("lead_pipeline.landing.journal.time.monotonic", lambda: now)
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(now))
+    journal = append(landing, 1)
+    of_new_names = len(synced) - 1
+    for number in range(2, 12):
+        now += 2 * SYNC_SECONDS
+        journal.append(page(number))
+    assert len(synced) == of_new_names + 11
+    for number in range(12, 32):
+        now += SYNC_SECONDS / 10
+        journal.append(page(number))
+    assert len(synced) - of_new_names - 11 in (1, 2)
 
 
 @examples(100)
