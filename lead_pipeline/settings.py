@@ -91,8 +91,10 @@ class Settings(BaseSettings):
     """From which level on commands show log lines, on standard error; --verbose shows INFO."""
     log_format: Format = "text"
     """Whether a log line is text for people or JSON for programs."""
-    memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|MiB|GiB)$")] = "2GB"
-    """What DuckDB may take while loading; what does not fit goes to a file beside the warehouse."""
+    memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|MiB|GiB)$")] = "500MB"
+    """What DuckDB may take while loading; what does not fit goes to a file beside the warehouse.
+
+    Where it is not set, a load that finds it too little takes more."""
     retained_builds: Annotated[int, Field(ge=0, le=100)] = 3
     """Of how many days the last published file is kept for `lead-pipeline rollback`."""
     log_days: Annotated[int, Field(ge=1, le=3650)] = 90

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.places import Place
 from lead_pipeline.providers import PROVIDERS
 
 BATCH_ROWS = 200_000
-"""Rows mapped at a time: some 500 MB of DuckDB's memory."""
+BATCH_BYTES = 300_000_000
+"""Bytes of columns mapped at a time, unpacked: 200,000 rows of the usual size."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,8 @@ class Batch(NamedTuple):
         return list(dict.fromkeys(file.place.path for file in self.files))
 
 
-def batches(files: Sequence[NewFile]) -> Iterator[Batch]:
-    """Files of like contents, up to `BATCH_ROWS` rows at a time, in their order.
+def batches(landing: Path, files: Sequence[NewFile]) -> Iterator[Batch]:
+    """Files of like contents, up to `BATCH_ROWS` rows and `BATCH_BYTES` at a time, in their order.
 
     Those whose rows lie in one file stay together.
     """
@@ -80,16 +85,25 @@ def batches(files: Sequence[NewFile]) -> Iterator[Batch]:
         by_contents.setdefault(_contents(file), []).append(file)
     for contents in sorted(by_contents):
         batch = Batch(contents, [])
-        rows = 0
-        for _, together in groupby(by_contents[contents], key=lambda file: file.place.path):
+        rows = size = 0
+        for path, together in groupby(by_contents[contents], key=lambda file: file.place.path):
             files = list(together)
-            added = sum(file.rows for file in files)
-            if batch.files and rows + added > BATCH_ROWS:
+            added, added_bytes = sum(file.rows for file in files), _unpacked_bytes(landing / path)
+            if batch.files and (rows + added > BATCH_ROWS or size + added_bytes > BATCH_BYTES):
                 yield batch
-                batch, rows = Batch(contents, []), 0
+                batch, rows, size = Batch(contents, []), 0, 0
             batch.files.extend(files)
-            rows += added
+            rows, size = rows + added, size + added_bytes
         yield batch
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """Bytes of a file's columns as they are in memory; 0 where it cannot be read, which its load says."""
+    try:
+        metadata = pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return 0
+    return sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
 
 
 def _contents(file: NewFile) -> Contents:

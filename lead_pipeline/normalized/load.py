@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
+import duckdb
 import pyarrow.parquet as pq
 
 from lead_pipeline.errors import LoadError
@@ -53,6 +54,8 @@ SMALL_ROWS = 20_000
 than the work."""
 CHUNK_LEADS = 200_000
 """Leads whose rows are written at a time, so that memory does not grow with their number."""
+MORE_MEMORY = "2GB"
+"""What a load may take that found the default too little."""
 LOADS = 3
 """How often a load is begun at most: only who has lost the warehouse's lock is ever superseded."""
 TABLES = ("lead_versions", "leads", "lead_stage_history")
@@ -97,7 +100,7 @@ def load_landing(
     with held(settings.warehouse_lock, "loading landed files", tell):
         began = time.monotonic()
         landing.refresh()
-        result = _load_and_commit(settings, rebuild=rebuild, tell=tell)
+        result = _load_within_memory(settings, rebuild=rebuild, tell=tell)
         _log.info(
             "load ended",
             files=result.files,
@@ -107,6 +110,28 @@ def load_landing(
             seconds=time.monotonic() - began,
         )
         return result
+
+
+def _load_within_memory(settings: Settings, *, rebuild: bool, tell: Tell) -> LoadResult:
+    """Load with as little memory as is usually enough; the caller holds the lock.
+
+    Records of many kilobytes need more, and get it unless the user has set a limit.
+    """
+    try:
+        return _load_and_commit(settings, rebuild=rebuild, tell=tell)
+    except duckdb.OutOfMemoryException as error:
+        if "memory_limit" in settings.model_fields_set:
+            raise LoadError(
+                "Loading needs more memory than LEAD_PIPELINE_MEMORY_LIMIT allows "
+                f"({settings.memory_limit}): set it higher and load again. The tables are as they "
+                "were."
+            ) from error
+        tell(
+            f"Loading these records needs more memory than {settings.memory_limit}: it begins again "
+            f"with {MORE_MEMORY}."
+        )
+        more = settings.model_copy(update={"memory_limit": MORE_MEMORY})
+        return _load_within_memory(more, rebuild=rebuild, tell=tell)
 
 
 def _load_and_commit(settings: Settings, *, rebuild: bool, tell: Tell) -> LoadResult:
@@ -220,7 +245,7 @@ def _is_small(session: Session, context: StepContext) -> bool:
 def _load_batches(runner: StepRunner, context: StepContext, tell: Tell) -> None:
     total = sum(file.rows for file in context.files)
     done = 0
-    for batch in batches(context.files):
+    for batch in batches(context.landing, context.files):
         with runner.scope():
             _load_batch(runner, replace(context, batch=batch.files), batch, tell)
         done += batch.rows

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 
 from lead_pipeline.errors import LoadError
@@ -106,6 +107,9 @@ class FileStep(SqlStep):
     def run(self, session: Session, context: StepContext) -> None:
         try:
             super().run(session, context)
+        except duckdb.OutOfMemoryException:
+            # Not the files' fault.
+            raise
         except READING_FAILED as error:
             paths = dict.fromkeys(file.place.path for file in context.batch)
             raise unreadable(error, (str(context.landing / path) for path in paths)) from None

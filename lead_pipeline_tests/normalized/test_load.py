@@ -9,13 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord, LandedFile, Window, save
-from lead_pipeline.normalized.load import load_landing
+from lead_pipeline.normalized import batches, load
+from lead_pipeline.normalized.load import LoadResult, load_landing
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
 from lead_pipeline.sandbox.mega_business import STAGES
@@ -534,3 +536,68 @@ def test_what_killed_processes_have_left_is_removed_by_the_next_load(settings: S
     load_landing(settings)
     assert [path for path in left if path.exists()] == []
     assert table(settings, "leads") != []
+
+
+# Memory ----------------------------------------------------------------------------------------
+
+
+def long_leads(landing: Landing, leads: int, letters: int) -> None:
+    """Land a lead a crawl, each with a custom field of so many letters of its own."""
+    for number in range(leads):
+        text = f"{number:08}" * (letters // 8)
+        landing.leads("mega", mega_lead(number, at(5), custom_fields={"notes": text}))
+
+
+def sessions_of(settings: Settings, limits: list[str], failures: int) -> LoadResult:
+    """Load, noting the memory limits; the first `failures` loads find theirs too little."""
+    original = load._load
+
+    def short_of_memory(settings: Settings, **options: Any) -> LoadResult:
+        limits.append(settings.memory_limit)
+        if len(limits) <= failures:
+            raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate")
+        return original(settings, **options)
+
+    with changed(load, "_load", short_of_memory):
+        return load_landing(settings)
+
+
+def test_long_records_are_loaded_in_more_batches_to_the_same_tables(landing: Landing) -> None:
+    long_leads(landing, leads=6, letters=4_000)
+    told: list[str] = []
+    with changed(batches, "BATCH_BYTES", 5_000), changed(load, "BATCH_ROWS", 1):
+        load_landing(landing.settings, tell=told.append)
+    assert told == [f"Loaded {number} of 6 landed records." for number in range(1, 7)]
+    together = all_tables(landing.settings)
+    load_landing(landing.settings, rebuild=True)
+    assert all_tables(landing.settings) == together
+
+
+def test_a_load_that_the_default_memory_is_too_little_for_takes_more(landing: Landing) -> None:
+    landing.leads("mega", mega_lead(1, at(5)))
+    limits: list[str] = []
+    assert sessions_of(landing.settings, limits, failures=1).rows == 1
+    assert limits == ["500MB", "2GB"]
+
+
+def test_a_memory_limit_of_the_user_is_kept_and_named_where_it_is_too_little(
+    landing: Landing,
+) -> None:
+    landing.leads("mega", mega_lead(1, at(5)))
+    load_landing(landing.settings)
+    before = all_tables(landing.settings)
+    long_leads(landing, leads=40, letters=400_000)
+    small = landing.settings.model_copy(update={"memory_limit": "20MB"})
+    with pytest.raises(LoadError, match=r"LEAD_PIPELINE_MEMORY_LIMIT allows \(20MB\): set it high"):
+        load_landing(small)
+    assert all_tables(landing.settings) == before
+
+
+def test_memory_that_is_never_enough_is_an_error_that_names_the_larger_limit(
+    landing: Landing,
+) -> None:
+    landing.leads("mega", mega_lead(1, at(5)))
+    limits: list[str] = []
+    with pytest.raises(LoadError, match=r"LEAD_PIPELINE_MEMORY_LIMIT allows \(2GB\)"):
+        sessions_of(landing.settings, limits, failures=5)
+    assert limits == ["500MB", "2GB"]
