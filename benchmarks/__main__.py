@@ -94,7 +94,8 @@ def _measure(scenario: Scenario, results: Path, arguments: argparse.Namespace) -
     began = time.monotonic()
     head = Head(scenario.name, rounds, leads, this_machine(), arguments.quick)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, writing(results, head) as writer:
-        scenario.run(Bench(scenario.name, leads, rounds, writer.keep, Path(folder)))
+        bench = Bench(scenario.name, leads, rounds, writer.keep, Path(folder), arguments.quick)
+        scenario.run(bench)
     say(f"{scenario.title}: {(time.monotonic() - began) / 60:.1f} min.")
     report.show(scenario, results)
 

@@ -35,6 +35,8 @@ class Competitor:
     """How many rows it must say that it has brought; another number is a failure."""
     copy_of: Path | None = None
     """The folder is a copy of this one."""
+    before: Callable[[int], None] | None = None
+    """What is done before it is measured in a round, which is counted from 0."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -77,6 +79,8 @@ def compare(
     runs = []
     for round_number in range(rounds):
         for place, competitor in enumerate(rotated(competitors, round_number)):
+            if competitor.before is not None:
+                competitor.before(round_number)
             with tempfile.TemporaryDirectory(prefix="bench-") as folder:
                 taken = take(competitor, Path(folder))
             error = taken.error or _miscounted(competitor, taken)

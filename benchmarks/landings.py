@@ -1,7 +1,7 @@
 """Large landings for benchmarks, written by DuckDB instead of by crawls.
 
-Belongs here: landed files and commit records as a crawl of MEGA would have left them. Does not
-belong here: what is measured with them.
+As many phone numbers, addresses and notes as leads. Belongs here: landed files and commit records as
+a crawl of MEGA would have left them. Does not belong here: what is measured with them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from lead_pipeline.landing.commits import CommitRecord, LandedFile, Window, save
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROUND = timedelta(days=10)
 """Each lead changes once in a round, so a version number tells the round."""
-FILE_ROWS = 10_000
-"""A hundred pages of a hundred records, as a crawl flushes them."""
+GROUP_ROWS = 10_000
+"""Rows of a row group at most, as a crawl writes them."""
 
 VERSIONS = """
 copy (
@@ -42,22 +42,28 @@ copy (
         updated_at,
         created_at,
         '{"id":"' || id || '","customer_id":"3188627d-cd76-5390-a107-c7320562d96f",'
-        || '"contact_name":"Jane Buyer ' || lead || '","contact_phone":"+1206555' || lead % 10000
-        || '","contact_email":"jane' || lead || '@example.com","source_platform":"referral",'
-        || '"source_type":"form","status":"active","score":' || (lead + round * 7) % 100
+        || '"contact_name":"Jane Buyer ' || lead || '","contact_phone":"+1 (' || (201 + lead // 8000000)
+        || ') ' || (200 + lead // 10000 % 800) || '-' || lpad((lead % 10000)::varchar, 4, '0')
+        || '","contact_email":"Jane.' || lead || '@Example' || lead % 997 || '.com",'
+        || '"source_platform":"' || ['referral', 'facebook', 'google', 'web'][1 + lead % 4]
+        || '","source_type":"form","status":"active","score":' || (lead + round * 7) % 100
         || ',"qualified":null,"current_stage":{"id":"730ff175-49db-59a0-955c-f6595c4b37be","slug":"'
         || ['new', 'contacted', 'qualified', 'booked'][1 + round % 4]
         || '","name":"Stage","color":"#22c55e"},'
-        || '"owner":{"id":"732ee79a-43f7-5836-8ae2-fc8f9e6271ec","name":"Alex Agent",'
-        || '"role_name":"Closer"},"last_interaction_at":"' || text_time(updated_at)
+        || '"owner":{"id":"' || uuid_v5(lead % 40) || '","name":"Agent ' || lead % 40
+        || '","role_name":"Closer"},"last_interaction_at":"' || text_time(updated_at)
         || '","interaction_count":' || round
         || ',"created_at":"' || text_time(created_at) || '","updated_at":"' || text_time(updated_at)
-        || '","custom_fields":{"lead_line":"buyer","budget":"' || lead % 900000 || '"}}' as payload,
+        || '","custom_fields":{"lead_line":"buyer","budget":"' || lead * 37 % 900000
+        || '","notes":"Asked for a call about listing ' || lead * 7919 % 1000003
+        || ', prefers mornings."}}' as payload,
         updated_at + interval 1 hour as fetched_at,
         $crawl_id as crawl_id,
         (row_number() over () // 100 + 1)::integer as page,
         strftime(updated_at, '%Y-%m-%d') as date
     from versions
+    -- As an API lists them: in no order of ours.
+    order by hash(lead, round)
 ) to '{folder}' (
     format parquet, partition_by (date), compression zstd, row_group_size {rows},
     filename_pattern '{crawl_id}-{i}', overwrite_or_ignore
@@ -77,7 +83,7 @@ def land_versions(landing: Path, leads: range, rounds: range, *, crawl: int = 1)
     folder.mkdir(parents=True, exist_ok=True)
     statement = (
         VERSIONS.replace("{folder}", str(folder))
-        .replace("{rows}", str(FILE_ROWS))
+        .replace("{rows}", str(GROUP_ROWS))
         .replace("{crawl_id}", crawl_id)
     )
     with duckdb.connect() as connection:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lead_pipeline.providers.base import Limit
@@ -261,3 +261,32 @@ KINDS: Sequence[Kind] = (
 def scaled(documented: Sequence[Limit], scale: float) -> tuple[Limit, ...]:
     """The same limits in shorter periods."""
     return tuple(Limit(limit.requests, limit.seconds / scale) for limit in documented)
+
+
+def shortest_seconds(
+    kind: Kind, scale: float, requests: int, round_trip: float, began: float
+) -> float:
+    """From the first of so many requests to the last, for somebody who knows what the server knows.
+
+    A request follows the one before `round_trip` seconds later, if it is admitted then.
+    """
+    moments = _best_moments(kind, scale, round_trip, began)
+    return next(moment for number, moment in enumerate(moments, 1) if number == requests) - began
+
+
+def most_requests(kind: Kind, scale: float, seconds: float, round_trip: float, began: float) -> int:
+    """How many requests that somebody gets in so many seconds."""
+    moments = _best_moments(kind, scale, round_trip, began)
+    return next(number for number, moment in enumerate(moments) if moment >= began + seconds)
+
+
+def _best_moments(kind: Kind, scale: float, round_trip: float, began: float) -> Iterator[float]:
+    limiters, now = kind.make(scale), began
+    while True:
+        while empty := [limiter for limiter in limiters if limiter.left(now) <= 0]:
+            # A hair later than the sum, which may be rounded to just before the reset.
+            now += max(limiter.reset_in(now) for limiter in empty) + 1e-6
+        for limiter in limiters:
+            limiter.take(now)
+        yield now
+        now += round_trip

@@ -25,6 +25,8 @@ class Bench:
     keep: Callable[[Run], None]
     folder: Path
     """For what is prepared before anything is measured."""
+    is_quick: bool = False
+    """Only to try the code."""
 
     def compare(self, competitors: Sequence[Competitor], variant: str = "") -> list[Run]:
         """Measure them side by side."""

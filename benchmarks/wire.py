@@ -84,6 +84,7 @@ class _List:
     """Leads as they are served, in the order of one of their times."""
 
     def __init__(self, leads: list[tuple[str, bytes]]) -> None:
+        leads.sort()
         self.times = [time for time, _ in leads]
         self.leads = [encoded for _, encoded in leads]
 
@@ -92,49 +93,53 @@ class _List:
         start = 0 if since is None else bisect_left(self.times, since)
         first = max(first, start)
         after = first + limit
-        cursor = f'"{after}"' if after < len(self.leads) else "null"
-        return b'{"leads":[%b],"next_cursor":%b,"total":%d}' % (
-            b",".join(self.leads[first:after]),
-            cursor.encode(),
-            len(self.leads) - start,
-        )
+        cursor = b'"%d"' % after if after < len(self.leads) else b"null"
+        return _page(self.leads[first:after], cursor, len(self.leads) - start)
+
+    def newest(self, since: str | None, limit: int) -> bytes:
+        """The last leads since then, the newest first."""
+        start = 0 if since is None else bisect_left(self.times, since)
+        found = self.leads[max(start, len(self.leads) - limit) :]
+        return _page(found[::-1], b"null", len(self.leads) - start)
+
+
+def _page(leads: list[bytes], cursor: bytes, total: int) -> bytes:
+    return b'{"leads":[%b],"next_cursor":%b,"total":%d}' % (b",".join(leads), cursor, total)
 
 
 class _Leads:
-    """All leads, of which the last `changed` ones of a night have changed since `moment`."""
+    """All leads, of which so many, spread over all, have changed at `moment`."""
 
-    def __init__(self, leads: int, changed: int = 0, moment: datetime | None = None) -> None:
-        states = [self._state(number, leads, changed, moment) for number in range(leads)]
-        encoded = [(state, msgspec.json.encode(state)) for state in states]
-        self._by_update = _List(sorted((str(s["updated_at"]), text) for s, text in encoded))
-        by_creation = sorted((str(s["created_at"]), text) for s, text in encoded)
-        self._oldest_first = _List(by_creation)
-        self._newest_first = [text for _, text in reversed(by_creation)]
-
-    @staticmethod
-    def _state(number: int, leads: int, changed: int, moment: datetime | None) -> dict[str, object]:
-        """As every `leads / changed`-th lead is after it has changed."""
-        if not changed or number % (leads // changed):
-            return lead(number)
-        state = lead(number, 1)
-        order = number // (leads // changed)
-        return {**state, "updated_at": _text((moment or START) + timedelta(milliseconds=order))}
+    def __init__(self, leads: int, changed: int, moment: datetime) -> None:
+        by_update, by_creation = [], []
+        for number in range(leads):
+            state = _state(number, leads // changed if changed else 0, moment)
+            encoded = msgspec.json.encode(state)
+            by_update.append((str(state["updated_at"]), encoded))
+            by_creation.append((str(state["created_at"]), encoded))
+        self._by_update, self._by_creation = _List(by_update), _List(by_creation)
 
     def answer(self, target: bytes) -> bytes:
         """The body for a request's target."""
         asked = {
-            name: found[1].decode() for name, pattern in _ASKED if (found := pattern.search(target))
+            name: unquote(found[1].decode())
+            for name, pattern in _ASKED
+            if (found := pattern.search(target))
         }
         first, limit = int(asked.get("cursor", 0)), int(asked.get("limit", PAGE_SIZE))
-        if asked.get("sort_by") == "created_at" or "created_since" in asked:
-            since = unquote(asked["created_since"]) if "created_since" in asked else None
-            if asked.get("sort_dir") == "desc":
-                total = len(self._newest_first)
-                page = b",".join(self._newest_first[first : first + limit])
-                return b'{"leads":[%b],"next_cursor":null,"total":%d}' % (page, total)
-            return self._oldest_first.page(since, first, limit)
-        since = unquote(asked["updated_since"]) if "updated_since" in asked else None
-        return self._by_update.page(since, first, limit)
+        if asked.get("sort_by") != "created_at":
+            return self._by_update.page(asked.get("updated_since"), first, limit)
+        if asked.get("sort_dir") == "desc":
+            return self._by_creation.newest(asked.get("created_since"), limit)
+        return self._by_creation.page(asked.get("created_since"), first, limit)
+
+
+def _state(number: int, every: int, moment: datetime) -> dict[str, object]:
+    """A lead; each `every`-th one has changed at `moment`, a millisecond after the one before."""
+    if not every or number % every:
+        return lead(number)
+    changed_at = moment + timedelta(milliseconds=number // every)
+    return {**lead(number, 1), "updated_at": _text(changed_at)}
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -180,7 +185,8 @@ def served(leads: int, changed: int = 0) -> Iterator[str]:
 def main() -> None:
     """Serve as many leads as the arguments say; the origin is printed once it can be asked."""
     leads, changed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    moment = datetime.now(UTC) - timedelta(minutes=1)
+    # Later than what a crawl of the list before has seen, and not in the future.
+    moment = datetime.now(UTC) - timedelta(seconds=10)
     handler = type("Handler", (_Handler,), {"leads": _Leads(leads, changed, moment)})
     gc.freeze()
     with _Server(("127.0.0.1", 0), handler) as server:

@@ -1,6 +1,6 @@
 """What the pipeline does, in a process of its own: pulls, loads, and both.
 
-    LEAD_PIPELINE_HOME=… python -m benchmarks.programs.ours pull|load|pull-and-load
+    LEAD_PIPELINE_HOME=… python -m benchmarks.programs.ours pull|load|pull-and-load|report
 
 The account is that of the environment. The last line tells rows, and seconds by step.
 """
@@ -13,9 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+Told = dict[str, float]
 
-def pull() -> int:
-    """Land the whole list of `mega`; its leads are returned."""
+
+def pull() -> Told:
+    """Land the whole list of `mega`."""
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.landing.pull import pull_stream
     from lead_pipeline.settings import load_settings
@@ -24,26 +26,39 @@ def pull() -> int:
     settings = load_settings()
     account = load_accounts(settings).named("mega")
     end = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return pull_stream(settings, account, "leads", UpdatedWindow(None, end)).records
+    commit = pull_stream(settings, account, "leads", UpdatedWindow(None, end))
+    return {"rows": commit.records, "requests beyond pages": commit.requests - commit.pages}
 
 
-def load() -> int:
-    """Load what has landed; the leads in the tables are returned."""
+def load() -> Told:
+    """Load what has landed."""
     from lead_pipeline.normalized.load import load_landing
     from lead_pipeline.settings import load_settings
 
-    return load_landing(load_settings(), tell=lambda message: None).table_rows["leads"]
+    result = load_landing(load_settings(), tell=lambda message: None)
+    return {"rows": result.table_rows["leads"]}
 
 
-STEPS = {"pull": [pull], "load": [load], "pull-and-load": [pull, load]}
+def report() -> Told:
+    """Render the page of what is published."""
+    from lead_pipeline.report.page import write_report
+    from lead_pipeline.settings import load_settings
+    from lead_pipeline.storage.permissions import readers_of
+
+    settings = load_settings()
+    write_report(settings.published_path, settings.report_path, readers_of(settings))
+    return {}
+
+
+STEPS = {"pull": [pull], "load": [load], "pull-and-load": [pull, load], "report": [report]}
 
 
 def main() -> None:
     """Do what the argument says, and tell."""
-    told: dict[str, float] = {}
+    told: Told = {}
     for step in STEPS[sys.argv[1]]:
         began = time.perf_counter()
-        told["rows"] = step()
+        told |= step()
         told[step.__name__] = round(time.perf_counter() - began, 3)
     print(msgspec.json.encode(told).decode())
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.scenario import Scenario
-from benchmarks.scenarios import pulling, starting
+from benchmarks.scenarios import loading, memory, nights, pulling, quotas, starting
 
 SCENARIOS: Sequence[Scenario] = (
     pulling.PULL,
     pulling.PULL_AND_LOAD,
+    loading.LOAD,
+    loading.REBUILD,
+    nights.NIGHT,
+    memory.MEMORY,
     starting.START,
+    quotas.QUOTA,
+    nights.GROWTH,
 )
 
 
