@@ -17,6 +17,7 @@ import duckdb
 import msgspec
 import phonenumbers
 import pytest
+from phonenumbers import PhoneNumberType
 
 import lead_pipeline
 from lead_pipeline.bi.dbt_project import PROJECT_DIR
@@ -208,7 +209,7 @@ def upgraded_phonenumbers() -> Iterator[None]:
     """A release in whose plans every number is valid."""
     with (
         changed(phonenumbers, "__version__", "99.0.1"),
-        changed(phonenumbers, "is_valid_number", lambda number: True),
+        changed(phonenumbers, "number_type", lambda number: PhoneNumberType.MOBILE),
     ):
         yield
 
