@@ -9,20 +9,18 @@ has ended; `--resume` leaves out those that were measured at this commit. `repor
 from __future__ import annotations
 
 import argparse
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import accounts, counted, crawling, report, team, truth, year
-from benchmarks.machine import ROOT, commit, this_machine
-from benchmarks.results import RESULTS, Head, read, writing
-from benchmarks.scenario import Bench, Scenario
+from benchmarks.machine import ROOT, commit
+from benchmarks.measuring import measure_all
+from benchmarks.results import RESULTS, read
+from benchmarks.scenario import Scenario
 from benchmarks.scenarios import SCENARIOS, named
 from lead_pipeline.commands.console import say
 
 QUICK_RESULTS = ROOT / "build" / "quick-benchmarks"
-QUICK_ROUNDS = 2
 TABLES: Mapping[str, Callable[[], None]] = {
     "accounts": accounts.main,
     "counted": counted.main,
@@ -44,15 +42,19 @@ def main() -> None:
         TABLES[name]()
     chosen = _chosen(arguments.names)
     results = QUICK_RESULTS if arguments.quick else RESULTS
-    for scenario in chosen:
-        if arguments.resume and _is_measured(results, scenario):
-            say(f"{scenario.name}: measured at this commit already.")
-            continue
-        _measure(scenario, results, arguments)
+    if arguments.resume:
+        chosen = [scenario for scenario in chosen if not _is_measured(results, scenario)]
+    failed = measure_all(
+        chosen, results, leads=arguments.leads, rounds=arguments.rounds, quick=arguments.quick
+    )
     if not arguments.names:
         _say_what_is_left()
     if chosen and not arguments.quick:
         report.write(RESULTS)
+    if failed:
+        raise SystemExit(
+            "; ".join(f"{name} was not measured: {why}" for name, why in failed.items())
+        )
 
 
 def _arguments() -> argparse.Namespace:
@@ -83,21 +85,6 @@ def _chosen(names: Sequence[str]) -> list[Scenario]:
 def _is_measured(results: Path, scenario: Scenario) -> bool:
     found = read(results, scenario.name)
     return found is not None and found.head.machine.commit == commit()
-
-
-def _measure(scenario: Scenario, results: Path, arguments: argparse.Namespace) -> None:
-    leads = arguments.leads or (scenario.quick_leads if arguments.quick else scenario.leads)
-    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else scenario.rounds)
-    say(
-        f"{scenario.title}: {leads:,} leads, {rounds} rounds, about {scenario.minutes:g} min in full."
-    )
-    began = time.monotonic()
-    head = Head(scenario.name, rounds, leads, this_machine(), arguments.quick)
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, writing(results, head) as writer:
-        bench = Bench(scenario.name, leads, rounds, writer.keep, Path(folder), arguments.quick)
-        scenario.run(bench)
-    say(f"{scenario.title}: {(time.monotonic() - began) / 60:.1f} min.")
-    report.show(scenario, results)
 
 
 def _say_what_is_left() -> None:

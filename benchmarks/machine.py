@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("duckdb", "pyarrow", "httpx", "msgspec", "dagster", "dagster-dbt", "dbt-core")
 BESIDE = ("dlt", "duckdb", "pyarrow")
 """Packages of the environment of dlt."""
+WRITTEN = (":!benchmarks/results", ":!benchmarks/README.md", ":!benchmarks/*.svg")
 DLT_PYTHON = ROOT / ".venv-dlt" / "bin" / "python"
 
 
@@ -53,17 +54,26 @@ def this_machine() -> Machine:
 
 
 def commit() -> str:
-    """The commit that is checked out, with a + where files differ from it; empty outside of a clone."""
+    """The commit that is checked out, with a + where files differ from it; empty outside of a clone.
+
+    What a measurement itself writes does not count.
+    """
     try:
-        told = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],  # noqa: S607
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        head = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--", ".", *WRITTEN)
     except (OSError, subprocess.CalledProcessError):
         return ""
+    return f"{head}+" if changed else head
+
+
+def _git(*arguments: str) -> str:
+    told = subprocess.run(  # noqa: S603
+        ["git", *arguments],  # noqa: S607
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return told.stdout.strip()
 
 

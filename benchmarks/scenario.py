@@ -15,6 +15,10 @@ from benchmarks.wire import CUSTOMER_ID, TOKEN
 PYTHON = sys.executable
 
 
+class NotMeasured(Exception):
+    """What a scenario needs before it can begin has failed."""
+
+
 @dataclass(frozen=True)
 class Bench:
     """One measurement of a scenario: its size, and where its runs go."""

@@ -180,6 +180,7 @@ def served(leads: int, changed: int = 0) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+        process.stdout.close()
 
 
 def main() -> None:

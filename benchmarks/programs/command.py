@@ -20,14 +20,16 @@ import msgspec
 LOG = {"LEAD_PIPELINE_LOG_FORMAT": "json", "LEAD_PIPELINE_LOG_LEVEL": "info"}
 
 
-class _Event(msgspec.Struct):
+class Event(msgspec.Struct):
+    """A line of the log."""
+
     at: datetime
     event: str
     seconds: float = 0.0
     leads: int = 0
 
 
-def steps(events: Mapping[str, _Event], began: float, ended: float) -> dict[str, float]:
+def steps(events: Mapping[str, Event], began: float, ended: float) -> dict[str, float]:
     """Seconds of each step that the log shows; what has not happened is left out."""
     at = {name: event.at.timestamp() for name, event in events.items()}
     load = events.get("load ended")
@@ -53,7 +55,7 @@ def steps(events: Mapping[str, _Event], began: float, ended: float) -> dict[str,
 
 def main() -> None:
     """Run the command and tell; ends as it ends."""
-    command = [Path(sys.executable).with_name("lead-pipeline"), *sys.argv[1:]]
+    command = [str(Path(sys.executable).with_name("lead-pipeline")), *sys.argv[1:]]
     began = time.time()
     ran = subprocess.run(  # noqa: S603 - our own command
         command, env={**os.environ, **LOG}, check=False, capture_output=True, text=True
@@ -65,7 +67,7 @@ def main() -> None:
     events = {}
     for line in ran.stderr.splitlines():
         try:
-            event = msgspec.json.decode(line, type=_Event)
+            event = msgspec.json.decode(line, type=Event)
         except msgspec.DecodeError:
             continue
         events[event.event] = event

@@ -11,6 +11,7 @@ from benchmarks.measured import measure
 from benchmarks.scenario import (
     PYTHON,
     Bench,
+    NotMeasured,
     Scenario,
     Target,
     median_of,
@@ -40,7 +41,7 @@ def _load(bench: Bench) -> None:
         command, environment = ours("pull", origin=origin)
         taken = measure(command, {**environment, "LEAD_PIPELINE_HOME": str(landed / "home")})
     if taken.error:
-        raise SystemExit(f"Nothing to load: {taken.error}")
+        raise NotMeasured(f"Nothing to load: {taken.error}")
     bench.compare(_beside_duckdb(landed, bench.leads))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.comparison import Competitor, Run, Spread, ratio
 from benchmarks.landings import land_versions
 from benchmarks.measured import Taken, measure
-from benchmarks.scenario import PYTHON, Bench, Scenario, Target, median_of, variables
+from benchmarks.scenario import PYTHON, Bench, NotMeasured, Scenario, Target, median_of, variables
 from benchmarks.wire import served
 
 CHANGED = 2_000
@@ -33,7 +33,7 @@ def _command(
 
 def _prepared(taken: Taken) -> None:
     if taken.error:
-        raise SystemExit(f"The night before has failed: {taken.error}")
+        raise NotMeasured(f"The night before has failed: {taken.error}")
 
 
 def _night(bench: Bench) -> None:
