@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -46,6 +48,15 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
 
 def asset_keys(loaded: dg.Definitions) -> set[str]:
     return {key.to_user_string() for key in loaded.resolve_asset_graph().get_all_asset_keys()}
+
+
+def test_who_only_looks_at_definitions_imports_nothing_that_builds() -> None:
+    program = "import sys, lead_pipeline.definitions; print(*sys.modules)"
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    builders = {"dbt.cli.main", "sqlalchemy", "pandas", "altair", "networkx"}
+    assert builders & set(ran.stdout.split()) == set()
 
 
 def test_assets_have_the_promised_keys(loaded: dg.Definitions) -> None:

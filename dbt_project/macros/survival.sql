@@ -13,13 +13,26 @@
     that is null is none: too few have ended. Where the bounds are wider than the estimate, or one is
     missing, the estimate is null.
 
+    Rows of a frame are counted by count(nullif(…, false)): with a filter, DuckDB counts each frame from its
+    beginning, which takes the square of the rows.
+
     Lindsey and Ryan, Methods for interval-censored data, Statistics in Medicine 17 (1998). -#}
 {% macro survival(spans, keys) %}
     {%- set group = keys | join(", ") -%}
     with
 
         numbered as (
-            select *, row_number() over (partition by {{ group }} order by shortest) as span_number
+            -- Of those that can have ended at once, what must have comes last, and what nobody
+            -- saw after it:
+            -- so the lower curve counts as few and the upper one as many as can be left. What is
+            -- equal in
+            -- all of it may change places.
+            select
+                *,
+                row_number() over (
+                    partition by {{ group }}
+                    order by shortest, longest desc, is_possible, is_ended, entry
+                ) as span_number
             from {{ spans }}
         ),
 
@@ -81,7 +94,7 @@
         left_over as (
             select
                 *,
-                count(*) filter (where not is_end) over (
+                count(nullif(not is_end, false)) over (
                     partition by {{ group }}, curve
                     order by length desc, goes_on desc, span_number desc, is_end desc
                     rows between unbounded preceding and current row
@@ -101,7 +114,7 @@
         not_entered as (
             select
                 *,
-                count(*) filter (where not is_end) over (
+                count(nullif(not is_end, false)) over (
                     partition by {{ group }}, curve
                     order by length desc, is_end
                     rows between unbounded preceding and current row
@@ -162,8 +175,8 @@
             select
                 *,
                 product(share_kept) over so_far as kaplan_meier,
-                count(*) filter (where is_end) over so_far as spans_over,
-                count(*) filter (where not is_end) over so_far as possible_over
+                count(nullif(is_end, false)) over so_far as spans_over,
+                count(nullif(not is_end, false)) over so_far as possible_over
             from points
             window
                 so_far as (

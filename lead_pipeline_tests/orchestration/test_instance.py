@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -381,12 +382,19 @@ def test_engine_of_a_database_is_made_once_and_holds_no_connection(
         assert connection.execute(text("select name from sqlite_master")).fetchall() == []
 
 
+def engine_of(path: Path) -> Engine:
+    """As Dagster's storages make it."""
+    module: Any = sqlite_event_log
+    engine: Engine = module.create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    return engine
+
+
 def test_log_of_a_database_is_written_back_once_for_all_statements_of_a_block(
     tmp_path: Path,
 ) -> None:
     reuse_engines()
     path, log = tmp_path / "some.db", tmp_path / "some.db-wal"
-    engine = sqlite_event_log.create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    engine = engine_of(path)
     with engine.begin() as connection:
         connection.execute(text("create table some (number int)"))
         connection.execute(text("pragma journal_mode = wal"))
@@ -411,7 +419,7 @@ def test_database_that_cannot_be_held_open_says_so_by_its_statements(tmp_path: P
     reuse_engines()
     path = tmp_path / "some.db"
     path.write_bytes(b"no database at all" * 100)
-    engine = sqlite_event_log.create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    engine = engine_of(path)
     with (
         pytest.raises(DatabaseError, match="not a database"),
         databases_held_open(),

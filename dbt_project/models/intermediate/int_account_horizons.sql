@@ -1,6 +1,9 @@
 -- How far an account's data reaches, in the provider's own time: through what its crawls prove,
 -- whether or not they met a lead, or beyond it where newer changes have landed as well. Never the
--- time at which dbt runs.
+-- time at which dbt runs. A table, since nearly all models read it: these few rows are computed
+-- from
+-- all leads, states and stages.
+{{ config(materialized="table") }}
 with
 
     leads as (select * from {{ ref("stg_leads") }}),

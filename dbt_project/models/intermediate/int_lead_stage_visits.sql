@@ -1,6 +1,8 @@
 -- Providers have finer stages than ours: a step between two of theirs that map to the same
 -- stage is neither an exit nor an entry. The intervals are contiguous, so the rows at which
--- the stage changes are all that is needed.
+-- the stage changes are all that is needed. A table, since half of the models read it, and to order
+-- each lead's stages takes as long as all that they do with them.
+{{ config(materialized="table") }}
 with
 
     stage_history as (select * from {{ ref("stg_lead_stage_history") }}),

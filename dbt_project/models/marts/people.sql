@@ -24,7 +24,34 @@ with
         left join identifiers using (lead_key)
     ),
 
-    final as (
+    shared as (select person_key from lead_persons group by person_key having count(*) > 1),
+
+    -- Most people are one lead: what it says is what they are, and nothing is to be compared.
+    of_one_lead as (
+        select
+            person_key,
+            full_name,
+            own_email as email_normalized,
+            split_part(own_phone, ';ext=', 1) as phone_e164,
+            cast(own_email is not null as bigint) as emails,
+            cast(own_phone is not null as bigint) as phones,
+            1 as leads,
+            cast(is_missing as bigint) as leads_missing,
+            1 as providers,
+            1 as accounts,
+            provider as provider_list,
+            source as first_source,
+            lead_key as newest_lead_key,
+            stage as newest_stage,
+            stage = 'won' as has_won,
+            is_open,
+            created_at as first_created_at,
+            updated_at as last_updated_at
+        from leads
+        anti join shared using (person_key)
+    ),
+
+    of_more_leads as (
         select
             person_key,
             arg_max(full_name, recency) as full_name,
@@ -45,7 +72,16 @@ with
             min(created_at) as first_created_at,
             max(updated_at) as last_updated_at
         from leads
+        semi join shared using (person_key)
         group by person_key
+    ),
+
+    final as (
+        select *
+        from of_one_lead
+        union all
+        select *
+        from of_more_leads
     )
 
 select *
