@@ -18,6 +18,8 @@ from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord, LandedFile, Window, save
 from lead_pipeline.normalized import batches, load
 from lead_pipeline.normalized.load import LoadResult, load_landing
+from lead_pipeline.normalized.session import Session
+from lead_pipeline.normalized.steps import SqlStep, StepContext
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.sandbox.examples import expert_ai_labs_lead, lead_id, mega_lead, vorel_lead
 from lead_pipeline.sandbox.mega_business import STAGES
@@ -601,3 +603,49 @@ def test_memory_that_is_never_enough_is_an_error_that_names_the_larger_limit(
     with pytest.raises(LoadError, match=r"LEAD_PIPELINE_MEMORY_LIMIT allows \(2GB\)"):
         sessions_of(landing.settings, limits, failures=5)
     assert limits == ["500MB", "2GB"]
+
+
+# Large first loads, which need no transaction ---------------------------------------------------
+
+
+def test_a_large_first_load_makes_the_tables_of_a_small_one(landing: Landing) -> None:
+    several_states(landing)
+    load_landing(landing.settings)
+    small = all_tables(landing.settings)
+    with changed(load, "SMALL_ROWS", 0):
+        load_landing(landing.settings, rebuild=True)
+    assert all_tables(landing.settings) == small
+
+
+@pytest.mark.parametrize("phase", ["LEDGER", "LEADS", "ABSENCE", "WATCH"])
+def test_a_large_rebuild_that_ends_halfway_leaves_the_tables_as_they_were(
+    landing: Landing, phase: str
+) -> None:
+    several_states(landing)
+    load_landing(landing.settings)
+    before = all_tables(landing.settings)
+
+    class Ended(SqlStep):
+        def run(self, session: Session, context: StepContext) -> None:
+            raise KeyboardInterrupt
+
+    ended = (Ended("load/7_leads/leads", writes=()),)
+    with (
+        changed(load, "SMALL_ROWS", 0),
+        changed(load.steps, phase, ended),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        load_landing(landing.settings, rebuild=True)
+    assert all_tables(landing.settings) == before
+    with changed(load, "SMALL_ROWS", 0):
+        load_landing(landing.settings, rebuild=True)
+    assert all_tables(landing.settings) == before
+
+
+def several_states(landing: Landing) -> None:
+    """Leads that are new, seen again, changed, and reported by a log."""
+    landing.leads("mega", mega_lead(1, at(5)), mega_lead(2, at(5)))
+    landing.leads("mega", mega_lead(1, at(5)), mega_lead(2, at(5), at(6), score=80))
+    landing.leads("vorel", vorel_lead(3, at(5)))
+    landing.leads("expert_ai_labs", expert_lead(1, "qualified", at(6)))
+    landing.leads("expert_ai_labs", event(1, at(6), "new", "qualified"), stream="lead_events")
