@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing.commits import CommitRecord, LandedFile, Window, save
-from lead_pipeline.normalized import batches, load
+from lead_pipeline.normalized import batches, declared_steps, load
 from lead_pipeline.normalized.load import LoadResult, load_landing
 from lead_pipeline.normalized.session import Session
 from lead_pipeline.normalized.steps import SqlStep, StepContext
@@ -632,7 +632,7 @@ def test_a_large_rebuild_that_ends_halfway_leaves_the_tables_as_they_were(
     ended = (Ended("load/7_leads/leads", writes=()),)
     with (
         changed(load, "SMALL_ROWS", 0),
-        changed(load.steps, phase, ended),
+        changed(declared_steps, phase, ended),
         pytest.raises(KeyboardInterrupt),
     ):
         load_landing(landing.settings, rebuild=True)
