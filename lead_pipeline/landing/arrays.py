@@ -20,6 +20,11 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def texts(values: Iterable[str]) -> pa.Array:
     """Texts."""
+    values = list(values)
+    together = "".join(values)
+    if together.isascii():
+        # As many bytes as letters: one text is encoded in place of many.
+        return _joined(map(len, values), len(values), together.encode()).view(pa.string())
     return encoded_texts(list(map(str.encode, values)))
 
 
@@ -30,9 +35,14 @@ def encoded_texts(values: Sequence[bytes]) -> pa.Array:
 
 def binaries(values: Sequence[bytes]) -> pa.Array:
     """Bytes; together less than 2 GB."""
-    ends = array("i", accumulate(map(len, values), initial=0))
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
-    return pa.Array.from_buffers(pa.binary(), len(values), buffers)
+    return _joined(map(len, values), len(values), b"".join(values))
+
+
+def _joined(lengths: Iterable[int], count: int, content: bytes) -> pa.Array:
+    """`count` values of these lengths, which stand one after the other in `content`."""
+    ends = array("i", accumulate(lengths, initial=0))
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.binary(), count, buffers)
 
 
 def numbers(values: Iterable[int]) -> pa.Array:

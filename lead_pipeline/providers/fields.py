@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -361,6 +361,7 @@ def parse_epoch_milliseconds(value: object) -> datetime | None:
     return utc if utc.year in USABLE_YEARS else None
 
 
+@lru_cache(maxsize=16)
 def parse_http_date(value: str | None) -> datetime | None:
     """The time of a `Date` header (RFC 9110, whole seconds) as UTC, or None."""
     if value is None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from io import BytesIO
 from types import TracebackType
@@ -282,7 +282,7 @@ class ApiClient:
             )
             self._last_path, self._last_asked = request.path, as_it_travels(authenticated)
         path, _, _ = self._last_asked.url.target.partition(b"?")
-        query = urlencode(request.parameters).encode()
+        query = b"&".join(map(_written, request.parameters.items()))
         self._last_asked.url.target = b"%b?%b" % (path, query) if query else path
         return self._transport.ask(self._last_asked)
 
@@ -349,6 +349,12 @@ class ApiClient:
 
     def _where(self, request: Request) -> str:
         return f"{self._account.name}{self._purpose}: {request.method} {self._account.base_url}{request.path}"
+
+
+@lru_cache(maxsize=64)
+def _written(parameter: tuple[str, str]) -> bytes:
+    """One parameter as it stands in a query; all but the cursor are the same on every page."""
+    return urlencode([parameter]).encode()
 
 
 def _size(request: Request) -> int:
