@@ -38,6 +38,7 @@ from lead_pipeline.landing.records import FiledPage, file_records
 from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.providers.base import Page, Provider, Walk
 from lead_pipeline.providers.http import ApiClient
+from lead_pipeline.providers.identities import Forms
 from lead_pipeline.storage.seams import landing_at
 
 
@@ -83,6 +84,7 @@ class Crawl:
         self._expected_pages = expected_pages
         self._journal = Journal(landing, commit)
         self._guard = PaginationGuard(unpack_digests(commit.cursor_digests))
+        self._forms = Forms()
         self._buffer: list[FiledPage] = []
         self._buffered_bytes = 0
         self._flushed_at = time.monotonic()
@@ -198,6 +200,7 @@ class Crawl:
             fetched_at=kept.fetched_at,
             served_at=kept.served_at,
             erased=self._erased,
+            forms=self._forms,
         )
         self._buffer.append(filed)
         self._buffered_bytes += len(kept.body or b"")

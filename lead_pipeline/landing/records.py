@@ -20,7 +20,7 @@ import msgspec
 from lead_pipeline.landing.tombstones import Erased
 from lead_pipeline.providers.base import Identity, Provider, UnusableRecord, Walk
 from lead_pipeline.providers.fields import parse_time
-from lead_pipeline.providers.identities import PageIdentities
+from lead_pipeline.providers.identities import Forms
 
 RejectionKind = Literal["unusable", "foreign_tenant"]
 
@@ -128,14 +128,15 @@ def file_records(
     fetched_at: datetime,
     served_at: datetime | None,
     erased: Erased | None = None,
+    forms: Forms | None = None,
 ) -> FiledPage:
     """File the records of one page. `tenant_id` is the only tenant taken; None takes any.
 
-    Of what belongs to the `erased` only the number is kept.
+    Of what belongs to the `erased` only the number is kept. `forms` are those of the list, from page to page.
     A page whose `served_at` is None was served, as far as is known, when it was fetched.
     """
     payloads = list(map(bytes, records))
-    if not erased and (columns := _read_at_once(provider, stream, payloads, tenant_id)):
+    if not erased and (columns := _read_at_once(provider, stream, payloads, tenant_id, forms)):
         return _filed_at_once(columns, walk, number, fetched_at, served_at or fetched_at)
     filed: list[FiledRecord] = []
     rejected: list[RejectedRecord] = []
@@ -198,11 +199,15 @@ def _is_of_wrong_tenant(stated: str | None, tenant_id: str | None) -> bool:
 
 
 def _read_at_once(
-    provider: Provider, stream: str, payloads: Sequence[bytes], tenant_id: str | None
+    provider: Provider,
+    stream: str,
+    payloads: Sequence[bytes],
+    tenant_id: str | None,
+    forms: Forms | None,
 ) -> FiledColumns | None:
     """All records of a page, where each can be filed; None where one has to be looked at."""
     fields = provider.identity_fields(stream)
-    found: PageIdentities | None = fields.read_page(payloads) if fields is not None else None
+    found = None if fields is None else fields.read_page(payloads, forms)
     if found is None or any(_is_of_wrong_tenant(t, tenant_id) for t in found.tenant_ids):
         return None
     return FiledColumns(found.record_ids, found.updated_at, found.created_at, payloads)

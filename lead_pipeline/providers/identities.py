@@ -14,7 +14,7 @@ Belongs here: reading a page's records together. Does not belong here: what is w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
@@ -78,7 +78,6 @@ class IdentityFields:
     updated_at: str = "updated_at"
     created_at: str = "created_at"
     tenant_id: str | None = None
-    _forms: _Forms = field(default_factory=lambda: _Forms(), init=False, repr=False, compare=False)
 
     def read(self, record: msgspec.Raw) -> Identity:
         """The identity of one record. Raises `UnusableRecord`."""
@@ -90,17 +89,19 @@ class IdentityFields:
             tenant_id=self.tenant_id,
         )
 
-    def read_page(self, records: Sequence[bytes]) -> PageIdentities | None:
+    def read_page(
+        self, records: Sequence[bytes], forms: Forms | None = None
+    ) -> PageIdentities | None:
         """The identities of `records`, each of which `read` would take; None where that is not certain.
 
-        None is no fault: `read` then says what each record is.
+        None is no fault: `read` then says what each record is. `forms` are those of the list.
         """
         text = b"[%b]" % b",".join(records)
         names = (self.record_id, self.updated_at, self.created_at, self.tenant_id or "")
         is_path = any("." in name for name in names)
         if is_path or len(text) > MAX_RECORD_BYTES or has_many_commas(text):
             return None
-        values, column = self._forms.read(text, records)
+        values, column = (forms or Forms()).read(text, records)
         if not values:
             return None
         record_ids, updated_at = column(self.record_id), column(self.updated_at)
@@ -134,12 +135,13 @@ class _Form(NamedTuple):
     getters: Mapping[str, Callable[[Any], Any]]
 
 
-class _Forms:
-    """Reads pages, and remembers the form of the records of the last one that had one."""
+class Forms:
+    """Reads the pages of one list, and remembers the form of the records of the last one that had one."""
 
     def __init__(self) -> None:
         self._form: _Form | None = None
         self._may_learn = _MOST_FORMS
+        self._is_first = True
 
     def read(self, text: bytes, records: Sequence[bytes]) -> tuple[Sequence[object], _Column]:
         """What the records, which together are `text`, say; nothing where one is not plain."""
@@ -149,8 +151,10 @@ class _Forms:
             if values:
                 return values, lambda name: _column(form, values, name)
         values = _written_again(_any_decoder, text, records)
-        if values:
+        # Of a list of one page there is nothing to remember.
+        if values and not self._is_first:
             self._learn(values)
+        self._is_first = False
         return values, lambda name: [value.get(name) for value in values]
 
     def _learn(self, values: Sequence[Mapping[str, object]]) -> None:
