@@ -9,6 +9,8 @@ has ended; `--resume` leaves out those that were measured at this commit. `repor
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +36,8 @@ TABLES: Mapping[str, Callable[[], None]] = {
 
 def main() -> None:
     """Measure what the arguments name, then write the page."""
+    # Ends what is being measured, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = _arguments()
     if arguments.names == ["report"]:
         report.write(RESULTS)

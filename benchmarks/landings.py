@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from lead_pipeline.landing.commits import CommitRecord, LandedFile, Window, save
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ROUND = timedelta(days=10)
+ROUND = timedelta(days=2)
 """Each lead changes once in a round, so a version number tells the round."""
 GROUP_ROWS = 10_000
 """Rows of a row group at most, as a crawl writes them."""
@@ -26,11 +26,11 @@ copy (
         select
             lead,
             round,
-            lead * 7919 % 10 as day,
+            lead * 7919 % 2 as day,
             uuid_v5(lead) as id,
             $start::timestamptz + to_seconds(lead % 86400) as created_at,
             $start::timestamptz
-            + to_days((round * 10 + day)::integer)
+            + to_days((round * 2 + day)::integer)
             + to_seconds(lead % 86400) as updated_at
         from range($first_lead, $last_lead, $step) as leads(lead), range($first, $last) as rounds(round)
     )

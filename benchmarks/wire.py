@@ -25,7 +25,11 @@ import msgspec
 CUSTOMER_ID = "3188627d-cd76-5390-a107-c7320562d96f"
 TOKEN = "mega_" + "0" * 64
 PAGE_SIZE = 100
-START = datetime(2026, 1, 1, tzinfo=UTC)
+DAYS = 30
+"""So long before yesterday leads were created, as many each day, and changed within a day."""
+START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+    days=DAYS + 2
+)
 STAGES = ("new", "contacted", "qualified", "booked")
 _TARGET = re.compile(rb"GET ([^ ]+) ")
 _ASKED = [
@@ -34,13 +38,13 @@ _ASKED = [
 ]
 
 
-def lead(number: int, version: int = 0, *, minutes: int = 1) -> dict[str, object]:
+def lead(number: int, version: int = 0) -> dict[str, object]:
     """Lead `number` as MEGA serves it. Its phone number and its texts are no other lead's.
 
-    `version` tells states of one lead apart; a lead is updated `minutes` after the one before it.
+    `version` tells states of one lead apart.
     """
-    created = START + timedelta(seconds=number % 86_400)
-    updated = START + timedelta(minutes=number * minutes / 10 + version)
+    created = START + timedelta(seconds=number * 7_919 % (DAYS * 86_400))
+    updated = created + timedelta(seconds=number * 104_729 % 86_400, minutes=version)
     stage = STAGES[(number + version) % len(STAGES)]
     return {
         "id": str(uuid.UUID(int=(4 << 76) | (8 << 60) | number)),
