@@ -1,4 +1,4 @@
-"""The year of `make bench`, for three nights: real crawls, loads, and one whole night."""
+"""The year of `make bench NAME=year`, for three nights: real crawls, loads, and one whole night."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Each figure of each mart, in worlds of which all changes are known, however they were polled.
 
-`make bench` runs the same with hundreds of worlds, and writes docs/truth.md.
+`make bench NAME=truth` runs the same with hundreds of worlds, and writes docs/truth.md.
 """
 
 from __future__ import annotations
