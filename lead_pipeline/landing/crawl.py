@@ -105,6 +105,7 @@ class Crawl:
         try:
             self._recover()
             self._begin()
+            self._client.before_pause = self._journal.sync
             while not self._done:
                 self._next_page()
             self._progress.finished()

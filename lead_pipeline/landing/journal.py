@@ -7,7 +7,7 @@
 A page is in the journal before the next one is asked for. So a kill at any instant costs at
 most the one page whose answer was under way, while files stay large. A power cut may cost, besides,
 the pages that came within `SYNC_SECONDS` of each other: a disk takes as long as a fast server's page,
-and with pages that come more slowly than that none is at risk. Each page carries a digest of itself; what follows a torn or damaged one in its file counts for nothing. Belongs here: writing,
+and with pages that come more slowly than that none is at risk, nor while a quota is waited for. Each page carries a digest of itself; what follows a torn or damaged one in its file counts for nothing. Belongs here: writing,
 reading and dropping pages. Does not belong here: what is in them.
 """
 
@@ -24,7 +24,7 @@ import msgspec
 
 from lead_pipeline.landing.commits import CommitRecord
 from lead_pipeline.logs import log_of
-from lead_pipeline.storage.files import append_to
+from lead_pipeline.storage.files import append_to, sync
 from lead_pipeline.storage.sealed import DamagedFile, open_bytes, seal_bytes
 from lead_pipeline.storage.seams import landing_at
 
@@ -65,6 +65,8 @@ class Journal:
         """The file that pages are added to, and the number of the next one. Nobody adds to what another
         process has begun: its end may be torn."""
         self._synced_at = float("-inf")
+        self._waiting: Path | None = None
+        """The file of pages that are not on disk yet."""
 
     def append(self, page: JournalPage) -> None:
         """Keep a page: no kill takes it away when this returns, nor, once the next ones are kept, a power cut.
@@ -80,15 +82,23 @@ class Journal:
         path, next_number = self._begun or (self._folder, 0)
         is_new = page.number != next_number
         if is_new:
+            self.sync()
             path = self._folder / f"{name}{_SEVERAL}"
         # Should this fail, what follows must not stand behind half a page.
         self._begun = None
         is_due = time.monotonic() - self._synced_at >= SYNC_SECONDS
         content = _LENGTH.pack(len(sealed)) + sealed
         append_to(path, content, is_new=is_new, waits_for_disk=is_due)
+        self._waiting = None if is_due else path
         if is_due:
             self._synced_at = time.monotonic()
         self._begun = path, page.number + 1
+
+    def sync(self) -> None:
+        """Wait until all pages are on disk."""
+        if self._waiting is not None:
+            sync(self._waiting)
+            self._waiting = None
 
     def pages_after(self, number: int) -> Iterator[JournalPage]:
         """The kept pages that follow page `number`, in order.
@@ -106,12 +116,12 @@ class Journal:
 
     def drop_through(self, number: int) -> None:
         """Forget the pages up to `number`: their Parquet files are durable."""
-        self._begun = None
+        self._begun = self._waiting = None
         self._store.remove(*(path for path in self._files() if _last_number(path) <= number))
 
     def drop_from(self, number: int) -> None:
         """Forget page `number` and those after it: they are to be asked for again."""
-        self._begun = None
+        self._begun = self._waiting = None
         files = self._files()
         self._store.remove(*(path for path in reversed(files) if _first_number(path) >= number))
         for path in files:
@@ -122,7 +132,7 @@ class Journal:
 
     def remove(self) -> None:
         """Forget all pages and the folder."""
-        self._begun = None
+        self._begun = self._waiting = None
         self._store.remove_folder(self._folder)
 
     def _files(self) -> list[Path]:

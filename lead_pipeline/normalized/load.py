@@ -44,7 +44,6 @@ from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.seams import seams_of
 from lead_pipeline.storage.warehouse import (
     Superseded,
-    new_warehouse,
     open_warehouse,
     replace_warehouse,
     warehouse_at,
@@ -180,7 +179,7 @@ def build_scratch(
     """Make a scratch warehouse from the landed files of `records`; the caller holds the lock."""
     path = settings.scratch_warehouse_path
     remove_duckdb_file(path)
-    with new_warehouse(path, settings.memory_limit) as connection:
+    with open_warehouse(path, settings.memory_limit) as connection:
         session = Session(connection)
         with session.transaction():
             create_tables(session, inputs)

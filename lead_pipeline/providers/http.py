@@ -128,6 +128,8 @@ class ApiClient:
             account.requests_per_minute or 0,
             1,
         )
+        self.before_pause: Callable[[], None] = lambda: None
+        """Called before each wait, which may be long: what is not durable yet had better be."""
         self.quota = quota
         self.counters = Counters()
         self.served_at: datetime | None = None
@@ -219,6 +221,7 @@ class ApiClient:
             return  # The quota knows how long to wait.
         seconds = self._retry.backoff(attempt)
         self._observer.retrying(str(error), seconds)
+        self.before_pause()
         self._sleep(seconds)
 
     def _wait_for_quota(self) -> None:
@@ -236,6 +239,7 @@ class ApiClient:
             )
         self.counters.waits.append(pause)
         self._observer.waiting(pause)
+        self.before_pause()
         # Sleeps may end early by a hair; the quota is for the server's clock to refuse. A clock
         # that is set back meanwhile must not make the wait longer.
         deadline = time.monotonic() + pause.seconds

@@ -28,7 +28,11 @@ from lead_pipeline.storage.files import replace_atomically
 from lead_pipeline.storage.shared_home import refuse_copy
 
 ROW_GROUP_SIZE = 30_720
-"""Rows; a quarter of DuckDB's own, and a multiple of the 2,048 that it processes at a time."""
+"""Rows; a quarter of DuckDB's own, and a multiple of the 2,048 that it processes at a time.
+
+So several cores write and read the rows of a load, it holds fewer of them, and the last group, which
+each load writes again, is smaller.
+"""
 
 
 class Superseded(LoadError):
@@ -112,36 +116,15 @@ def open_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyCon
     Whoever writes to it has it checked out. What needs more than `memory_limit` is put into files
     beside `path`. Raises `LoadError` when the disk does not take what is written.
     """
-    with _writing(path), _connection(str(path), memory_limit) as connection:
-        yield connection
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
     with naming_the_disk(f"The warehouse {path}", LoadError, path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-
-
-@contextmanager
-def _connection(database: str, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    with closing(duckdb.connect(database, config={"memory_limit": memory_limit})) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        yield connection
-
-
-@contextmanager
-def new_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A new file at `path`, as `open_warehouse` opens it once it is there.
-
-    Its rows are grouped more finely than DuckDB does by itself: so several cores write them and read
-    them, a load holds fewer of them, and the last group, which each load writes again, is smaller.
-    """
-    with _writing(path), _connection(":memory:", memory_limit) as connection:
-        spill_beside(connection, path)
-        attach(connection, path, "warehouse", options=f"row_group_size {ROW_GROUP_SIZE}")
-        connection.execute("use warehouse")
-        yield connection
+        with closing(duckdb.connect(config={"memory_limit": memory_limit})) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            spill_beside(connection, path)
+            # A file does not keep this: opened without, it is written anew with larger groups.
+            attach(connection, path, "warehouse", options=f"row_group_size {ROW_GROUP_SIZE}")
+            connection.execute("use warehouse")
+            yield connection
 
 
 @contextmanager

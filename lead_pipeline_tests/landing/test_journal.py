@@ -175,6 +175,20 @@ def test_pages_that_come_slowly_wait_for_the_disk_each(
     assert len(synced) - of_new_names - 11 in (1, 2)
 
 
+def test_pages_that_came_at_once_are_on_disk_before_a_long_wait(
+    landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lead_pipeline.landing.journal.time.monotonic", lambda: 100.0)
+    journal = append(landing, 1, 2, 3)
+    synced: list[str] = []
+    monkeypatch.setattr(
+        "os.fsync", lambda number: synced.append(str(Path(f"/proc/self/fd/{number}").readlink()))
+    )
+    journal.sync()
+    journal.sync()
+    assert synced == [str(landing / FOLDER / "000001.pages")]
+
+
 @examples(100)
 @given(st.data())
 def test_damage_anywhere_gives_back_a_beginning_of_the_pages(

@@ -239,6 +239,24 @@ def test_last_attempt_that_is_refused_without_a_credible_end_comes_back_within_t
     assert failure.value.seconds == 60
 
 
+@pytest.mark.parametrize(
+    "answer", [Answer(429, b"", {"Retry-After": "1"}), Answer(500)], ids=["quota", "failure"]
+)
+def test_before_each_wait_there_is_time_to_make_durable_what_came(answer: Answer) -> None:
+    told: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        told.append("wait")
+        time.sleep(seconds)
+
+    with serving(answer, Answer()) as server:
+        client = client_of(server.url, sleep=sleep)
+        client.before_pause = lambda: told.append("durable")
+        fetch(client)
+
+    assert told[:2] == ["durable", "wait"]
+
+
 def test_clock_that_is_set_back_during_a_wait_does_not_make_the_wait_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
