@@ -1,12 +1,12 @@
 """The identities of all records of a page at once, where nothing in them is out of the ordinary.
 
-    records ──one decode──▶ values ──written again, the same bytes?──▶ columns of ids and times
+    records ──one decode──▶ values ──written again, as many names?──▶ columns of ids and times
                                           └─ no ─▶ None: each record is read on its own (`fields.py`)
 
 Most pages are like this, and the careful way takes longer for them than the network. What is read here
 is what the careful way reads; what it would refuse, or might read otherwise, is left to it. The records
 of a list mostly have the same fields in the same order, too: by a type with these fields a page is read
-in half the time, and one that has others is not written again as it was.
+in half the time, and one that has others is not written again with all of its names.
 
 Belongs here: reading a page's records together. Does not belong here: what is wrong with a record.
 """
@@ -30,6 +30,7 @@ from lead_pipeline.providers.fields import (
     has_many_commas,
     read_identity,
 )
+from lead_pipeline.providers.json_text import has_as_many_names, without_blanks
 
 _DEPTH = 5
 """How deep values may stand in each other here: far less than is refused elsewhere. msgspec takes twice as
@@ -165,21 +166,23 @@ class Forms:
 def _written_again(
     decoder: msgspec.json.Decoder[list[Any]], text: bytes, records: Sequence[bytes]
 ) -> list[Any]:
-    """What the records say, if each is written as msgspec writes it; else nothing.
+    """What the records say, if nothing in them is said twice or left out; else nothing.
 
-    Written again as it was, nothing in it was said twice, and nothing is broken: `plain_value` of
-    `json_text.py` for many at once.
+    `plain_value` of `json_text.py` for many at once. As many values as records, each of which is JSON by
+    itself, are those of the records.
     """
     try:
         values = decoder.decode(text)
+        if len(values) != len(records):
+            return []
+        # A line each, which holds no line break: the same lines are the same records.
+        written = _encoder.encode_lines(values)
+        if written == b"%b\n" % b"\n".join(records):
+            return values
+        compact = b"\n".join(map(without_blanks, records))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
-    # A line each, which holds no line break: as many values as records with the same lines are the
-    # same, each.
-    is_same = len(values) == len(records) and (
-        _encoder.encode_lines(values) == b"%b\n" % b"\n".join(records)
-    )
-    return values if is_same else []
+    return values if has_as_many_names(compact, written) else []
 
 
 def _form_of(values: Sequence[Mapping[str, object]]) -> _Form | None:

@@ -35,6 +35,8 @@ _NEXT_BRACKET = re.compile(
     rb'(?:[^"\\\[\]{}]++|' + _STRING_PATTERN + rb')*+(["\\\[\]{}]?)', re.DOTALL
 )
 _BLANK = b" \t\n\r"
+_END_OF_NAME, _QUOTED_END = b'":', b'\\":'
+"""What follows each name where there are no blanks, and how it looks within a text."""
 _CLOSING = {b"[": b"]", b"{": b"}"}
 
 
@@ -150,18 +152,40 @@ def _trimmed(text: bytes, start: int, end: int) -> Span:
 
 
 def plain_value(text: bytes) -> Any:
-    """What the JSON in `text` says, if it is written as msgspec writes it; else `msgspec.UNSET`.
+    """What the JSON in `text` says, if it has no fault that msgspec knows; else `msgspec.UNSET`.
 
-    Written again as it was, nothing in it was said twice: it has no fault. This is what most look
-    like, and they need not be read a second time.
+    This is what most look like, and they need not be read a second time.
     """
     if _nesting(text) > MAX_NESTING:
         return msgspec.UNSET
     try:
         value = msgspec.json.decode(text)
-        return value if msgspec.json.encode(value) == text else msgspec.UNSET
+        return value if says_names_once(text, msgspec.json.encode(value)) else msgspec.UNSET
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return msgspec.UNSET
+
+
+def says_names_once(text: bytes, written: bytes) -> bool:
+    """Whether no object in `text` says a name twice; False also where that is not certain.
+
+    `written` is what msgspec has read of `text`, as msgspec writes it. Of a name that comes again the
+    last one is read, so that fewer members are written then. Blanks, escapes and numbers may be
+    written in other ways. Raises `msgspec.DecodeError` where `text` is no JSON.
+    """
+    return text == written or has_as_many_names(without_blanks(text), written)
+
+
+def without_blanks(text: bytes) -> bytes:
+    """The JSON without blanks between its signs. Raises `msgspec.DecodeError` where it is no JSON."""
+    return msgspec.json.format(text, indent=-1)
+
+
+def has_as_many_names(compact: bytes, written: bytes) -> bool:
+    """Whether JSON without blanks has as many names of members as what was written of it."""
+    if _QUOTED_END in compact or _QUOTED_END in written:
+        # A text may say this too, and could be taken for a name.
+        return False
+    return compact.count(_END_OF_NAME) == written.count(_END_OF_NAME)
 
 
 def fault_of(text: bytes) -> str | None:

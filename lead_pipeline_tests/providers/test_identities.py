@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -97,15 +97,50 @@ def test_what_may_be_missing_keeps_no_page_from_being_read_at_once(field: dict[s
 @pytest.mark.parametrize("good", [compact(LEAD), json.dumps(LEAD).encode()])
 def test_hostile_record_is_never_read_with_others(good: bytes) -> None:
     for record in hostile_records(LEAD, ("id", "updated_at")):
-        # Blanks alone would keep it from being read with others.
-        hostile = record.payload.replace(b'": ', b'":').replace(b', "', b',"')
-        if record.verdict != "lands":
-            assert FIELDS.read_page([good, hostile]) is None, record.name
-            assert FIELDS.read_page([good, hostile], after(good)) is None, record.name
-            same_fields = compact(LEAD | {"extra": None})
-            assert FIELDS.read_page([hostile], after(same_fields)) is None, record.name
-        else:
-            assert_agree([good, hostile])
+        without_blanks = record.payload.replace(b'": ', b'":').replace(b', "', b',"')
+        for hostile in (record.payload, without_blanks):
+            if record.verdict != "lands":
+                assert FIELDS.read_page([good, hostile]) is None, record.name
+                assert FIELDS.read_page([good, hostile], after(good)) is None, record.name
+                same_fields = compact(LEAD | {"extra": None})
+                assert FIELDS.read_page([hostile], after(same_fields)) is None, record.name
+            else:
+                assert_agree([good, hostile])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps,
+        lambda record: json.dumps(record, ensure_ascii=False, indent=2),
+        lambda record: json.dumps(record, separators=(" ,", " : ")),
+        lambda record: json.dumps(record).replace("7.5", "75e-1"),
+        lambda record: json.dumps(record, sort_keys=True).replace("/", "\\/"),
+    ],
+    ids=["Python", "for people", "blanks everywhere", "numbers", "keys and escapes"],
+)
+def test_page_is_read_at_once_however_its_server_writes_json(
+    written: Callable[[object], str],
+) -> None:
+    leads = [LEAD | {"id": f"lead-{number}", "note": "a/b: ä"} for number in range(3)]
+    records = [written(lead).encode() for lead in leads]
+    assert read_together(records) == read_each(records) != None  # noqa: E711
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_name_that_is_said_twice_is_never_read_with_others(blank: str) -> None:
+    for twice in ('"score":1,"score":2', '"owner":{"a":1,"a":2}', '"owner":[{"a":{"b":1,"b":1}}]'):
+        text = json.dumps(LEAD, separators=("," + blank, ":" + blank))
+        record = text.replace("}", "}", 1)[:-1] + "," + twice.replace(":", f"{blank}:{blank}") + "}"
+        assert FIELDS.read_page([record.encode()]) is None
+        assert FIELDS.read_page([record.encode()], after(compact(LEAD))) is None
+
+
+def test_text_that_looks_like_a_name_does_not_hide_one_that_is_said_twice() -> None:
+    """The text has an escape that the record has for a letter, and so one name more."""
+    for text in (rb"\u0022:", rb"\":", rb'\\":', rb"a\u0022 :"):
+        record = compact(LEAD)[:-1] + b',"score":1,"x":"%b"}' % text
+        assert FIELDS.read_page([record]) is None
 
 
 @pytest.mark.parametrize(
@@ -118,6 +153,11 @@ def test_hostile_record_is_never_read_with_others(good: bytes) -> None:
         [compact(LEAD) + b"," + compact(LEAD)],
         [compact(LEAD) + b"\n" + compact(LEAD)],
         [b'{"id":"a","updated_at":"2026-01-02T00:00:00Z","x":[1', b"2]}"],
+        [
+            b'{"id":"a","updated_at":"2026-01-02T00:00:00Z","x":[1',
+            b"2]}",
+            compact(LEAD) + b"," + compact(LEAD),
+        ],
         [b'{"id":"a","x":1}', b'{"id":"b"}'],
     ],
 )
