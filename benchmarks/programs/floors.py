@@ -1,8 +1,9 @@
 """The least that reading the list takes: loops over all pages that keep nothing.
 
-    python -m benchmarks.programs.floors httpx|socket ORIGIN
+    python -m benchmarks.programs.floors script|httpx|socket ORIGIN
 
-Each page's envelope is decoded, since the cursor of the next stands in it.
+script is the loop that people write, with `params` and `.json()`. The others make each request by hand,
+and decode no more than the envelope of a page, since the cursor of the next stands in it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from functools import partial
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -41,6 +43,22 @@ def by_httpx(origin: str) -> Iterator[bytes]:
             answer = client.get(PATH + (f"&cursor={cursor}" if cursor else ""))
             answer.raise_for_status()
             cursor = yield answer.content
+
+
+def by_script(origin: str) -> int:
+    """How many leads the list has, by the loop that is in every script."""
+    import httpx
+
+    rows, parameters = 0, dict(parse_qsl(urlsplit(PATH).query))
+    with httpx.Client(base_url=origin, headers=HEADERS) as client:
+        while True:
+            answer = client.get(urlsplit(PATH).path, params=parameters)
+            answer.raise_for_status()
+            page = answer.json()
+            rows += len(page["leads"])
+            if not page["next_cursor"]:
+                return rows
+            parameters["cursor"] = page["next_cursor"]
 
 
 def by_socket(origin: str) -> Iterator[bytes]:
@@ -79,8 +97,10 @@ def read_all(ask: Callable[[str], Iterator[bytes]], origin: str) -> int:
 
 def main() -> None:
     """Read the list and tell its length."""
-    ask = {"httpx": by_httpx, "socket": by_socket}[sys.argv[1]]
-    print(msgspec.json.encode({"rows": read_all(ask, sys.argv[2])}).decode())
+    kind, origin = sys.argv[1:]
+    ways = {"httpx": partial(read_all, by_httpx), "socket": partial(read_all, by_socket)}
+    rows = {"script": by_script, **ways}[kind](origin)
+    print(msgspec.json.encode({"rows": rows}).decode())
 
 
 if __name__ == "__main__":
