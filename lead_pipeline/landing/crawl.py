@@ -1,6 +1,7 @@
 """One crawl: follow a walk page by page, make each page durable, save the checkpoint.
 
     ApiClient ──page──▶ journal ──▶ filed records ──flush──▶ Parquet files ──▶ commit record
+                                                     └─ in a thread beside the next pages
 
 After a kill at any instant `Crawl` resumes from the last page in the journal. Belongs here:
 the loop and its order of writes. Does not belong here: which walk, whether an old crawl is
@@ -10,7 +11,8 @@ resumed, what a failure means for the run (`pull.py`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +32,7 @@ from lead_pipeline.landing.commits import (
     save,
     unpack_digests,
 )
-from lead_pipeline.landing.files import remove_uncommitted, write_flush
+from lead_pipeline.landing.files import FlushedFiles, remove_uncommitted, write_flush
 from lead_pipeline.landing.guards import PaginationGuard
 from lead_pipeline.landing.journal import Journal, JournalPage
 from lead_pipeline.landing.progress import ProgressReporter
@@ -49,6 +51,19 @@ class FlushPolicy:
     pages: int = 100
     seconds: float = 60.0
     bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Flush:
+    """Pages whose files are being written beside the crawl, and its place after them."""
+
+    pages: Sequence[FiledPage]
+    size: int
+    """Bytes of the answers."""
+    page: int
+    cursor: str | None
+    cursor_digests: str
+    files: Future[FlushedFiles]
 
 
 class Crawl:
@@ -87,6 +102,8 @@ class Crawl:
         self._forms = Forms()
         self._buffer: list[FiledPage] = []
         self._buffered_bytes = 0
+        self._beside: _Flush | None = None
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="landing-files")
         self._flushed_at = time.monotonic()
         self._page = commit.pages
         self._cursor = commit.cursor
@@ -105,7 +122,7 @@ class Crawl:
         try:
             self._recover()
             self._begin()
-            self._client.before_pause = self._journal.sync
+            self._client.before_pause = self._before_pause
             while not self._done:
                 self._next_page()
             self._progress.finished()
@@ -119,8 +136,11 @@ class Crawl:
             self._is_fenced = True
             raise
         finally:
-            if not self._is_fenced:
-                self._flush(complete=self._done)
+            try:
+                if not self._is_fenced:
+                    self._flush(complete=self._done)
+            finally:
+                self._writer.shutdown()
         return self._commit
 
     def take_up(self, *, close: bool) -> None:
@@ -186,8 +206,10 @@ class Crawl:
         self._journal.append(kept)
         self._take(page, kept)
         self._progress.page(self._page, self._records, self._expect(page))
-        if self._flush_is_due():
-            self._flush(complete=self._done)
+        if self._beside is not None and self._beside.files.done():
+            self._end_flush()
+        if self._flush_is_due() and not self._done:
+            self._begin_flush()
 
     def _take(self, page: Page, kept: JournalPage) -> None:
         """Count a page in: its records into the buffer, the cursor to the next place."""
@@ -228,27 +250,81 @@ class Crawl:
             or time.monotonic() - self._flushed_at >= self._policy.seconds
         )
 
+    def _begin_flush(self) -> None:
+        """Let the buffered pages become files while the next ones are asked for.
+
+        In a team's store everything is written in its turn: a worker that was taken over must not go
+        on writing.
+        """
+        if landing_at(self._landing).is_shared:
+            self._flush(complete=False)
+            return
+        self._end_flush()
+        pages, size = self._buffer, self._buffered_bytes
+        self._beside = _Flush(
+            pages,
+            size,
+            self._page,
+            self._cursor,
+            pack_digests(self._guard.digests),
+            self._writer.submit(write_flush, self._landing, self._commit, pages),
+        )
+        self._buffer, self._buffered_bytes = [], 0
+        self._flushed_at = time.monotonic()
+        # What follows must stay when these are dropped.
+        self._journal.begin_file()
+
+    def _end_flush(self) -> None:
+        """Count in the files that were written beside, if any: the commit record, then the journal."""
+        beside, self._beside = self._beside, None
+        if beside is None:
+            return
+        try:
+            flushed = beside.files.result()
+        except BaseException:
+            # They are still in the journal, and come with the last flush.
+            self._buffer[:0] = beside.pages
+            self._buffered_bytes += beside.size
+            raise
+        commit = self._commit
+        self._count_in(flushed, beside.pages)
+        commit.pages, commit.cursor = beside.page, beside.cursor
+        commit.cursor_digests = beside.cursor_digests
+        self._count_requests()
+        self._save(flushed.all)
+        self._journal.drop_through(commit.pages)
+
+    def _before_pause(self) -> None:
+        """A wait can be long: until then everything that came is durable."""
+        self._end_flush()
+        self._journal.sync()
+
+    def _count_in(self, flushed: FlushedFiles, pages: Sequence[FiledPage]) -> None:
+        commit = self._commit
+        commit.files += flushed.records
+        commit.rejected_files += flushed.rejected
+        commit.seen_files += flushed.seen
+        for day, rows in flushed.rows_by_date.items():
+            commit.rows_by_date[day] = commit.rows_by_date.get(day, 0) + rows
+        commit.records += sum(file.rows for file in flushed.records)
+        if self._walk.has_overlap:
+            commit.overlap_records += flushed.overlap_rows
+        for page in pages:
+            commit.seen += len(page.filed) + len(page.seen_ids)
+            commit.rejected += len(page.rejected)
+            commit.unidentified += page.unidentified
+            commit.erased += page.erased
+            commit.wrong_tenant += sum(r.kind == "foreign_tenant" for r in page.rejected)
+
     def _flush(self, *, complete: bool) -> None:
         """Files first, then the commit record, then the journal: each step can be the last."""
+        self._end_flush()
         commit = self._commit
-        new_files: list[LandedFile] = []
+        new_files: Sequence[LandedFile] = []
         if self._buffer:
             flushed = write_flush(self._landing, commit, self._buffer)
-            new_files = [*flushed.records, *flushed.rejected, *flushed.seen]
-            commit.files += flushed.records
-            commit.rejected_files += flushed.rejected
-            commit.seen_files += flushed.seen
-            for day, rows in flushed.rows_by_date.items():
-                commit.rows_by_date[day] = commit.rows_by_date.get(day, 0) + rows
-            commit.records += sum(file.rows for file in flushed.records)
-            if self._walk.has_overlap:
-                commit.overlap_records += flushed.overlap_rows
-            for page in self._buffer:
-                commit.seen += len(page.filed) + len(page.seen_ids)
-                commit.rejected += len(page.rejected)
-                commit.unidentified += page.unidentified
-                commit.erased += page.erased
-                commit.wrong_tenant += sum(r.kind == "foreign_tenant" for r in page.rejected)
+            new_files = flushed.all
+            self._count_in(flushed, self._buffer)
             # Counted in now: should saving fail, the last flush must not count them again.
             self._buffer = []
             self._buffered_bytes = 0

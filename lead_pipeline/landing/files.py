@@ -107,6 +107,11 @@ class FlushedFiles:
     overlap_rows: int = 0
     """How many records are older than what the crawl was asked for begins."""
 
+    @property
+    def all(self) -> list[LandedFile]:
+        """Every one of them."""
+        return [*self.records, *self.rejected, *self.seen]
+
 
 def write_flush(landing: Path, commit: CommitRecord, pages: Sequence[FiledPage]) -> FlushedFiles:
     """Write what `pages` (at least one) hold, one file per UTC date of the records' `updated_at`.

@@ -94,6 +94,10 @@ class Journal:
             self._synced_at = time.monotonic()
         self._begun = path, page.number + 1
 
+    def begin_file(self) -> None:
+        """Let the next page be the first of another file, so that those before can be dropped."""
+        self._begun = None
+
     def sync(self) -> None:
         """Wait until all pages are on disk."""
         if self._waiting is not None:
@@ -116,8 +120,12 @@ class Journal:
 
     def drop_through(self, number: int) -> None:
         """Forget the pages up to `number`: their Parquet files are durable."""
-        self._begun = self._waiting = None
-        self._store.remove(*(path for path in self._files() if _last_number(path) <= number))
+        dropped = [path for path in self._files() if _last_number(path) <= number]
+        if self._begun is not None and self._begun[0] in dropped:
+            self._begun = None
+        if self._waiting in dropped:
+            self._waiting = None
+        self._store.remove(*dropped)
 
     def drop_from(self, number: int) -> None:
         """Forget page `number` and those after it: they are to be asked for again."""

@@ -220,8 +220,8 @@ class ApiClient:
         if error.retry_after is not None and error.retry_after > 0:
             return  # The quota knows how long to wait.
         seconds = self._retry.backoff(attempt)
-        self._observer.retrying(str(error), seconds)
         self.before_pause()
+        self._observer.retrying(str(error), seconds)
         self._sleep(seconds)
 
     def _wait_for_quota(self) -> None:
@@ -238,8 +238,8 @@ class ApiClient:
                 seconds=pause.seconds,
             )
         self.counters.waits.append(pause)
-        self._observer.waiting(pause)
         self.before_pause()
+        self._observer.waiting(pause)
         # Sleeps may end early by a hair; the quota is for the server's clock to refuse. A clock
         # that is set back meanwhile must not make the wait longer.
         deadline = time.monotonic() + pause.seconds

@@ -27,7 +27,7 @@ def measured(folder: Path) -> None:
     with writing(folder, head()) as writer:
         for number, (ours, floor) in enumerate([(3.0, 2.0), (2.8, 2.0), (5.0, 2.0)]):
             writer.keep(run_of("ours", number, ours))
-            writer.keep(run_of(pulling.HTTPX, number, floor))
+            writer.keep(run_of(pulling.SCRIPT, number, floor))
             writer.keep(run_of(pulling.SOCKET, number, 0.1, error="exit status 1: refused"))
 
 
@@ -85,7 +85,7 @@ def test_page_says_who_failed_and_what_was_not_measured(tmp_path: Path) -> None:
 def test_missed_target_says_so(tmp_path: Path) -> None:
     with writing(tmp_path, head()) as writer:
         writer.keep(run_of("ours", 1, 3.2))
-        writer.keep(run_of(pulling.HTTPX, 1, 2.0))
+        writer.keep(run_of(pulling.SCRIPT, 1, 2.0))
     page = tmp_path / "page.md"
 
     report.write(tmp_path, page)

@@ -18,13 +18,14 @@ import pytest
 from lead_pipeline.errors import CrawlError, RetryableError
 from lead_pipeline.landing.commits import CommitRecord, Window, save
 from lead_pipeline.landing.crawl import FlushPolicy
+from lead_pipeline.landing.files import FlushedFiles, write_flush
 from lead_pipeline.landing.journal import Journal, JournalPage
 from lead_pipeline.landing.progress import Progress
 from lead_pipeline.landing.pull import PullOptions, pull_stream
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account
-from lead_pipeline.sandbox import ApiServer, Request, Sandbox
+from lead_pipeline.sandbox import ApiServer, Fault, Request, Sandbox
 from lead_pipeline.settings import Settings
 from lead_pipeline.windows import UpdatedWindow
 from lead_pipeline_tests.landing.children import Nursery, order_of
@@ -463,3 +464,53 @@ def test_a_disk_that_is_full_while_the_place_is_saved_lists_no_file_twice(
         pull(settings, accounts["mega"], EVERYTHING, options=EACH_PAGE)
     [commit] = commits(settings, "mega")
     assert len({file.path for file in commit.files}) == len(commit.files)
+
+
+def test_files_that_could_not_be_written_beside_the_crawl_are_written_in_the_end(
+    sandbox: Sandbox,
+    settings: Settings,
+    accounts: Mapping[str, Account],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = fill(sandbox, "mega", pages=5)
+    writes = itertools.count()
+
+    def write_or_fail(landing: Path, commit: CommitRecord, pages: Any) -> FlushedFiles:
+        if next(writes) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_flush(landing, commit, pages)
+
+    monkeypatch.setattr("lead_pipeline.landing.crawl.write_flush", write_or_fail)
+    with pytest.raises(CrawlError, match="No space left"):
+        pull(settings, accounts["mega"], EVERYTHING, options=EACH_PAGE)
+    [commit] = commits(settings, "mega")
+    assert commit.pages == pages_asked(server)
+    assert commit.records == len(landed(settings, "mega")) == 100 * commit.pages
+    pull(settings, accounts["mega"], EVERYTHING, options=EACH_PAGE)
+    [commit] = commits(settings, "mega")
+    assert len({file.path for file in commit.files}) == len(commit.files)
+    assert len(landed(settings, "mega")) == 401
+    assert pages_asked(server) == 5
+
+
+@pytest.mark.parametrize("provider", SLUGS)
+def test_before_a_wait_all_that_came_is_landed_and_the_place_is_saved(
+    sandbox: Sandbox, settings: Settings, accounts: Mapping[str, Account], provider: str
+) -> None:
+    server = fill(sandbox, provider, pages=5)
+    server.faults.add(Fault("too_many_requests", at=4, path_contains="/leads", retry_after=1))
+    saved: list[int] = []
+
+    def look(progress: Progress) -> None:
+        if "waits" in progress.message:
+            saved.append(commits(settings, provider)[0].pages)
+
+    pull_stream(
+        settings,
+        accounts[provider],
+        PROVIDERS[provider].records_stream.name,
+        EVERYTHING,
+        listener=look,
+        options=EACH_PAGE,
+    )
+    assert saved == [3]
