@@ -98,8 +98,12 @@ def read_all(ask: Callable[[str], Iterator[bytes]], origin: str) -> int:
 def main() -> None:
     """Read the list and tell its length."""
     kind, origin = sys.argv[1:]
-    ways = {"httpx": partial(read_all, by_httpx), "socket": partial(read_all, by_socket)}
-    rows = {"script": by_script, **ways}[kind](origin)
+    ways: dict[str, Callable[[str], int]] = {
+        "script": by_script,
+        "httpx": partial(read_all, by_httpx),
+        "socket": partial(read_all, by_socket),
+    }
+    rows = ways[kind](origin)
     print(msgspec.json.encode({"rows": rows}).decode())
 
 
