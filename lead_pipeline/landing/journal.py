@@ -6,9 +6,11 @@
 
 A page is in the journal before the next one is asked for. So a kill at any instant costs at
 most the one page whose answer was under way, while files stay large. A power cut may cost, besides,
-the pages that came within `SYNC_SECONDS` of each other: a disk takes as long as a fast server's page,
-and with pages that come more slowly than that none is at risk, nor while a quota is waited for. Each page carries a digest of itself; what follows a torn or damaged one in its file counts for nothing. Belongs here: writing,
-reading and dropping pages. Does not belong here: what is in them.
+the pages that came within `SYNC_SECONDS` of each other: a disk takes as long as a fast server's page.
+Of pages that come more slowly than that none is at risk, nor is any while a quota is waited for.
+
+Each page carries a digest of itself; what follows a torn or damaged one in its file counts for
+nothing. Belongs here: writing, reading and dropping pages. Does not belong here: what is in them.
 """
 
 from __future__ import annotations
