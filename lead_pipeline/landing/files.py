@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from lead_pipeline.errors import LoadError
 from lead_pipeline.landing import arrays
+from lead_pipeline.landing.columns import RECORD_COLUMNS
 from lead_pipeline.landing.commits import CommitRecord, LandedFile
 from lead_pipeline.landing.records import FiledColumns, FiledPage
 from lead_pipeline.providers import PROVIDERS
@@ -34,25 +35,9 @@ from lead_pipeline.storage.seams import landing_at
 _OWN_STEM = re.compile(r"-\d{6,}-\d{6,}-u[0-9a-f]{8}$")
 """What follows the crawl in the name of a file in a team's store."""
 
-RECORD_COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
-    "provider": (pa.string(), "Provider that the record comes from, by its slug."),
-    "account": (pa.string(), "Set of credentials that the record was read with."),
-    "stream": (pa.string(), "Stream of the account that the record belongs to, such as leads."),
-    "record_id": (pa.string(), "The provider's own id of the record."),
-    "updated_at": (
-        arrays.MOMENT,
-        "When the provider last changed it; an event's own time. Its UTC day is `date`.",
-    ),
-    "created_at": (arrays.MOMENT, "When the provider made it; null where it does not say."),
-    "payload": (pa.string(), "The record's JSON, exactly as the bytes came. Personal data."),
-    "fetched_at": (arrays.MOMENT, "When it came, by our clock."),
-    "served_at": (arrays.MOMENT, "When it was served, by the provider's clock."),
-    "crawl_id": (pa.string(), "The crawl that brought it; its commit record is in `_crawls`."),
-    "page": (pa.int32(), "The page of the crawl that it was on, from 1."),
-}
-"""Type and meaning of each landing column, in the order of the files."""
+_TYPES = {str(kind): kind for kind in (pa.string(), pa.int32(), arrays.MOMENT)}
 
-RECORD_SCHEMA = pa.schema([(name, kind) for name, (kind, _) in RECORD_COLUMNS.items()])
+RECORD_SCHEMA = pa.schema([(column.name, _TYPES[column.type]) for column in RECORD_COLUMNS])
 """The landing columns that the contract fixes. Files of earlier releases have no `served_at`."""
 
 REJECTED_SCHEMA = pa.schema(

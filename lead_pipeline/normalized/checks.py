@@ -6,19 +6,14 @@ nothing is not evaluated, which is not the same as passed. A load looks at the l
 all others are as the load before left them; a rebuild changes all. Blocking are those whose
 failure would mislead readers: nothing downstream is built then.
 
-Belongs here: what only a load can see, such as files that it left out. Does not belong here: what
-the tables say by themselves, such as intervals that touch each other. That dbt tests, in the very
-file that readers get.
+Belongs here: what only a load can see, such as files that it left out. Does not belong here: how
+they are run (`check_runner.py`), since definitions tell of them and load nothing; what the tables say
+by themselves, such as intervals that touch each other. That dbt tests, in the very file that readers get.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from lead_pipeline.normalized import given
-from lead_pipeline.normalized.session import Session
-from lead_pipeline.normalized.step_runner import StepRunner
-from lead_pipeline.normalized.steps import GivenStep, SqlStep, Step, StepContext
 
 NO_LEADS = "this load has changed no lead"
 NO_FILES = "nothing is loaded"
@@ -137,37 +132,3 @@ CHECKS = (
         without="no account's audit log has landed whole",
     ),
 )
-
-
-ROWS: tuple[Step, ...] = (
-    GivenStep(
-        "checks/rows/files_to_check",
-        writes=("files_to_check",),
-        columns={"path": "varchar", "loaded_rows": "bigint"},
-        values=given.files_to_check,
-    ),
-    *(
-        SqlStep(
-            f"checks/rows/{rows}",
-            reads=("changed_leads", f"normalized.{table}"),
-            writes=(rows,),
-        )
-        for rows, table in (
-            ("checked_versions", "lead_versions"),
-            ("checked_leads", "leads"),
-        )
-    ),
-)
-"""What checks look at: files of the load's crawls, and rows of the changed leads."""
-
-
-def run_checks(runner: StepRunner, context: StepContext) -> tuple[CheckOutcome, ...]:
-    """All checks, inside the load that has written the tables from the crawls of `context`."""
-    with runner.scope():
-        runner.run(ROWS, context)
-        return tuple(_run(runner.session, check) for check in CHECKS)
-
-
-def _run(session: Session, check: Check) -> CheckOutcome:
-    [(failures, examples, looked_at)] = session.query(f"checks/{check.name}")
-    return CheckOutcome(check, failures, tuple(examples or ()), looked_at)

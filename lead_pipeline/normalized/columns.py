@@ -19,7 +19,7 @@ from importlib.resources import files
 import duckdb
 
 from lead_pipeline.errors import LoadError
-from lead_pipeline.normalized.session import Session
+from lead_pipeline.storage.sql import read_sql
 
 TEXTS = files("lead_pipeline").joinpath("normalized", "columns.csv")
 
@@ -43,20 +43,6 @@ def description_of(table: str, column: str) -> str:
     return text
 
 
-def describe_tables(session: Session) -> None:
-    """Comment every column of schema `normalized`."""
-    texts = [
-        f"comment on column normalized.{table}.{column} is {_quoted(description_of(table, column))}"
-        for table, column, _ in session.query("normalized_columns")
-    ]
-    session.execute(";".join(texts))
-
-
-def _quoted(text: str) -> str:
-    """A literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def column_schema(table: str) -> list[tuple[str, str, str]]:
     """(name, DuckDB type, description) of each column of `normalized.<table>`, in order."""
     return [
@@ -70,6 +56,5 @@ def column_schema(table: str) -> list[tuple[str, str, str]]:
 def _declared_columns() -> list[tuple[str, str, str]]:
     """As `schema.sql` declares them: (table, column, type)."""
     with closing(duckdb.connect()) as connection:
-        session = Session(connection)
-        session.run("schema")
-        return session.query("normalized_columns")
+        connection.execute(read_sql("normalized", "schema"))
+        return connection.execute(read_sql("normalized", "normalized_columns")).fetchall()

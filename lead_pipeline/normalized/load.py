@@ -28,7 +28,8 @@ from lead_pipeline.landing.tombstones import erased_persons
 from lead_pipeline.logs import log_of
 from lead_pipeline.normalized import declared_steps as steps
 from lead_pipeline.normalized.batches import BATCH_ROWS, Batch, batches
-from lead_pipeline.normalized.checks import CheckOutcome, run_checks
+from lead_pipeline.normalized.check_runner import run_checks
+from lead_pipeline.normalized.checks import CheckOutcome
 from lead_pipeline.normalized.erased import leave_out_records, leave_out_seen
 from lead_pipeline.normalized.fingerprint import fingerprint_of, reason_of
 from lead_pipeline.normalized.inputs import LoadInputs

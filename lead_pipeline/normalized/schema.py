@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lead_pipeline.normalized.canonical_stages import CANONICAL_STAGES
-from lead_pipeline.normalized.columns import describe_tables
+from lead_pipeline.normalized.columns import description_of
 from lead_pipeline.normalized.fingerprint import Fingerprint, fingerprint_of
 from lead_pipeline.normalized.inputs import LoadInputs
 from lead_pipeline.normalized.session import Session, values_of
@@ -30,9 +30,23 @@ def noted_fingerprint(session: Session) -> Fingerprint | None:
 def create_tables(session: Session, inputs: LoadInputs) -> None:
     """Make all tables, empty but for the stage mapping, with their comments."""
     session.run("schema")
-    describe_tables(session)
+    _describe_tables(session)
     fill_stages(session, inputs.stages)
     session.insert("normalized.fingerprint", list(fingerprint_of(inputs).items()))
+
+
+def _describe_tables(session: Session) -> None:
+    """Comment every column of schema `normalized`."""
+    texts = [
+        f"comment on column normalized.{table}.{column} is {_quoted(description_of(table, column))}"
+        for table, column, _ in session.query("normalized_columns")
+    ]
+    session.execute(";".join(texts))
+
+
+def _quoted(text: str) -> str:
+    """A literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def fill_stages(session: Session, rows: Sequence[StageMapping]) -> None:

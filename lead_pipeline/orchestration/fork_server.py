@@ -14,6 +14,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 
 PRELOADED = (
+    "lead_pipeline.landing.pull",
     "lead_pipeline.orchestration.landing_definitions",
     "lead_pipeline.orchestration.runner",
 )

@@ -18,16 +18,15 @@ from lead_pipeline.errors import (
     RetryableError,
     WrongTenant,
 )
+from lead_pipeline.landing.columns import RECORD_COLUMNS
 from lead_pipeline.landing.commits import (
     CommitRecord,
     commit_records,
     crawls_folder,
     load_commit,
 )
-from lead_pipeline.landing.files import RECORD_COLUMNS
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import LogListener, Progress
-from lead_pipeline.landing.pull import pull_stream
 from lead_pipeline.orchestration.failures import failure_from, told_without_values
 from lead_pipeline.orchestration.resources import (
     AccountsResource,
@@ -47,10 +46,7 @@ LANDS_TAG = "lead_pipeline/lands"
 REJECTED_CHECK = "no_rejected_records"
 
 _COLUMNS = dg.TableSchema(
-    [
-        dg.TableColumn(name, str(kind), description=text)
-        for name, (kind, text) in RECORD_COLUMNS.items()
-    ]
+    [dg.TableColumn(column.name, column.type, description=column.text) for column in RECORD_COLUMNS]
 )
 
 
@@ -177,6 +173,9 @@ def _pull(
     not a retry of Dagster's, which hears no Ctrl-C while it sleeps. The account's lock is free
     meanwhile. Settings and secrets are read again each time.
     """
+    # Arrow comes with it, which definitions do without.
+    from lead_pipeline.landing.pull import pull_stream
+
     days = sorted(date.fromisoformat(key) for key in context.partition_keys)
     listener = LogListener(context.log.info)
 

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from lead_pipeline.landing.commits import CommitRecord, save
-from lead_pipeline.normalized.checks import CHECKS, CheckOutcome, run_checks
+from lead_pipeline.normalized.check_runner import run_checks
+from lead_pipeline.normalized.checks import CHECKS, CheckOutcome
 from lead_pipeline.normalized.ledger import all_records
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.normalized.session import Session

@@ -12,8 +12,9 @@ import duckdb
 import pytest
 
 from lead_pipeline.errors import LoadError
-from lead_pipeline.normalized import checks, declared_steps, load, step_runner
+from lead_pipeline.normalized import check_runner, declared_steps, load, step_runner
 from lead_pipeline.normalized.batches import Contents
+from lead_pipeline.normalized.checks import CHECKS, Check
 from lead_pipeline.normalized.declared_steps import PHASES, steps_after_reading
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.normalized.session import Session
@@ -38,7 +39,7 @@ from lead_pipeline_tests.pulling import at, changed
 
 SQL = files("lead_pipeline").joinpath("normalized", "sql")
 LOADED = itertools.chain.from_iterable(PHASES.values())
-ALL = tuple({step.name: step for step in (*LOADED, *checks.ROWS)}.values())
+ALL = tuple({step.name: step for step in (*LOADED, *check_runner.ROWS)}.values())
 """Every declared step, once."""
 OF_PROVIDERS = [
     (step, provider)
@@ -85,12 +86,12 @@ def test_a_provider_s_mapping_reads_what_its_step_declares(
     assert tables_of(step.sql(context)).read == set(step.reads)
 
 
-@pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_a_check_reads_the_tables_and_the_rows_that_are_made_for_checks(
-    check: checks.Check,
+    check: Check,
 ) -> None:
     found = tables_of(Session.text(f"checks/{check.name}"))
-    rows = {table for step in checks.ROWS for table in step.writes}
+    rows = {table for step in check_runner.ROWS for table in step.writes}
     assert temporary(found.read) <= rows
     assert not found.created | found.changed
 
@@ -220,7 +221,7 @@ def test_every_step_reads_what_a_step_before_it_has_written(contents: Contents) 
     after = run_without_effect(
         (*declared_steps.FORGET_UNUSED_PAIRS, *declared_steps.ABSENCE), known
     )
-    run_without_effect(checks.ROWS, after)
+    run_without_effect(check_runner.ROWS, after)
 
 
 def test_a_step_that_reads_what_nobody_wrote_is_refused_before_it_runs() -> None:
