@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, get_args
+from zoneinfo import available_timezones
 
 import phonenumbers
 from dotenv import dotenv_values
@@ -85,6 +86,8 @@ class Settings(BaseSettings):
     """How long the first accounts of a batch wait for the others before they are published."""
     phone_region: str = "US"
     """The region of phone numbers written without a country code (ISO 3166, two letters)."""
+    timezone: str = "UTC"
+    """The zone whose days count in marts and report: a name of IANA's, such as Europe/Berlin."""
     stages: Path | None = None
     """A CSV whose rows win over those of our `stages.csv`; unset: `stages.csv` in `home`, if any."""
     log_level: Level = "WARNING"
@@ -172,6 +175,14 @@ class Settings(BaseSettings):
         if region not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError("must be a two-letter country code such as US or GB")
         return region
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        # The zone that the machine happens to be in is no zone that DuckDB knows.
+        if name not in available_timezones() - {"localtime"}:
+            raise ValueError("must be an IANA time zone such as Europe/Berlin or America/New_York")
+        return name
 
     @field_validator("masking_key")
     @classmethod

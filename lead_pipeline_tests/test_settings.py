@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import available_timezones
 
+import duckdb
 import pytest
 
 from lead_pipeline.addresses import SmtpServer
@@ -94,6 +96,9 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
         ("LEAD_PIPELINE_MAX_ROW_COUNT_DROP_PERCENT", "101"),
         ("LEAD_PIPELINE_MASKING", "perhaps"),
         ("LEAD_PIPELINE_OWNER", "the data team"),
+        ("LEAD_PIPELINE_TIMEZONE", "Berlin"),
+        ("LEAD_PIPELINE_TIMEZONE", "../UTC"),
+        ("LEAD_PIPELINE_TIMEZONE", "localtime"),
     ],
 )
 def test_wrong_value_is_told_by_the_name_of_its_variable(
@@ -276,3 +281,18 @@ def test_a_variable_of_an_earlier_release_counts_until_that_of_today_is_set(
     assert (settings.retained_builds, settings.max_row_count_drop_percent) == (7, 5)
     monkeypatch.setenv("LEAD_PIPELINE_RETAINED_BUILDS", "1")
     assert load_settings().retained_builds == 1
+
+
+def test_every_time_zone_that_is_taken_is_one_that_duckdb_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = {name for (name,) in duckdb.sql("select name from pg_timezone_names()").fetchall()}
+
+    assert available_timezones() - {"localtime"} <= known
+    for zone in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe"):
+        monkeypatch.setenv("LEAD_PIPELINE_TIMEZONE", zone)
+        assert load_settings().timezone == zone
+
+
+def test_days_are_those_of_utc_where_no_zone_is_set() -> None:
+    assert load_settings().timezone == "UTC"

@@ -1,4 +1,2 @@
-{#- The UTC day of a timestamp, whatever time zone the session is in. -#}
-{% macro utc_date(timestamp_column) -%}
-    cast({{ timestamp_column }} at time zone 'UTC' as date)
-{%- endmacro %}
+{#- What local_date was called; gone when the last model says local_date. -#}
+{% macro utc_date(timestamp_column) -%} {{ local_date(timestamp_column) }} {%- endmacro %}

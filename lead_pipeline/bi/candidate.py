@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from lead_pipeline.bi.calendar import UTC_DAYS, Calendar, write_calendar
 from lead_pipeline.bi.masking import (
     Mask,
     masking_key_id_in,
@@ -64,10 +65,13 @@ _NOTE_SECONDS = 7 * 24 * 3600.0
 """Longer than a run waits for its turn to publish: what is older was left by a killed run."""
 
 
-def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None) -> None:
+def prepare_candidate(
+    warehouse: Path, candidate: Path, mask: Mask | None = None, calendar: Calendar = UTC_DAYS
+) -> None:
     """Make a new file at `candidate` with the warehouse's `COPIED_TABLES`, replacing any other.
 
-    Beside them, what models need of `INTERNAL_TABLES`; the published file is without it.
+    Beside them, what models need of `INTERNAL_TABLES`, and the `calendar` that they go by; the
+    published file is without either.
 
     Columns, types, NOT NULLs and comments stay as they are; with a `mask`, personal data does
     not. The warehouse is opened read-only and closed again whatever happens; the caller holds
@@ -94,12 +98,14 @@ def prepare_candidate(warehouse: Path, candidate: Path, mask: Mask | None = None
             ) from None
         _check_tables(connection, warehouse)
         try:
-            _copy(connection, candidate, mask)
+            _copy(connection, candidate, mask, calendar)
         except duckdb.Error as error:
             raise unwritable(candidate, error) from None
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | None) -> None:
+def _copy(
+    connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | None, calendar: Calendar
+) -> None:
     connection.execute(read_sql("bi", "create_internal"))
     tables = {"tables": list(COPIED_TABLES)}
     columns = connection.execute(read_sql("bi", "copied_columns"), tables).fetchall()
@@ -116,6 +122,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | N
         connection.execute(statement)
     connection.execute(read_sql("bi", "move_coverage"))
     note_masking(connection, mask, tables | treatments)
+    write_calendar(connection, calendar)
     connection.execute("use memory")
     # Here, so that a disk that is full by now is met inside of the caller's block: detaching writes the
     # same, and does not say why it could not.

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from lead_pipeline.bi.calendar import calendar_of
 from lead_pipeline.bi.candidate import prepare_candidate
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.causes import cause_of
@@ -44,7 +45,9 @@ def copy_to_check(
             _copy_what_readers_have(copy, settings)
         else:
             with held(settings.warehouse_lock, "copying leads", tell):
-                prepare_candidate(settings.warehouse_path, copy, mask_of(settings))
+                prepare_candidate(
+                    settings.warehouse_path, copy, mask_of(settings), calendar_of(settings)
+                )
         yield copy
     finally:
         shutil.rmtree(copy.parent, ignore_errors=True)

@@ -34,6 +34,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dagster_dbt.core.dbt_event_iterator import DbtDagsterEventType
 
+from lead_pipeline.bi.calendar import calendar_of
 from lead_pipeline.bi.candidate import (
     discard_candidate,
     mark_tested,
@@ -151,7 +152,9 @@ def _built_or_checked(
     # The publish lock first, the warehouse's inside it: nobody takes them the other way.
     with held(settings.publish_lock, "building the marts", context.log.info):
         with held(settings.warehouse_lock, "copying leads", context.log.info):
-            prepare_candidate(settings.warehouse_path, candidate, mask_of(settings))
+            prepare_candidate(
+                settings.warehouse_path, candidate, mask_of(settings), calendar_of(settings)
+            )
         _begin(settings)
         yield from build_marts(context, candidate, manifest, translator)
 

@@ -77,6 +77,7 @@ def test_candidate_replaces_what_an_earlier_build_left(bi: Bi) -> None:
     assert read(
         bi.candidate, "select schema_name || '.' || table_name from duckdb_tables() order by all"
     ) == [
+        ("internal.calendar",),
         ("internal.canonical_stages",),
         ("internal.lead_versions",),
         ("internal.mapped_stages",),

@@ -44,7 +44,7 @@ with
             leads.created_at,
             leads.updated_at,
             leads.data_until,
-            cast(date_trunc('week', leads.created_at at time zone 'UTC') as date) as cohort_week,
+            {{ local_week("leads.created_at") }} as cohort_week,
             {{ seconds_between("leads.created_at", "leads.data_until") }} as observed_seconds,
             {{ seconds_between("leads.created_at", "leads.stage_known_until") }} as known_seconds,
             leads.is_watched,
