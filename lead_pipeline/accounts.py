@@ -1,8 +1,8 @@
 """Accounts: which sets of credentials there are, and what is missing.
 
 Without `LEAD_PIPELINE_ACCOUNTS` each provider has at most one account, named after it, from
-the variables `<PROVIDER>_BASE_URL`, `<PROVIDER>_<CREDENTIAL>` and `<PROVIDER>_<OPTION>`. With it, the TOML file lists
-them:
+the variables `<PROVIDER>_BASE_URL`, `<PROVIDER>_LEAD_URL`, `<PROVIDER>_<CREDENTIAL>` and
+`<PROVIDER>_<OPTION>`. With it, the TOML file lists them:
 
     [[accounts]]
     name = "sales_us"
@@ -10,6 +10,7 @@ them:
     token_env = "SALES_US_TOKEN"         # or  token = "…", for each of its credentials
     base_url = "https://…"               # optional
     requests_per_minute = 30             # optional, a limit of your own
+    lead_url = "https://…/{lead_id}"     # optional, where the report's links to a lead lead
     …                                    # and the options that the provider declares
 
 An account of the file is declared; without the file, one of which at least one variable is set.
@@ -30,14 +31,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lead_pipeline.addresses import LOOPBACK
+from lead_pipeline.addresses import LOOPBACK, lead_address
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.providers.base import Account, Option, Provider
 from lead_pipeline.settings import Settings, environment_variables
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
-_KEYS = {"name", "provider", "base_url", "requests_per_minute"}
+LEAD_URL = "lead_url"
+_KEYS = {"name", "provider", "base_url", "requests_per_minute", LEAD_URL}
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class Accounts:
     def declared(self) -> tuple[Account | UnusableAccount, ...]:
         """The accounts that users expect to be pulled."""
         return (*self.usable, *self.incomplete)
+
+    @property
+    def lead_urls(self) -> dict[str, str]:
+        """Where a lead's page is, with `{lead_id}`, by account; without those of which nobody said it."""
+        return {found.name: found.lead_url for found in self.usable if found.lead_url is not None}
 
     def chosen(self, name: str | None) -> tuple[Account, ...]:
         """The usable account of that name, or all of them.
@@ -126,6 +133,7 @@ def account_variables(file: Path | None) -> list[str]:
 
 def _variables_of(provider: Provider) -> Iterator[str]:
     yield variable_name(provider, "base_url")
+    yield variable_name(provider, LEAD_URL)
     for credential in provider.credentials:
         yield variable_name(provider, credential.name)
     for option in provider.options:
@@ -165,6 +173,7 @@ def _from_variables(environment: Mapping[str, str]) -> Accounts:
                 },
                 credential_names=tuple(names.values()),
                 options=_options_from_variables(provider, environment),
+                lead_url=_lead_url_from_variables(provider, environment),
             )
         )
     return Accounts(tuple(usable), tuple(incomplete), tuple(left_out))
@@ -180,6 +189,19 @@ def _options_from_variables(
                 options[option.name] = _in_range(option, environment[variable], variable)
                 break
     return options
+
+
+def _lead_url_from_variables(provider: Provider, environment: Mapping[str, str]) -> str | None:
+    variable = variable_name(provider, LEAD_URL)
+    return _lead_url(environment[variable], variable) if variable in environment else None
+
+
+def _lead_url(value: object, where: str) -> str:
+    """The address. Raises `ConfigurationError` that says how to write it, and shows nothing of it."""
+    try:
+        return lead_address(str(value))
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {error}.") from None
 
 
 def _in_range(option: Option, value: object, where: str) -> int:
@@ -286,6 +308,11 @@ def _account(
             for key, value in entry.items()
             if key in options
         },
+        lead_url=(
+            _lead_url(entry[LEAD_URL], f"{where} ({name}): {LEAD_URL}")
+            if LEAD_URL in entry
+            else _lead_url_from_variables(provider, environment)
+        ),
     )
 
 

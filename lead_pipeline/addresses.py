@@ -47,6 +47,27 @@ def secure_url(text: str) -> str:
     return text
 
 
+LEAD_ID = "{lead_id}"
+"""What stands for a lead's id in the address of its page."""
+
+
+def lead_address(text: str) -> str:
+    """The address of a lead's page in a CRM, such as `https://crm.example.com/leads/{lead_id}`.
+
+    Raises `ValueError` where it is none, says nothing of the lead, or holds a user or password.
+    """
+    address = secure_url(text)
+    parts = urlsplit(address)
+    before, found, after = address.partition(LEAD_ID)
+    in_place = found and LEAD_ID not in parts.netloc and not {"{", "}"} & {*before, *after}
+    if not in_place or parts.username is not None or parts.password is not None:
+        raise ValueError(
+            "must be an address with {lead_id} once, behind the host, and no user or password: "
+            "https://crm.example.com/leads/{lead_id}"
+        )
+    return address
+
+
 def smtp_server(text: str) -> SmtpServer:
     """The server of `smtp://user:password@host:587` or `smtps://…`; user and port can be left out.
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 from zoneinfo import available_timezones
 
 import phonenumbers
@@ -28,6 +28,9 @@ PREFIX = "LEAD_PIPELINE_"
 
 WAREHOUSE_FILE = "warehouse.duckdb"
 """The file below `LEAD_PIPELINE_HOME` that only the pipeline writes to."""
+
+ReportNames = Literal["none", "owners", "all"]
+"""Whose names may be read on the pages beside the file: nobody's, those of owners, or of leads, too."""
 
 SHORTEST_MASKING_KEY = 32
 """Characters. Names and phone numbers can be guessed; what keeps them secret is the key."""
@@ -114,6 +117,8 @@ class Settings(BaseSettings):
     """Whether the BI file holds keyed hashes in place of personal data."""
     masking_key: SecretStr | None = Field(default=None, validate_default=True)
     """The secret of those hashes; nobody without it can tell whose they are."""
+    report_names: ReportNames = "none"
+    """Whose names the report and the explore page show: none, those of owners, or all."""
     superseded_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """After how many days payloads of superseded states are reduced; unset: they are kept."""
     missing_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
@@ -204,6 +209,22 @@ class Settings(BaseSettings):
                 "is meant"
             )
         return key
+
+    @field_validator("report_names", mode="before")
+    @classmethod
+    def _of_yes_and_no(cls, names: object) -> object:
+        text = str(names).strip().lower()
+        return {"true": "all", "false": "none", "1": "all", "0": "none"}.get(text, text)
+
+    @field_validator("report_names")
+    @classmethod
+    def _not_of_the_masked(cls, names: ReportNames, info: ValidationInfo) -> ReportNames:
+        if names != "none" and info.data.get("masking"):
+            raise ValueError(
+                "must be none where LEAD_PIPELINE_MASKING is on: the file that the report is made of "
+                "has no names. Unset one of the two"
+            )
+        return names
 
     @field_validator("erasure_key")
     @classmethod
@@ -315,6 +336,11 @@ class Settings(BaseSettings):
     def report_path(self) -> Path:
         """The page beside the published file, rendered by each publication."""
         return self.home / "bi" / "report.html"
+
+    @property
+    def explore_path(self) -> Path:
+        """The page beside it with figures to choose from, in a folder of its own."""
+        return self.home / "bi" / "explore" / "index.html"
 
     @property
     def candidate_path(self) -> Path:

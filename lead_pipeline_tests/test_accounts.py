@@ -428,3 +428,54 @@ def test_option_of_another_provider_is_an_unknown_key(tmp_path: Path) -> None:
     text = '[[accounts]]\nprovider = "mega"\ntoken = "t"\ncustomer_id = "c"\nhorizon_days = 3\n'
     with pytest.raises(ConfigurationError, match="unknown key 'horizon_days'"):
         from_file(tmp_path, text)
+
+
+LEADS = "https://crm.example.com/leads/{lead_id}?tab=calls"
+
+
+def test_page_of_a_lead_is_told_by_the_file_or_by_the_variable_of_the_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOREL_LEAD_URL", "http://localhost:9000/{lead_id}")
+    accounts = from_file(
+        tmp_path,
+        f'[accounts.salon]\nprovider = "vorel"\napi_key = "x"\nlead_url = "{LEADS}"\n'
+        '[accounts.agency]\nprovider = "vorel"\napi_key = "y"\n'
+        '[accounts.eal]\nprovider = "expert_ai_labs"\napi_key = "z"\n',
+    )
+
+    assert accounts.lead_urls == {"salon": LEADS, "agency": "http://localhost:9000/{lead_id}"}
+
+
+def test_page_of_a_lead_is_told_by_the_variable_alone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOREL_API_KEY", "x")
+    monkeypatch.setenv("VOREL_LEAD_URL", LEADS)
+
+    assert load_accounts(settings).lead_urls == {"vorel": LEADS}
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("https://crm.example.com/leads", "with {lead_id} once"),
+        ("https://crm.example.com/{lead_id}/{lead_id}", "with {lead_id} once"),
+        ("https://crm.example.com/{lead_id}/{owner}", "with {lead_id} once"),
+        ("https://{lead_id}.example.com/", "behind the host"),
+        ("https://s3cret:s3cret@crm.example.com/{lead_id}", "no user or password"),
+        ("http://crm.example.com/{lead_id}", "must begin with https"),
+        ("javascript:alert('{lead_id}')", "must be a URL"),
+        ("crm.example.com/{lead_id}", "must be a URL"),
+    ],
+)
+def test_address_that_is_no_page_of_a_lead_is_refused_and_not_shown(
+    address: str, reason: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOREL_API_KEY", "x")
+    monkeypatch.setenv("VOREL_LEAD_URL", address)
+
+    with pytest.raises(ConfigurationError, match=f"VOREL_LEAD_URL: .*{reason}") as failure:
+        load_accounts(settings)
+
+    assert "s3cret" not in str(failure.value)

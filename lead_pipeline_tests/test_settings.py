@@ -152,6 +152,29 @@ def test_masking_key_is_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPa
     assert "nobody can guess" not in f"{load_settings()!r} {load_settings()}"
 
 
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [("", "none"), ("false", "none"), ("Owners", "owners"), ("all", "all"), ("true", "all")],
+)
+def test_names_are_on_the_report_only_where_somebody_says_so(
+    value: str, names: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_REPORT_NAMES", value)
+
+    assert load_settings().report_names == names
+
+
+def test_names_of_a_masked_file_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_MASKING", "true")
+    monkeypatch.setenv("LEAD_PIPELINE_MASKING_KEY", "a key that nobody can guess, really")
+    monkeypatch.setenv("LEAD_PIPELINE_REPORT_NAMES", "owners")
+
+    with pytest.raises(
+        ConfigurationError, match=r"REPORT_NAMES: must be none where LEAD_PIPELINE_MASKING"
+    ):
+        load_settings()
+
+
 WEBHOOK = "https://hooks.example.com/services/T0/B0/s3cretpath"
 
 

@@ -87,6 +87,8 @@ class Account:
     """Where the credentials come from (variables, or keys of the TOML file), for messages."""
     options: Mapping[str, int | None] = field(default_factory=dict)
     """The provider's options that the user has set; `Provider.options_of` adds the defaults."""
+    lead_url: str | None = None
+    """Where a lead's page is in the CRM, with `{lead_id}` for its id; None: nobody has said it."""
 
 
 StreamKind = Literal["records", "details", "events", "cohort"]
