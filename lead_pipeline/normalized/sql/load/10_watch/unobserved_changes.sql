@@ -1,7 +1,14 @@
--- What an audit log tells, or the records themselves do, was observed.
+-- What an audit log tells, or the records themselves do, was observed. Most accounts have no audit log, and
+-- then none of their changes is compared with what one covers.
 delete from normalized.unobserved_changes as changes
 where
-    account in (select account from crawls_of_load)
+    account in (
+        select account
+        from crawls_of_load
+        intersect
+        select account
+        from normalized.audit_coverage
+    )
     and exists (
         select 1
         from normalized.audit_coverage as covered
