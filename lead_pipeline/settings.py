@@ -9,6 +9,7 @@ once and pass the result down, so that a changed variable counts from the next o
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -93,6 +94,10 @@ class Settings(BaseSettings):
     """The zone whose days count in marts and report: a name of IANA's, such as Europe/Berlin."""
     stages: Path | None = None
     """A CSV whose rows win over those of our `stages.csv`; unset: `stages.csv` in `home`, if any."""
+    value_field: str | None = None
+    """The custom field that says what a lead is worth, as `custom_fields` names it."""
+    loss_reason_field: str | None = None
+    """The custom field that says why a lead was lost."""
     log_level: Level = "WARNING"
     """From which level on commands show log lines, on standard error; --verbose shows INFO."""
     log_format: Format = "text"
@@ -187,6 +192,13 @@ class Settings(BaseSettings):
         # The zone that the machine happens to be in is no zone that DuckDB knows.
         if name not in available_timezones() - {"localtime"}:
             raise ValueError("must be an IANA time zone such as Europe/Berlin or America/New_York")
+        return name
+
+    @field_validator("value_field", "loss_reason_field")
+    @classmethod
+    def _name_of_a_field(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[^\x00-\x1f\"'\\]+", name):
+            raise ValueError("must be the name of one custom field, without quotes and backslashes")
         return name
 
     @field_validator("masking_key")

@@ -99,6 +99,8 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
         ("LEAD_PIPELINE_TIMEZONE", "Berlin"),
         ("LEAD_PIPELINE_TIMEZONE", "../UTC"),
         ("LEAD_PIPELINE_TIMEZONE", "localtime"),
+        ("LEAD_PIPELINE_VALUE_FIELD", 'deal "value"'),
+        ("LEAD_PIPELINE_LOSS_REASON_FIELD", "why' or 1"),
     ],
 )
 def test_wrong_value_is_told_by_the_name_of_its_variable(

@@ -49,6 +49,7 @@ the rows of each are put in order: the order of the warehouse follows digests of
 
 INTERNAL_TABLES = {
     "lead_versions": "lead_key, version_number",
+    "observed_changes": "lead_key, change_number",
     "unobserved_changes": "lead_key, changed_until",
     "watches": "account",
     "provider_stale_leads": "lead_key",
@@ -56,9 +57,21 @@ INTERNAL_TABLES = {
     "stages": "provider, account, field, value",
     "mapped_stages": "account, provider, provider_status, provider_stage",
 }
-"""Tables of which some columns go into the candidate's schema `internal`, for the models only,
-and their keys. `bi/sql/create_internal.sql` says which columns."""
+"""What goes into the candidate's schema `internal`, for the models only, and the keys. Which columns of
+which tables of the warehouse these are, `bi/sql/create_internal.sql` says."""
 
+_READ_TABLES = (
+    "lead_versions",
+    "lead_observations",
+    "unobserved_changes",
+    "watches",
+    "audit_coverage",
+    "provider_stale_leads",
+    "canonical_stages",
+    "stages",
+    "mapped_stages",
+)
+"""Tables of the warehouse that these are made of."""
 
 _NOTE = ".tested"
 _NOTE_SECONDS = 7 * 24 * 3600.0
@@ -203,7 +216,7 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> Non
             " where database_name = 'warehouse' and schema_name = 'normalized'"
         ).fetchall()
     }
-    if missing := [table for table in (*COPIED_TABLES, *INTERNAL_TABLES) if table not in found]:
+    if missing := [table for table in (*COPIED_TABLES, *_READ_TABLES) if table not in found]:
         raise PublishError(
             f"The warehouse {warehouse} lacks normalized.{', normalized.'.join(missing)}. "
             "Build it again from landing: lead-pipeline rebuild."

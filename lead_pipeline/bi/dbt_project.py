@@ -51,6 +51,9 @@ CANDIDATE_TARGET = ("--target", "candidate")
 CANDIDATE_VARIABLE = "LEAD_PIPELINE_CANDIDATE"
 """Names the file that dbt builds in; read by `profiles.yml`."""
 
+READ_BY_MODELS = ("LEAD_PIPELINE_VALUE_FIELD", "LEAD_PIPELINE_LOSS_REASON_FIELD")
+"""Settings that models read by `env_var`, each time that they are built."""
+
 _SECRET = re.compile(
     r"TOKEN|SECRET|PASSW|CREDENTIAL|WEBHOOK|HEARTBEAT|SMTP|DATABASE|BROKER|DSN(_|$)|(^|_)KEY(_|$)|APIKEY"
     r"|KEY_ID|PRIVATE|_PWD$|CONNECTION_STRING|(_|^)PAT$"
@@ -73,7 +76,8 @@ def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[st
 
     The shell may hold dbt's variables of another project: `DBT_EMPTY` would publish tables without
     rows. Those of one's own models (`DBT_ENV_…`, dbt's prefix for them) stay. Secrets do not: dbt
-    runs the code of models and packages, and has no use for them.
+    runs the code of models and packages, and has no use for them. What models read of our settings
+    (`READ_BY_MODELS`) is there, also from `.env`.
     """
     withheld = {CANDIDATE_VARIABLE, *_secrets()}
     environment = {
@@ -82,6 +86,8 @@ def dbt_environment(target_path: Path, candidate: Path | None = None) -> dict[st
         if name.startswith("DBT_ENV_")
         or (name not in withheld and not name.startswith("DBT_") and not _SECRET.search(name))
     }
+    given = environment_variables()
+    environment |= {name: given[name] for name in READ_BY_MODELS if name in given}
     if candidate is not None:
         environment[CANDIDATE_VARIABLE] = str(candidate)
     return environment | {

@@ -73,6 +73,7 @@ SOURCE_ASSETS = {
     "coverage": "leads",
     "watches": "leads",
     "unobserved_changes": "lead_stage_history",
+    "observed_changes": "lead_versions",
     "provider_stale_leads": "leads",
     "canonical_stages": "leads",
     "stages": "leads",

@@ -40,6 +40,19 @@ def test_variables_that_ones_own_models_read_stay(
     assert dbt_environment(tmp_path)[name] == "here"
 
 
+def test_settings_that_models_read_reach_dbt_from_the_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath(".env").write_text(
+        "LEAD_PIPELINE_VALUE_FIELD=deal_value\nLEAD_PIPELINE_LOSS_REASON_FIELD=why\n"
+    )
+    monkeypatch.setenv("LEAD_PIPELINE_LOSS_REASON_FIELD", "lost because")
+    environment = dbt_environment(tmp_path)
+    assert environment["LEAD_PIPELINE_VALUE_FIELD"] == "deal_value"
+    assert environment["LEAD_PIPELINE_LOSS_REASON_FIELD"] == "lost because"
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -81,6 +81,7 @@ def test_candidate_replaces_what_an_earlier_build_left(bi: Bi) -> None:
         ("internal.canonical_stages",),
         ("internal.lead_versions",),
         ("internal.mapped_stages",),
+        ("internal.observed_changes",),
         ("internal.provider_stale_leads",),
         ("internal.stages",),
         ("internal.unobserved_changes",),

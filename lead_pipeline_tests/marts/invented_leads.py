@@ -7,7 +7,8 @@ Belongs here: what is known of one lead. Does not belong here: how leads come ab
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from uuid import NAMESPACE_URL, uuid5
 
 ACCOUNTS = {
@@ -177,4 +178,22 @@ def version_rows(lead: InventedLead) -> list[dict[str, object]]:
             "payload": "{}",
         }
         for number, version in enumerate(lead.versions, 1)
+    ]
+
+
+def observation_rows(lead: InventedLead) -> list[dict[str, object]]:
+    """Each version was served once, one after the other."""
+    moments = accumulate(
+        (version.last_seen_at for version in lead.versions),
+        lambda before, moment: max(before + timedelta(seconds=1), moment),
+    )
+    return [
+        {
+            "lead_key": lead.key,
+            "version_id": row["version_id"],
+            "served_at": moment,
+            "fetched_at": moment,
+            "crawl_id": "crawl",
+        }
+        for row, moment in zip(version_rows(lead), moments, strict=True)
     ]

@@ -30,6 +30,7 @@ from lead_pipeline_tests.marts.invented_leads import (
     Version,
     history_rows,
     lead_row,
+    observation_rows,
     unobserved_rows,
     version_rows,
 )
@@ -109,6 +110,9 @@ class World:
             ),
             "lead_versions": pd.DataFrame(
                 [row for lead in self.leads.values() for row in version_rows(lead)]
+            ),
+            "lead_observations": pd.DataFrame(
+                [row for lead in self.leads.values() for row in observation_rows(lead)]
             ),
             "coverage": pd.DataFrame(coverage_rows(self.crawls)),
             "watches": pd.DataFrame(

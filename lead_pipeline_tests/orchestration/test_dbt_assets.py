@@ -131,7 +131,9 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
     keys = {key.to_user_string() for key in models.keys}
     assert {key for key in keys if key.startswith(("marts/", "meta/", "seeds/"))} == {
         "marts/funnel_by_cohort",
+        "marts/lead_changes",
         "marts/lead_daily_history",
+        "marts/lead_facts",
         "marts/lead_stage_history",
         "marts/leads",
         "marts/owner_performance",
@@ -142,6 +144,7 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/speed_to_lead",
         "marts/stage_funnel_daily",
         "marts/stage_velocity",
+        "marts/stage_visits",
         "marts/stages",
         "marts/stale_leads",
         "seeds/identifier_strengths",

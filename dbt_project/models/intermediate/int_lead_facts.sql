@@ -62,12 +62,12 @@ with
             milestones.has_reached_qualified,
             milestones.has_reached_booked,
             milestones.has_reached_won,
-            milestones.first_lost_at is not null as has_reached_lost,
+            milestones.has_reached_lost,
 
-            milestones.first_response_at is not null as has_response,
-            {{ seconds_between("leads.created_at", "milestones.first_response_at") }}
+            milestones.reached_engaged_at is not null as has_response,
+            {{ seconds_between("leads.created_at", "milestones.reached_engaged_at") }}
             as response_seconds,
-            {{ seconds_between("leads.created_at", "milestones.first_response_after") }}
+            {{ seconds_between("leads.created_at", "milestones.reached_engaged_after") }}
             as min_response_seconds,
             {{ seconds_between("leads.created_at", "hides_after") }} as unseen_seconds,
             -- To the beginning of the win that stands, not of one that was taken back.

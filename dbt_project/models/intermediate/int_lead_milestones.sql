@@ -1,3 +1,4 @@
+{% set path = ["engaged", "qualified", "booked", "won"] %}
 with
 
     canonical_stages as (select * from {{ ref("stg_canonical_stages") }}),
@@ -33,12 +34,26 @@ with
             min(entered_at) filter (where stage = 'booked') as first_booked_at,
             min(entered_at) filter (where stage = 'won') as first_won_at,
             min(entered_at) filter (where stage = 'lost') as first_lost_at,
+            arg_min_null(entered_after, stage_number) filter (where stage = 'lost') as lost_after,
             -- A lead that is qualified was spoken to, also where nobody saw it in between.
-            min(entered_at) filter (where place >= engaged_place) as first_response_at,
-            arg_min_null(entered_after, stage_number) filter (
-                where place >= engaged_place
-            ) as first_response_after,
-            coalesce(max(place), 0) as furthest_place
+            {% for stage in path %}
+                min(entered_at) filter (where place >= {{ stage }}_place) as reached_{{ stage }}_at,
+                arg_min_null(entered_after, stage_number) filter (
+                    where place >= {{ stage }}_place
+                ) as reached_{{ stage }}_after,
+            {% endfor %}
+            -- When it was last done with, and when it last was again not.
+            max(entered_at) filter (
+                where is_terminal and not coalesce(was_terminal, false)
+            ) as closed_at,
+            arg_max_null(entered_after, stage_number) filter (
+                where is_terminal and not coalesce(was_terminal, false)
+            ) as closed_after,
+            count(*) filter (where was_terminal and not is_terminal) as times_reopened,
+            max(entered_at) filter (where was_terminal and not is_terminal) as reopened_at,
+            arg_max_null(entered_after, stage_number) filter (
+                where was_terminal and not is_terminal
+            ) as reopened_after
         from history
         cross join places
         group by lead_key
@@ -46,13 +61,12 @@ with
 
     final as (
         select
-            summed.*,
-            furthest_place >= engaged_place as has_reached_engaged,
-            furthest_place >= qualified_place as has_reached_qualified,
-            furthest_place >= booked_place as has_reached_booked,
-            furthest_place >= won_place as has_reached_won
+            *,
+            {% for stage in path %}
+                reached_{{ stage }}_at is not null as has_reached_{{ stage }},
+            {% endfor %}
+            first_lost_at is not null as has_reached_lost
         from summed
-        cross join places
     )
 
 select *

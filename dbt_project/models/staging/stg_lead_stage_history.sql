@@ -10,7 +10,11 @@ with
             lag(stage_history.stage) over (
                 partition by stage_history.lead_key order by stage_history.stage_number
             ) as previous_stage,
-            mapped_stages.stage_order
+            mapped_stages.stage_order,
+            mapped_stages.is_terminal,
+            lag(mapped_stages.is_terminal) over (
+                partition by stage_history.lead_key order by stage_history.stage_number
+            ) as was_terminal
         from stage_history
         left join
             mapped_stages
