@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lead_pipeline.addresses import SmtpServer, mail_addresses, secure_url, smtp_server
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.logs import Format, Level
+from lead_pipeline.working_time import parse_holidays, parse_working_hours
 
 PREFIX = "LEAD_PIPELINE_"
 
@@ -92,6 +93,10 @@ class Settings(BaseSettings):
     """The region of phone numbers written without a country code (ISO 3166, two letters)."""
     timezone: str = "UTC"
     """The zone whose days count in marts and report: a name of IANA's, such as Europe/Berlin."""
+    working_hours: str | None = None
+    """When people work, in that zone, such as `Mon-Fri 09:00-17:30`; unset: nobody has said so."""
+    holidays: str | None = None
+    """Country, or country and subdivision, whose public holidays are no working days, such as DE-BE."""
     stages: Path | None = None
     """A CSV whose rows win over those of our `stages.csv`; unset: `stages.csv` in `home`, if any."""
     value_field: str | None = None
@@ -200,6 +205,23 @@ class Settings(BaseSettings):
         if name is not None and not re.fullmatch(r"[^\x00-\x1f\"'\\]+", name):
             raise ValueError("must be the name of one custom field, without quotes and backslashes")
         return name
+
+    @field_validator("working_hours")
+    @classmethod
+    def _readable_hours(cls, text: str | None) -> str | None:
+        return None if text is None else str(parse_working_hours(text))
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_holidays(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is None:
+            return None
+        if info.data.get("working_hours", "") is None:
+            raise ValueError(
+                "is set although LEAD_PIPELINE_WORKING_HOURS is not: holidays take away working hours, and "
+                "there are none"
+            )
+        return parse_holidays(text)
 
     @field_validator("masking_key")
     @classmethod

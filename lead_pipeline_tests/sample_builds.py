@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from lead_pipeline.bi.calendar import UTC_DAYS, Calendar
 from lead_pipeline.bi.candidate import mark_tested, prepare_candidate
 from lead_pipeline.bi.gate import REQUIRED_TABLES, PublishRules
 from lead_pipeline.bi.masking import Mask
@@ -90,16 +91,22 @@ class Bi:
         run_id: str = "run",
         coverage: Sequence[AccountCoverage] = (),
         mask: Mask | None = None,
+        calendar: Calendar = UTC_DAYS,
     ) -> None:
         """Load, and make a tested candidate."""
         self.load(leads, coverage)
-        self.build_loaded(run_id=run_id, mask=mask)
+        self.build_loaded(run_id=run_id, mask=mask, calendar=calendar)
 
     def build_loaded(
-        self, *, run_id: str = "run", mask: Mask | None = None, stamp: str | None = None
+        self,
+        *,
+        run_id: str = "run",
+        mask: Mask | None = None,
+        stamp: str | None = None,
+        calendar: Calendar = UTC_DAYS,
     ) -> None:
         """Make a tested candidate of the warehouse; `stamp` is written into the leads' names."""
-        prepare_candidate(self.warehouse, self.candidate, mask)
+        prepare_candidate(self.warehouse, self.candidate, mask, calendar)
         with closing(connect_utc(self.candidate)) as connection:
             if stamp is not None:
                 connection.execute("update normalized.leads set full_name = ?", [stamp])

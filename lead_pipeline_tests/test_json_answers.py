@@ -24,7 +24,8 @@ from lead_pipeline_tests.sample_builds import Bi, leads_of
 def test_check_says_of_each_account_whether_it_works(sandbox: Sandbox, tmp_path: Path) -> None:
     put_leads(sandbox, "mega", 3, at(1))
     given = {k: v for k, v in sandbox.environment().items() if k.startswith("MEGA")}
-    variables = environment(tmp_path / "home", {**given, "VOREL_BASE_URL": "http://127.0.0.1:9"})
+    more = {"VOREL_BASE_URL": "http://127.0.0.1:9", "LEAD_PIPELINE_TIMEZONE": "Asia/Kolkata"}
+    variables = environment(tmp_path / "home", {**given, **more})
     ran = lead_pipeline(tmp_path, variables, "check", "--json")
     document = json.loads(ran.output)
     mega, vorel = document["accounts"]
@@ -34,6 +35,8 @@ def test_check_says_of_each_account_whether_it_works(sandbox: Sandbox, tmp_path:
     assert (vorel["account"], vorel["works"]) == ("vorel", False)
     assert "set VOREL_API_KEY" in vorel["failure"]
     assert document["left_out"] == ["expert_ai_labs"]
+    assert document["calendar"]["time_zone"] == "Asia/Kolkata"
+    assert "Days are those of Asia/Kolkata; no working hours are set." in ran.errors
     assert ran.status == 1
     assert given["MEGA_TOKEN"] not in ran.output + ran.errors
 

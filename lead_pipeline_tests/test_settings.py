@@ -101,6 +101,8 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
         ("LEAD_PIPELINE_TIMEZONE", "localtime"),
         ("LEAD_PIPELINE_VALUE_FIELD", 'deal "value"'),
         ("LEAD_PIPELINE_LOSS_REASON_FIELD", "why' or 1"),
+        ("LEAD_PIPELINE_WORKING_HOURS", "Mon-Fri 22:00-06:00"),
+        ("LEAD_PIPELINE_HOLIDAYS", "DE-BE"),
     ],
 )
 def test_wrong_value_is_told_by_the_name_of_its_variable(
@@ -321,3 +323,27 @@ def test_every_time_zone_that_is_taken_is_one_that_duckdb_knows(
 
 def test_days_are_those_of_utc_where_no_zone_is_set() -> None:
     assert load_settings().timezone == "UTC"
+
+
+def test_working_hours_and_holidays_are_kept_in_one_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_WORKING_HOURS", "mon - fri 9:00-17:30,Sat 10:00 - 14:00")
+    monkeypatch.setenv("LEAD_PIPELINE_HOLIDAYS", "de-be")
+    settings = load_settings()
+
+    assert settings.working_hours == "Mon-Fri 09:00-17:30, Sat 10:00-14:00"
+    assert settings.holidays == "DE-BE"
+
+
+def test_holidays_of_no_working_hours_are_an_error_that_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_HOLIDAYS", "DE")
+
+    with pytest.raises(ConfigurationError, match=r"although LEAD_PIPELINE_WORKING_HOURS is not"):
+        load_settings()
+
+
+def test_no_working_hours_are_assumed() -> None:
+    settings = load_settings()
+
+    assert (settings.working_hours, settings.holidays) == (None, None)

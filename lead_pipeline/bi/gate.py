@@ -41,6 +41,7 @@ REQUIRED_TABLES = (
     "marts.stages",
     "marts.stale_leads",
     "meta.build",
+    "meta.calendar",
     "meta.coverage",
     "meta.masking",
 )

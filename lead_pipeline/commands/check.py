@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,12 +26,13 @@ def check(
 ) -> None:
     """Ask each account's API whether the key works; say what is missing, and what comes next.
 
-    Also says who can read what the pipeline writes.
+    Also says who can read what the pipeline writes, and what days and working hours are in the marts.
 
     Costs one or two requests per account. Exit status 1 when an account does not work or lacks
     credentials; providers of which nothing is set are left out.
     """
     from lead_pipeline.accounts import load_accounts
+    from lead_pipeline.bi.calendar import calendar_of
     from lead_pipeline.landing.check import check_account
     from lead_pipeline.storage.permissions import readers_of, said_of_readers
 
@@ -39,6 +41,8 @@ def check(
     settings = settings_of_command()
     who_reads = said_of_readers(settings.home, readers_of(settings))
     say(who_reads)
+    calendar = calendar_of(settings)
+    say(str(calendar))
     accounts = load_accounts(settings)
     for left_out in accounts.left_out:
         if account in (None, left_out.name):
@@ -55,7 +59,8 @@ def check(
     for result in checks:
         _show_check(result)
     if as_json:
-        print_json({**_document(accounts, checks, incomplete), "readable_by": who_reads})
+        document = _document(accounts, checks, incomplete)
+        print_json({**document, "readable_by": who_reads, "calendar": asdict(calendar)})
     failures = {result.account.name: result.failure for result in checks if result.failure}
     failures |= {unusable.name: unusable.failure for unusable in incomplete}
     if failures:

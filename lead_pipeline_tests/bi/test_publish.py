@@ -77,7 +77,6 @@ def test_candidate_replaces_what_an_earlier_build_left(bi: Bi) -> None:
     assert read(
         bi.candidate, "select schema_name || '.' || table_name from duckdb_tables() order by all"
     ) == [
-        ("internal.calendar",),
         ("internal.canonical_stages",),
         ("internal.lead_versions",),
         ("internal.mapped_stages",),
@@ -86,6 +85,8 @@ def test_candidate_replaces_what_an_earlier_build_left(bi: Bi) -> None:
         ("internal.stages",),
         ("internal.unobserved_changes",),
         ("internal.watches",),
+        ("internal.working_time",),
+        ("meta.calendar",),
         ("meta.coverage",),
         ("meta.masking",),
         ("normalized.lead_stage_history",),

@@ -21,7 +21,11 @@ select
     coverage.note,
     (select any_value(masking_key_id) from meta.masking),
     coverage.watched_from,
-    coverage.poll_seconds
+    coverage.poll_seconds,
+    calendar.time_zone,
+    calendar.working_hours,
+    calendar.holidays
 from meta.coverage as coverage
 full outer join leads_by_account using (account, provider)
+cross join meta.calendar as calendar
 order by account

@@ -13,7 +13,10 @@ create or replace table meta.publish (
     note varchar,
     masking_key_id varchar,
     watched_from timestamptz,
-    poll_seconds bigint
+    poll_seconds bigint,
+    time_zone varchar not null,
+    working_hours varchar,
+    holidays varchar
 );
 comment on table meta.publish is
     'One row per account: what this file holds of it, how far it is complete, and when it was published.';
@@ -33,6 +36,12 @@ comment on column meta.publish.watched_from is
     'Since when the account is polled without a gap, UTC; null: it is not. The past before is known as far as the first poll told, else it is unknown.';
 comment on column meta.publish.poll_seconds is
     'Usual time between two polls since watched_from, in seconds: what changed more often was seen once; null: there were fewer than two.';
+comment on column meta.publish.time_zone is
+    'Time zone, by its IANA name, whose days, weeks and months the marts count.';
+comment on column meta.publish.working_hours is
+    'When people work, on the clocks of that zone; null: none are set, so columns of business seconds are null.';
+comment on column meta.publish.holidays is
+    'Country, or country and subdivision, whose public holidays are no working days; null: none are taken away.';
 comment on column meta.publish.masking_key_id is
     'Null: personal data is as served. Else it is masked (see meta.masking), with the key of this id.';
 comment on column meta.publish.duckdb_storage_version is

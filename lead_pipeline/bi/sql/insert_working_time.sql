@@ -1,0 +1,2 @@
+insert into internal.working_time
+select unnest($starts), unnest($ends), unnest($seconds_before)
