@@ -74,7 +74,7 @@ def _assembled(given: Mapping[str, Any], nightly_cron: str, only: str | None) ->
     lead_settings, lead_accounts = around.resources[SETTINGS], around.resources[ACCOUNTS]
     landing = build_landing_assets(accounts, daily_partitions(settings.start_date))
     normalized = build_normalized_assets([key for a in accounts for key in landing_keys(a)])
-    models = build_dbt_assets()
+    models = build_dbt_assets(settings)
     published = build_published_asset(models.keys)
     job = build_job()
     publish_job = build_publish_job()

@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     """The custom field that says what a lead is worth, as `custom_fields` names it."""
     loss_reason_field: str | None = None
     """The custom field that says why a lead was lost."""
+    own_models: Path | None = None
+    """A folder with dbt models, seeds, macros and tests of yours; unset: `dbt` in `home`, if any."""
     log_level: Level = "WARNING"
     """From which level on commands show log lines, on standard error; --verbose shows INFO."""
     log_format: Format = "text"
@@ -161,7 +163,7 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
 
-    @field_validator("accounts", "stages")
+    @field_validator("accounts", "stages", "own_models")
     @classmethod
     def _of_the_user(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser()
@@ -360,6 +362,16 @@ class Settings(BaseSettings):
             return self.stages
         path = self.home / "stages.csv"
         return path if path.exists() else None
+
+    @property
+    def own_models_path(self) -> Path:
+        """The folder with the users' dbt models, whether there is one or not."""
+        return self.home / "dbt" if self.own_models is None else self.own_models.resolve()
+
+    @property
+    def merged_dbt_path(self) -> Path:
+        """Our dbt project with the users' models in it, in a folder for each state of both."""
+        return self.home / ".dbt"
 
     @property
     def published_path(self) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from lead_pipeline.bi.calendar import UTC_DAYS, Calendar, write_calendar
+from lead_pipeline.bi.dbt_project import DbtProject
 from lead_pipeline.bi.masking import (
     Mask,
     masking_key_id_in,
@@ -79,7 +80,11 @@ _NOTE_SECONDS = 7 * 24 * 3600.0
 
 
 def prepare_candidate(
-    warehouse: Path, candidate: Path, mask: Mask | None = None, calendar: Calendar = UTC_DAYS
+    warehouse: Path,
+    candidate: Path,
+    mask: Mask | None = None,
+    calendar: Calendar = UTC_DAYS,
+    project: DbtProject | None = None,
 ) -> None:
     """Make a new file at `candidate` with the warehouse's `COPIED_TABLES`, replacing any other.
 
@@ -87,8 +92,8 @@ def prepare_candidate(
     published file is without either.
 
     Columns, types, NOT NULLs and comments stay as they are; with a `mask`, personal data does
-    not. The warehouse is opened read-only and closed again whatever happens; the caller holds
-    its lock and that of publications. Raises `PublishError` when the warehouse cannot be read or
+    not, as the variables of the dbt `project` (ours) say. The warehouse is opened read-only and
+    closed again whatever happens; the caller holds its lock and that of publications. Raises `PublishError` when the warehouse cannot be read or
     lacks a table, or the candidate cannot be written, as on a full disk.
     """
     warehouse_at(warehouse).check_out()
@@ -111,19 +116,23 @@ def prepare_candidate(
             ) from None
         _check_tables(connection, warehouse)
         try:
-            _copy(connection, candidate, mask, calendar)
+            _copy(connection, candidate, mask, calendar, project)
         except duckdb.Error as error:
             raise unwritable(candidate, error) from None
 
 
 def _copy(
-    connection: duckdb.DuckDBPyConnection, candidate: Path, mask: Mask | None, calendar: Calendar
+    connection: duckdb.DuckDBPyConnection,
+    candidate: Path,
+    mask: Mask | None,
+    calendar: Calendar,
+    project: DbtProject | None,
 ) -> None:
     connection.execute(read_sql("bi", "create_internal"))
     tables = {"tables": list(COPIED_TABLES)}
     columns = connection.execute(read_sql("bi", "copied_columns"), tables).fetchall()
     treatments = treatments_of(mask, columns)
-    prepare_masking(connection, mask)
+    prepare_masking(connection, mask, project)
     attach(connection, candidate, "candidate", options=f"storage_version '{STORAGE_VERSION}'")
     connection.execute("create schema candidate.normalized; create schema candidate.internal")
     connection.execute("use candidate")

@@ -18,6 +18,7 @@ import duckdb
 
 from lead_pipeline.bi.calendar import calendar_of
 from lead_pipeline.bi.candidate import prepare_candidate
+from lead_pipeline.bi.dbt_project import DbtProject
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.causes import cause_of
 from lead_pipeline.errors import PublishError
@@ -29,9 +30,9 @@ from lead_pipeline.storage.sql import read_sql
 
 @contextmanager
 def copy_to_check(
-    settings: Settings, tell: Callable[[str], None], *, with_marts: bool
+    settings: Settings, project: DbtProject, tell: Callable[[str], None], *, with_marts: bool
 ) -> Iterator[Path]:
-    """The copy, which is removed with its folder after the block; the caller holds its lock.
+    """The copy for tests of `project`, removed with its folder after the block; the caller holds its lock.
 
     Without marts it has the tables as they are loaded now; with them, those that readers have and
     what the last build had read, which may be older. Raises `PublishError` where there is nothing to
@@ -45,9 +46,8 @@ def copy_to_check(
             _copy_what_readers_have(copy, settings)
         else:
             with held(settings.warehouse_lock, "copying leads", tell):
-                prepare_candidate(
-                    settings.warehouse_path, copy, mask_of(settings), calendar_of(settings)
-                )
+                mask, calendar = mask_of(settings), calendar_of(settings)
+                prepare_candidate(settings.warehouse_path, copy, mask, calendar, project)
         yield copy
     finally:
         shutil.rmtree(copy.parent, ignore_errors=True)

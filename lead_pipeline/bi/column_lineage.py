@@ -22,7 +22,6 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 
-from lead_pipeline.bi.dbt_project import TARGET_DIR
 from lead_pipeline.storage.files import write_atomically
 from lead_pipeline.storage.sql import read_sql
 
@@ -57,16 +56,16 @@ class _Model:
 
 
 def column_lineage(
-    manifest: Mapping[str, Any], target_path: Path, columns: Columns
+    manifest: Mapping[str, Any], target_path: Path, columns: Columns, kept_in: Path
 ) -> Mapping[str, Lineage]:
     """The lineage of the models that dbt has compiled below `target_path`, by dbt's id.
 
     A model whose SQL sqlglot does not understand is left out: what is shown is known. What was found
-    is kept beside the parsed project, for the next builds: most nights, nothing of it has changed.
+    is kept in the folder `kept_in`, beside the parsed project, for the next builds: most nights, nothing of it has changed.
     """
     models = _compiled_models(manifest, target_path)
     digest = _digest(models, columns)
-    path = TARGET_DIR / "column_lineage.json"
+    path = kept_in / "column_lineage.json"
     with suppress(FileNotFoundError, msgspec.DecodeError):
         kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
         if kept.digest == digest:

@@ -40,6 +40,8 @@ class Plugin(BasePlugin):
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Nothing is held and nothing opened until dbt connects."""
         self._has_turn = False
+        # Of a project that lies below a home (`merged_project.py`).
+        self._home = plugin_config.get("home")
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Before the file is opened: find the leads, then wait for another dbt that has the file.
@@ -48,7 +50,8 @@ class Plugin(BasePlugin):
         """
         # People's dbt writes the same persons.
         be_private()
-        self._snapshot = find_snapshot(os.environ, REPOSITORY)
+        around = {"LEAD_PIPELINE_HOME": self._home} if self._home else os.environ
+        self._snapshot = find_snapshot(around, REPOSITORY)
         path = Path(creds.path).resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         if not self._has_turn:

@@ -18,7 +18,7 @@ from importlib.resources import files
 
 import duckdb
 
-from lead_pipeline.bi.dbt_project import project_variable
+from lead_pipeline.bi.dbt_project import DbtProject, project_variable
 from lead_pipeline.errors import PublishError
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.sql import read_sql
@@ -83,8 +83,12 @@ def rules_id() -> str:
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:_RULES_ID_DIGITS]
 
 
-def prepare_masking(connection: duckdb.DuckDBPyConnection, mask: Mask | None) -> None:
+def prepare_masking(
+    connection: duckdb.DuckDBPyConnection, mask: Mask | None, project: DbtProject | None = None
+) -> None:
     """Give the session the functions `masked`, `masked_name` and `masked_email`.
+
+    Which addresses are nobody's own is what the variables of the dbt `project` (ours) say.
 
     The key is in session variables and travels as a parameter, so it is in no statement that an
     error could quote. Without a mask, the functions give back what they get.
@@ -95,9 +99,9 @@ def prepare_masking(connection: duckdb.DuckDBPyConnection, mask: Mask | None) ->
     variables = {
         "inner_pad": mask.inner_pad,
         "outer_pad": mask.outer_pad,
-        "shared_mailboxes": project_variable("person_shared_mailboxes") or [],
-        "placeholder_mailboxes": project_variable("person_placeholder_mailboxes") or [],
-        "placeholder_domains": project_variable("person_placeholder_domains") or [],
+        "shared_mailboxes": project_variable("person_shared_mailboxes", project) or [],
+        "placeholder_mailboxes": project_variable("person_placeholder_mailboxes", project) or [],
+        "placeholder_domains": project_variable("person_placeholder_domains", project) or [],
     }
     for name, value in variables.items():
         connection.execute(f"set variable {name} = $value", {"value": value})

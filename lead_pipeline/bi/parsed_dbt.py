@@ -43,10 +43,11 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from lead_pipeline.bi.dbt_project import (
     CANDIDATE_TARGET,
-    PROJECT_DIR,
     RESULTS,
+    DbtProject,
     dbt_environment,
     keep_parsed,
+    ours,
     parsed_project,
 )
 from lead_pipeline.causes import stack_of, without_values
@@ -66,16 +67,17 @@ class DbtRan:
     succeeded: bool
 
 
-def prepare_dbt() -> None:
-    """Read the parse for the next build, and let dbt make what it checks its files with.
+def prepare_dbt(project: DbtProject | None = None) -> None:
+    """Read the parse of `project` (ours) for the next build, and let dbt make what it checks its files with.
 
     Takes a second, which a build then does without. In any thread: nothing of the process is changed.
     """
     with _ALONE:
-        digest = keep_parsed()
+        project = project or ours()
+        digest = keep_parsed(project)
         if digest not in _prepared:
             _prepared.clear()
-            _prepared[digest] = load_parsed()
+            _prepared[digest] = load_parsed(project)
         for checked in (ProjectFlags, Project, ProfileConfig, DuckDBCredentials):
             checked.json_schema()
 
@@ -85,8 +87,11 @@ def run_dbt(
     target_path: Path,
     candidate: Path,
     tell: Callable[[str], object] = lambda message: None,
+    project: DbtProject | None = None,
 ) -> DbtRan:
-    """Run dbt in the DuckDB file `candidate` to its end; artifacts and logs go to `target_path`.
+    """Run dbt of `project` (ours) in the DuckDB file `candidate` to its end.
+
+    Artifacts and logs go to `target_path`.
 
     `tell` hears each message as it comes, from dbt's threads.
 
@@ -103,9 +108,11 @@ def run_dbt(
             tell(told["info"]["msg"])
 
     with _ALONE:
-        manifest = _prepared.pop(keep_parsed(), None) or load_parsed()
+        project = project or ours()
+        manifest = _prepared.pop(keep_parsed(project), None) or load_parsed(project)
         runner = dbtRunner(manifest, callbacks=[hear])
-        with _as_if_alone(dbt_environment(target_path, candidate)), _signals_cancel() as signals:
+        environment = dbt_environment(target_path, candidate, project)
+        with _as_if_alone(environment, project), _signals_cancel() as signals:
             result = runner.invoke([*arguments, *CANDIDATE_TARGET, *_options()])
             _write_results(result, target_path)
             succeeded = bool(result.success)
@@ -156,13 +163,13 @@ def _write_results(result: dbtRunnerResult, target_path: Path) -> None:
 
 
 @contextmanager
-def _as_if_alone(environment: Mapping[str, str]) -> Iterator[None]:
+def _as_if_alone(environment: Mapping[str, str], project: DbtProject) -> Iterator[None]:
     """Environment, folder and warnings for dbt; afterwards those from before, and its file closed."""
     before = dict(os.environ)
     events: IEventManager = get_event_manager()
     if not _is_verbose():
         ctx_set_event_manager(_WithoutDebug())
-    with chdir(PROJECT_DIR), warnings.catch_warnings():
+    with chdir(project.folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _put_in_place(environment)
         try:
@@ -241,9 +248,10 @@ def quote_nothing() -> None:
     LocalEnvironment.run_python_job = staticmethod(run_model_quoting_nothing)  # type: ignore[method-assign, assignment]
 
 
-def load_parsed() -> Manifest:
+def load_parsed(project: DbtProject) -> Manifest:
     """What dbt made of the project as it is now, as dbt itself would hold it after parsing."""
-    manifest: Manifest = Manifest.from_msgpack(parsed_project(), decoder=extended_mashumuro_decoder)
+    packed = parsed_project(project)
+    manifest: Manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
     # Not in the file: derived from what is.
     manifest.build_parent_and_child_maps()  # type: ignore[no-untyped-call]
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]

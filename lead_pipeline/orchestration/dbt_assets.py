@@ -15,19 +15,13 @@ from typing import Any
 import duckdb
 from dagster import (
     AssetExecutionContext,
-    AssetKey,
     AssetsDefinition,
-    CodeReferencesMetadataValue,
-    LocalFileCodeReference,
     MetadataValue,
     Output,
     TableColumnDep,
     TableColumnLineage,
 )
-from dagster._utils.warnings import disable_dagster_warnings
 from dagster_dbt import (
-    DagsterDbtTranslator,
-    DagsterDbtTranslatorSettings,
     dbt_assets,
 )
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
@@ -44,18 +38,14 @@ from lead_pipeline.bi.candidate import (
 )
 from lead_pipeline.bi.check_copy import copy_to_check
 from lead_pipeline.bi.column_lineage import Lineage, column_lineage, columns_of
-from lead_pipeline.bi.dbt_project import (
-    PROJECT_DIR,
-    RESULTS,
-    load_manifest,
-    node_name,
-)
+from lead_pipeline.bi.dbt_project import RESULTS, node_name
 from lead_pipeline.bi.failing_leads import failing_leads
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
 from lead_pipeline.logs import log_of
 from lead_pipeline.normalized.columns import column_schema
+from lead_pipeline.orchestration.dbt_models import SOURCE_ASSETS, Models, models_of
 from lead_pipeline.orchestration.failures import told_without_values
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.settings import Settings
@@ -65,75 +55,26 @@ from lead_pipeline.storage.sql import read_sql
 
 _log = log_of(__name__)
 
-SOURCE_ASSETS = {
-    "leads": "leads",
-    "lead_stage_history": "lead_stage_history",
-    "lead_versions": "lead_versions",
-    # By-products of the load, in the same transaction as the leads.
-    "coverage": "leads",
-    "watches": "leads",
-    "unobserved_changes": "lead_stage_history",
-    "observed_changes": "lead_versions",
-    "provider_stale_leads": "leads",
-    "canonical_stages": "leads",
-    "stages": "leads",
-    "mapped_stages": "leads",
-}
-"""The asset that makes a source's table, below `normalized`."""
-
 FAILED = ("error", "fail", "runtime error")
 """What dbt says of a node that went wrong."""
 
 
-class LeadPipelineTranslator(DagsterDbtTranslator):
-    """Asset keys `<schema>/<name>` for sources and models alike, all in group `marts`."""
+def build_dbt_assets(settings: Settings | None = None) -> AssetsDefinition:
+    """All models and tests of the dbt project; parses the project if it has changed.
 
-    def __init__(self) -> None:
-        super().__init__(
-            DagsterDbtTranslatorSettings(
-                enable_source_tests_as_checks=True, enable_duplicate_source_asset_keys=True
-            )
-        )
+    With the users' own ones that `settings` name, as they are now: what is edited later counts for those
+    who load definitions later.
+    """
+    models = models_of(settings)
 
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
-        """The schema and the name, as they stand in the file; a source's as in the warehouse."""
-        if dbt_resource_props["resource_type"] == "source":
-            return AssetKey(["normalized", SOURCE_ASSETS[dbt_resource_props["name"]]])
-        return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
-
-    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """The model's own text. Its SQL is behind the link to its file, and in no description."""
-        kind, name = dbt_resource_props["resource_type"], dbt_resource_props["name"]
-        return str(dbt_resource_props.get("description") or f"dbt {kind} {name}")
-
-    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The columns, and where the file of a model or seed is."""
-        metadata = super().get_metadata(dbt_resource_props)
-        if dbt_resource_props["resource_type"] == "source":
-            return metadata
-        path = PROJECT_DIR / dbt_resource_props["original_file_path"]
-        # Beta in Dagster's words; the pinned release has them.
-        with disable_dagster_warnings():
-            file = LocalFileCodeReference(file_path=str(path), line_number=1, label=path.name)
-            references = CodeReferencesMetadataValue(code_references=[file])
-        return {**metadata, "dagster/code_references": references}
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """One group; the schema in the key tells the layers apart."""
-        return "marts"
-
-
-def build_dbt_assets() -> AssetsDefinition:
-    """All models and tests of the dbt project; parses the project if it has changed."""
-    manifest = load_manifest()
-    translator = LeadPipelineTranslator()
-
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_models")
+    @dbt_assets(
+        manifest=models.manifest, dagster_dbt_translator=models.translator, name="dbt_models"
+    )
     def dbt_models(
         context: AssetExecutionContext, lead_settings: SettingsResource
     ) -> Iterator[DbtDagsterEventType]:
         with told_without_values():
-            yield from _built_or_checked(context, lead_settings.load(), manifest, translator)
+            yield from _built_or_checked(context, lead_settings.load(), models)
 
     return with_default_resources(dbt_models)
 
@@ -141,23 +82,24 @@ def build_dbt_assets() -> AssetsDefinition:
 def _built_or_checked(
     context: AssetExecutionContext,
     settings: Settings,
-    manifest: Mapping[str, Any],
-    translator: DagsterDbtTranslator,
+    models: Models,
 ) -> Iterator[DbtDagsterEventType]:
     """Make a build, or run the checks that are selected without any model."""
     if not context.selected_asset_keys:
         # Checks alone: nothing is built, and nobody who builds or publishes is waited for.
-        yield from check_alone(context, settings, manifest, translator)
+        yield from check_alone(context, settings, models)
         return
+    if models.problem is not None:
+        raise PublishError(f"{models.problem}\nNothing was built, readers keep the last file.")
     candidate = settings.candidate_path
     # The publish lock first, the warehouse's inside it: nobody takes them the other way.
     with held(settings.publish_lock, "building the marts", context.log.info):
         with held(settings.warehouse_lock, "copying leads", context.log.info):
-            prepare_candidate(
-                settings.warehouse_path, candidate, mask_of(settings), calendar_of(settings)
-            )
+            mask, calendar = mask_of(settings), calendar_of(settings)
+            warehouse, project = settings.warehouse_path, models.project
+            prepare_candidate(warehouse, candidate, mask, calendar, project)
         _begin(settings)
-        yield from build_marts(context, candidate, manifest, translator)
+        yield from build_marts(context, candidate, models)
 
 
 def _begin(settings: Settings) -> None:
@@ -175,8 +117,7 @@ def _begin(settings: Settings) -> None:
 def build_marts(
     context: AssetExecutionContext,
     candidate: Path,
-    manifest: Mapping[str, Any],
-    translator: DagsterDbtTranslator,
+    models: Models,
 ) -> Iterator[DbtDagsterEventType]:
     """Run `dbt build` in the candidate, give its events to Dagster, mark the candidate tested.
 
@@ -187,10 +128,8 @@ def build_marts(
     target_path = dbt_folder(candidate)
     # Unit tests are about the models, not about these leads: development and CI run them.
     arguments = ("build", "--exclude-resource-type", "unit_test")
-    ran = _run_dbt(arguments, context, candidate, target_path, manifest, translator)
-    metadata = (
-        _model_metadata(candidate, target_path, manifest, translator) if ran.succeeded else {}
-    )
+    ran = _run_dbt(arguments, context, candidate, target_path, models)
+    metadata = _model_metadata(candidate, target_path, models) if ran.succeeded else {}
     for event in ran.events:
         if isinstance(event, Output):
             more = metadata.get(event.output_name, {})
@@ -198,7 +137,7 @@ def build_marts(
         else:
             yield event
     if not ran.succeeded:
-        failure = _failure(target_path, candidate, manifest)
+        failure = _failure(target_path, candidate, models)
         discard_candidate(candidate)
         raise PublishError(failure)
     passed = _count(target_path, "pass")
@@ -209,8 +148,7 @@ def build_marts(
 def check_alone(
     context: AssetExecutionContext,
     settings: Settings,
-    manifest: Mapping[str, Any],
-    translator: DagsterDbtTranslator,
+    models: Models,
 ) -> Iterator[DbtDagsterEventType]:
     """Run the selected tests without a build; candidate and published file stay as they are.
 
@@ -219,16 +157,17 @@ def check_alone(
     fails is a failed check, by which Dagster fails the run. Raises `PublishError` where there is
     nothing to look at yet, or a view cannot be made.
     """
-    tests = sorted(_selected_nodes(context, manifest, translator))
-    read = {test: _ancestors(test, manifest) for test in tests}
-    with held(settings.checks_lock, "checking tables", context.log.info):
+    tests = sorted(_selected_nodes(context, models))
+    read = {test: _ancestors(test, models.manifest) for test in tests}
+    say = context.log.info
+    with held(settings.checks_lock, "checking tables", say):
         for with_marts in (False, True):
-            chosen = [test for test in tests if _reads_marts(read[test], manifest) is with_marts]
+            chosen = [t for t in tests if _reads_marts(read[t], models.manifest) is with_marts]
             if not chosen:
                 continue
-            with copy_to_check(settings, context.log.info, with_marts=with_marts) as copy:
+            with copy_to_check(settings, models.project, say, with_marts=with_marts) as copy:
                 needs_views = any(not id_.startswith("source.") for t in chosen for id_ in read[t])
-                yield from _run_tests(context, copy, chosen, needs_views, manifest, translator)
+                yield from _run_tests(context, copy, chosen, needs_views, models)
 
 
 def _ancestors(unique_id: str, manifest: Mapping[str, Any]) -> set[str]:
@@ -252,26 +191,25 @@ def _run_tests(
     copy: Path,
     tests: Sequence[str],
     needs_views: bool,
-    manifest: Mapping[str, Any],
-    translator: DagsterDbtTranslator,
+    models: Models,
 ) -> Iterator[DbtDagsterEventType]:
     """Make the seeds and views that the tests read, then run them."""
     target_path = dbt_folder(copy)
-    chosen = [".".join(manifest["nodes"][test]["fqn"]) for test in tests]
+    chosen = [".".join(models.manifest["nodes"][test]["fqn"]) for test in tests]
     if needs_views:
         # The marts are there. Views are made before the first test, since dbt skips what comes after
         # a test that has failed.
         views = (
             *("build", "--select", *(f"+{test}" for test in chosen)),
-            *("--exclude", "path:models/marts,resource_type:model"),
+            *("--exclude", "config.schema:marts,resource_type:model"),
             *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
         )
-        if not _run_dbt(views, context, copy, target_path, manifest, translator).succeeded:
-            raise PublishError(_not_checked(target_path, copy, manifest))
+        if not _run_dbt(views, context, copy, target_path, models).succeeded:
+            raise PublishError(_not_checked(target_path, copy, models))
     asked = ("test", "--indirect-selection", "empty", "--select", *chosen)
-    yield from _run_dbt(asked, context, copy, target_path, manifest, translator).events
+    yield from _run_dbt(asked, context, copy, target_path, models).events
     if _count(target_path, "pass", "warn", "fail") < len(tests):
-        raise PublishError(_not_checked(target_path, copy, manifest))
+        raise PublishError(_not_checked(target_path, copy, models))
 
 
 @dataclass(frozen=True)
@@ -287,8 +225,7 @@ def _run_dbt(
     context: AssetExecutionContext,
     file: Path,
     target_path: Path,
-    manifest: Mapping[str, Any],
-    translator: DagsterDbtTranslator,
+    models: Models,
 ) -> _Ran:
     """Run dbt in `file` to its end: rows are counted, and files removed, when it has closed them."""
     # dbt's command line takes a second to import, and only builds need it.
@@ -296,15 +233,21 @@ def _run_dbt(
 
     target_path.joinpath(RESULTS).unlink(missing_ok=True)
     # Dagster keeps what a run prints.
-    ran = run_dbt(arguments, target_path, file, lambda message: sys.stdout.write(f"{message}\n"))
-    selected = _selected_nodes(context, manifest, translator)
+    ran = run_dbt(
+        arguments,
+        target_path,
+        file,
+        lambda message: sys.stdout.write(f"{models.project.told(message)}\n"),
+        models.project,
+    )
+    selected = _selected_nodes(context, models)
     news = [message for message in ran.messages if _is_news(message, selected)]
     events = [
         event
         for message in news
         for event in DbtCoreCliEventMessage(
             raw_event=message, event_history_metadata={}
-        ).to_default_asset_events(manifest, translator, context, target_path)
+        ).to_default_asset_events(models.manifest, models.translator, context, target_path)
     ]
     return _Ran(events, ran.succeeded)
 
@@ -316,10 +259,10 @@ def dbt_folder(candidate: Path) -> Path:
 
 def _selected_nodes(
     context: AssetExecutionContext,
-    manifest: Mapping[str, Any],
-    translator: DagsterDbtTranslator,
+    models: Models,
 ) -> set[str]:
     """dbt's ids of the models and tests that this run was asked for."""
+    manifest, translator = models.manifest, models.translator
     checks = context.selected_asset_check_keys
     return {
         unique_id
@@ -338,8 +281,7 @@ def _is_news(message: Mapping[str, Any], selected: set[str]) -> bool:
 def _model_metadata(
     candidate: Path,
     target_path: Path,
-    manifest: Mapping[str, Any],
-    translator: DagsterDbtTranslator,
+    models: Models,
 ) -> dict[str, dict[str, Any]]:
     """By output name: rows and what each column is made of; leads by stage, nobody's data."""
     with closing(connect_utc(candidate, read_only=True)) as connection:
@@ -349,9 +291,12 @@ def _model_metadata(
         }
         rows = connection.execute(read_sql("bi", "leads_by_stage")).fetchall()
         columns = columns_of(connection)
-    for unique_id, lineage in column_lineage(manifest, target_path, columns).items():
-        output = "__".join(translator.get_asset_key(manifest["nodes"][unique_id]).path)
-        shown = _shown_lineage(lineage, manifest, translator)
+    lineages = column_lineage(models.manifest, target_path, columns, models.project.target)
+    for unique_id, lineage in lineages.items():
+        output = "__".join(
+            models.translator.get_asset_key(models.manifest["nodes"][unique_id]).path
+        )
+        shown = _shown_lineage(lineage, models)
         metadata.setdefault(output, {})["dagster/column_lineage"] = shown
     lines = ["| account | stage | leads |", "|---|---|---:|"]
     lines += [f"| {account} | {stage} | {leads:,} |" for account, stage, leads in rows]
@@ -359,17 +304,17 @@ def _model_metadata(
     return metadata
 
 
-def _shown_lineage(
-    lineage: Lineage, manifest: Mapping[str, Any], translator: DagsterDbtTranslator
-) -> TableColumnLineage:
+def _shown_lineage(lineage: Lineage, models: Models) -> TableColumnLineage:
     """`lineage` in the words of Dagster, without columns of by-products that no asset has."""
     deps: dict[str, list[TableColumnDep]] = {}
     for column, parents in lineage.items():
         deps[column] = []
         for unique_id, name in parents:
-            parent = manifest["nodes"].get(unique_id) or manifest["sources"][unique_id]
+            parent = (
+                models.manifest["nodes"].get(unique_id) or models.manifest["sources"][unique_id]
+            )
             if parent["resource_type"] != "source" or _is_column_of_its_asset(parent, name):
-                deps[column].append(TableColumnDep(translator.get_asset_key(parent), name))
+                deps[column].append(TableColumnDep(models.translator.get_asset_key(parent), name))
     return TableColumnLineage(deps)
 
 
@@ -393,29 +338,30 @@ def _count(target_path: Path, *statuses: str) -> int:
     )
 
 
-def _failure(target_path: Path, candidate: Path, manifest: Mapping[str, Any]) -> str:
+def _failure(target_path: Path, candidate: Path, models: Models) -> str:
     return (
-        f"dbt build failed: {_failed_nodes(target_path, candidate, manifest)}. "
+        f"dbt build failed: {_failed_nodes(target_path, candidate, models)}. "
         "Nothing was published, readers keep the last file. The whole story is in "
         f"{target_path / 'dbt.log'}."
     )
 
 
-def _not_checked(target_path: Path, copy: Path, manifest: Mapping[str, Any]) -> str:
+def _not_checked(target_path: Path, copy: Path, models: Models) -> str:
     return (
-        f"Not all checks could be run: {_failed_nodes(target_path, copy, manifest)}. Readers and "
+        f"Not all checks could be run: {_failed_nodes(target_path, copy, models)}. Readers and "
         "builds are not concerned. The whole story is in the log of the run; publish, then run them "
         "again."
     )
 
 
-def _failed_nodes(target_path: Path, file: Path, manifest: Mapping[str, Any]) -> str:
+def _failed_nodes(target_path: Path, file: Path, models: Models) -> str:
     """What failed in the DuckDB file, by name, and for which leads.
 
     `parsed_dbt` has seen to it that dbt's messages hold no values.
     """
     failed = [
-        f"{node_name(result['unique_id'], manifest)}: {_in_one_line(result['message'] or '')}"
+        f"{node_name(result['unique_id'], models.manifest)}: "
+        f"{_in_one_line(models.project.told(result['message'] or ''))}"
         f"{_which_leads(result, file)}"
         for result in _results(target_path)
         if result["status"] in FAILED

@@ -29,16 +29,15 @@ def manifest(folder: Path, sql: str) -> dict[str, Any]:
     return {"nodes": {"model.project.people": node}, "sources": {"source.project.leads": source}}
 
 
-@pytest.fixture(autouse=True)
-def kept_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture
+def kept_in(tmp_path: Path) -> Path:
     """Where it is kept."""
-    monkeypatch.setattr(module, "TARGET_DIR", tmp_path / "kept")
     return tmp_path / "kept" / "column_lineage.json"
 
 
 def parents(folder: Path, sql: str) -> list[str]:
     """The columns that `contact` is made of."""
-    found = column_lineage(manifest(folder, sql), folder, COLUMNS)
+    found = column_lineage(manifest(folder, sql), folder, COLUMNS, folder / "kept")
     return [name for _, name in found["model.project.people"]["contact"]]
 
 
@@ -60,7 +59,7 @@ def test_other_columns_of_the_file_have_their_own_lineage(tmp_path: Path) -> Non
     query = "select email as contact from leads.normalized.leads"
     assert parents(tmp_path, query) == ["email"]
     without = {LEADS: {"lead_key": "VARCHAR"}}
-    found = column_lineage(manifest(tmp_path, query), tmp_path, without)
+    found = column_lineage(manifest(tmp_path, query), tmp_path, without, tmp_path / "kept")
     assert found["model.project.people"]["contact"] == []
 
 

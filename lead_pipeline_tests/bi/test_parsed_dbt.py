@@ -16,7 +16,7 @@ import pytest
 from dbt.contracts.graph.manifest import Manifest
 
 from lead_pipeline.bi import parsed_dbt
-from lead_pipeline.bi.dbt_project import RESULTS
+from lead_pipeline.bi.dbt_project import RESULTS, DbtProject
 from lead_pipeline.bi.parsed_dbt import DbtRan, prepare_dbt, run_dbt
 
 ENDLESS = "select count(*) from range(1000000000000) as numbers(i) where i % 7 = 8"
@@ -93,8 +93,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Manifest]:
     read: list[Manifest] = []
     load = parsed_dbt.load_parsed
 
-    def reading() -> Manifest:
-        read.append(load())
+    def reading(project: DbtProject) -> Manifest:
+        read.append(load(project))
         return read[-1]
 
     monkeypatch.setattr(parsed_dbt, "load_parsed", reading)
@@ -116,7 +116,7 @@ def test_what_was_prepared_of_another_project_is_not_used(
     candidate: Path, reads: list[Manifest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare_dbt()
-    monkeypatch.setattr(parsed_dbt, "keep_parsed", lambda: "another digest")
+    monkeypatch.setattr(parsed_dbt, "keep_parsed", lambda _: "another digest")
     assert inline("select 1 as one", candidate).succeeded
     assert len(reads) == 2
 

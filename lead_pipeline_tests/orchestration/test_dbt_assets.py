@@ -561,9 +561,9 @@ def test_project_is_parsed_once_by_many_and_again_after_a_change(
     parses: list[str] = []
     parse = dbt_project._parse
 
-    def counted_parse(digest: str) -> None:
+    def counted_parse(project: dbt_project.DbtProject, digest: str) -> None:
         parses.append(digest)
-        parse(digest)
+        parse(project, digest)
 
     monkeypatch.setattr(dbt_project, "_parse", counted_parse)
     threads = [threading.Thread(target=dbt_project.load_manifest) for _ in range(3)]

@@ -1,0 +1,78 @@
+"""The users' own models in what dbt has parsed: which they are, and what is wrong with them.
+
+    manifest ──▶ nodes of users' files ──▶ refused: a schema or a name that readers could not have
+                                       └─▶ told: models of ours that will go
+
+Belongs here: judging what dbt has accepted. Does not belong here: making the project that it parsed
+(`merged_project.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lead_pipeline.bi.dbt_project import DbtProject, ours, source_files
+from lead_pipeline.errors import ConfigurationError
+
+SCHEMAS = {"model": ("marts", "intermediate", "staging"), "seed": ("seeds", "marts")}
+"""Where own models and seeds can be. What is in `marts` is published, the rest is dropped before."""
+
+
+def own_nodes(project: DbtProject, manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """dbt's nodes of the models and seeds that users have, in the order of their names."""
+    for _, node in sorted(manifest["nodes"].items()):
+        if node["resource_type"] in SCHEMAS and project.is_own(node["original_file_path"]):
+            yield node
+
+
+def refuse_misplaced(project: DbtProject, manifest: Mapping[str, Any]) -> None:
+    """Raise `ConfigurationError` for own tables that readers would not get, or mistake for others."""
+    of_ours = {path.stem for path in source_files(ours())}
+    taken = {
+        source["name"]: source["schema"]
+        for source in manifest["sources"].values()
+        if source["schema"] in ("normalized", "meta") and source["name"] not in of_ours
+    }
+    for node in own_nodes(project, manifest):
+        if problem := _problem_of(node, taken, overrides=node["name"] in of_ours):
+            path = project.source_of(node["original_file_path"])
+            raise ConfigurationError(f"{path} {problem}")
+
+
+def _problem_of(
+    node: Mapping[str, Any], taken: Mapping[str, str], *, overrides: bool
+) -> str | None:
+    schemas, made_as = SCHEMAS[node["resource_type"]], node["config"]["materialized"]
+    if node["schema"] not in schemas:
+        return (
+            f"is in schema {node['schema']}. It can be in {', '.join(schemas)}; what is in marts is "
+            "published."
+        )
+    if node["alias"] != node["name"]:
+        return f"has the alias {node['alias']}. Call the file as the table should be called."
+    if node["schema"] == "marts" and made_as not in ("table", "seed") and not overrides:
+        return (
+            f"is materialized as {made_as}, and readers get tables only. Make it a table, or put it "
+            "into schema intermediate, which nobody but models reads."
+        )
+    if node["name"] in taken:
+        return (
+            f"has the name of the table {taken[node['name']]}.{node['name']}, and names of published "
+            "tables are unique. Give it another."
+        )
+    return None
+
+
+def deprecated_references(project: DbtProject, manifest: Mapping[str, Any]) -> list[str]:
+    """One sentence for each own model and model of ours that it reads and that will go."""
+    found = []
+    for node in own_nodes(project, manifest):
+        for unique_id in node["depends_on"]["nodes"]:
+            parent = manifest["nodes"].get(unique_id) or {}
+            if date := parent.get("deprecation_date"):
+                found.append(
+                    f"{project.source_of(node['original_file_path'])} reads {parent['name']}, which "
+                    f"goes on {date[:10]} or with a release after it: {parent['description']}"
+                )
+    return found
