@@ -11,15 +11,20 @@ from lead_pipeline.alerts.alert import PUBLICATION, Alert, Look
 from lead_pipeline.health.findings import Finding
 from lead_pipeline.health.kinds import KINDS
 
+_TOLD_BY_RUNS = frozenset({"own-models"})
+"""Kinds that come of a run whose failure is told already."""
+
 
 def look_at_findings(findings: Iterable[Finding]) -> Look:
     """The causes; of every kind of finding, none else holds anywhere."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
+        if finding.kind in _TOLD_BY_RUNS:
+            continue
         groups.setdefault((finding.kind, _where(finding)), []).append(finding)
     return Look(
         tuple(_alert(kind, where, group) for (kind, where), group in groups.items()),
-        frozenset((kind.name, None) for kind in KINDS),
+        frozenset((kind.name, None) for kind in KINDS if kind.name not in _TOLD_BY_RUNS),
     )
 
 

@@ -9,14 +9,33 @@ Belongs here: judging what dbt has accepted. Does not belong here: making the pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from lead_pipeline.bi.dbt_project import DbtProject, ours, source_files
+from lead_pipeline.bi.dbt_project import DbtProject, load_manifest, ours, source_files
+from lead_pipeline.bi.merged_project import project_of
+from lead_pipeline.bi.own_problem import note_problem
 from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.settings import Settings
 
 SCHEMAS = {"model": ("marts", "intermediate", "staging"), "seed": ("seeds", "marts")}
 """Where own models and seeds can be. What is in `marts` is published, the rest is dropped before."""
+
+
+def accepted_project(settings: Settings) -> tuple[DbtProject, dict[str, Any]]:
+    """Our project with the users' models, as their folder is now, and what dbt knows of it.
+
+    Raises `ConfigurationError` that names their file where dbt or readers cannot take it.
+    """
+    project = project_of(settings)
+    try:
+        manifest = load_manifest(project)
+        refuse_misplaced(project, manifest)
+    except ConfigurationError as error:
+        if project.own is not None:
+            note_problem(settings, project.folder.name, str(error))
+        raise
+    return project, manifest
 
 
 def own_nodes(project: DbtProject, manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -62,6 +81,43 @@ def _problem_of(
             "tables are unique. Give it another."
         )
     return None
+
+
+def are_about_own(
+    unique_ids: Iterable[str], project: DbtProject, manifest: Mapping[str, Any]
+) -> bool:
+    """Whether one of these nodes of dbt is a file of the users, or is computed from one."""
+    if project.own is None:
+        return False
+    nodes = manifest["nodes"]
+    return any(
+        project.is_own(nodes[of]["original_file_path"])
+        for unique_id in unique_ids
+        for of in {unique_id, *ancestors(unique_id, manifest)}
+        if of in nodes
+    )
+
+
+def ancestors(unique_id: str, manifest: Mapping[str, Any]) -> set[str]:
+    """dbt's ids of all that the node is computed from."""
+    found: set[str] = set()
+    ahead = [unique_id]
+    while ahead:
+        parents = set(manifest["parent_map"].get(ahead.pop(), ())) - found
+        found |= parents
+        ahead += parents
+    return found
+
+
+def said_of_own(project: DbtProject, manifest: Mapping[str, Any]) -> str | None:
+    """One sentence on which models and seeds users have; None where they have no folder."""
+    if project.own is None:
+        return None
+    of_ours = {path.stem for path in source_files(ours())}
+    names = [node["name"] for node in own_nodes(project, manifest)]
+    added = ", ".join(name for name in names if name not in of_ours) or "none"
+    replaced = ", ".join(name for name in names if name in of_ours) or "none"
+    return f"Own models in {project.own}: {added}; in place of ours: {replaced}."
 
 
 def deprecated_references(project: DbtProject, manifest: Mapping[str, Any]) -> list[str]:

@@ -12,10 +12,11 @@ from lead_pipeline.commands.edge import settings_of_command
 from lead_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lead_pipeline.accounts import Accounts, UnusableAccount
     from lead_pipeline.landing.check import AccountCheck, Polls
+    from lead_pipeline.settings import Settings
 
 
 def check(
@@ -26,10 +27,11 @@ def check(
 ) -> None:
     """Ask each account's API whether the key works; say what is missing, and what comes next.
 
-    Also says who can read what the pipeline writes, and what days and working hours are in the marts.
+    Also says who can read what the pipeline writes, what days and working hours are in the marts, and
+    whether dbt takes models of your own.
 
     Costs one or two requests per account. Exit status 1 when an account does not work or lacks
-    credentials; providers of which nothing is set are left out.
+    credentials, or a model cannot be taken; providers of which nothing is set are left out.
     """
     from lead_pipeline.accounts import load_accounts
     from lead_pipeline.bi.calendar import calendar_of
@@ -43,6 +45,9 @@ def check(
     say(who_reads)
     calendar = calendar_of(settings)
     say(str(calendar))
+    own_models, own_problem = _own_models(settings)
+    for line in own_models:
+        say(line)
     accounts = load_accounts(settings)
     for left_out in accounts.left_out:
         if account in (None, left_out.name):
@@ -59,15 +64,39 @@ def check(
     for result in checks:
         _show_check(result)
     if as_json:
-        document = _document(accounts, checks, incomplete)
-        print_json({**document, "readable_by": who_reads, "calendar": asdict(calendar)})
+        around = {"readable_by": who_reads, "calendar": asdict(calendar), "own_models": own_models}
+        print_json({**_document(accounts, checks, incomplete), **around})
     failures = {result.account.name: result.failure for result in checks if result.failure}
     failures |= {unusable.name: unusable.failure for unusable in incomplete}
+    _end(failures, own_problem)
+
+
+def _end(failures: Mapping[str, str], own_problem: str | None) -> None:
+    """Exit status 1, with all that is wrong on one line, unless nothing is."""
+    said = []
     if failures:
-        fail(
-            f"lead-pipeline: {', '.join(failures)} cannot be pulled: {' '.join(failures.values())}"
-        )
+        said.append(f"{', '.join(failures)} cannot be pulled: {' '.join(failures.values())}")
+    if own_problem is not None:
+        said.append(f"models of yours cannot be built: {' '.join(own_problem.split())}")
+    if said:
+        fail(f"lead-pipeline: {' '.join(said)}")
         raise typer.Exit(1)
+
+
+def _own_models(settings: Settings) -> tuple[list[str], str | None]:
+    """What is said of the users' models, nothing where they have none; why they cannot be built."""
+    from lead_pipeline.bi.own_models import read_own_models
+
+    try:
+        if read_own_models(settings) is None:
+            return [], None
+        # dbt takes a second to import, and several to parse.
+        from lead_pipeline.bi.own_nodes import accepted_project, deprecated_references, said_of_own
+
+        project, manifest = accepted_project(settings)
+    except ConfigurationError as error:
+        return [str(error)], str(error)
+    return [str(said_of_own(project, manifest)), *deprecated_references(project, manifest)], None
 
 
 def _document(

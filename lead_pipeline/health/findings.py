@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lead_pipeline.accounts import Accounts, UnusableAccount
+from lead_pipeline.bi.own_problem import own_problem
 from lead_pipeline.health.freshness import GRACE, due_until, is_late
 from lead_pipeline.health.kinds import KINDS, Kind
 from lead_pipeline.health.published import PublishedState, Unmapped, published_state
@@ -33,6 +34,10 @@ __all__ = ["KINDS", "Finding", "Kind", "Situation", "find", "findings_of", "situ
 
 SHOWN_VALUES = 5
 """So many unmapped values are named in a sentence."""
+
+
+LONGEST_PROBLEM = 500
+"""Characters of what dbt says of a model; the file and the first cause are at its beginning."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,19 @@ def _stale_published(situation: Situation) -> Iterator[Finding]:
             )
 
 
+def _own_models(situation: Situation) -> Iterator[Finding]:
+    """Models of users that are known to be wrong as they are now; nothing is parsed for it."""
+    if problem := own_problem(situation.settings):
+        yield Finding(
+            "own-models",
+            None,
+            " ".join(problem.what.split())[:LONGEST_PROBLEM],
+            problem.since,
+            f"Correct it, or move it out of {situation.settings.own_models_path}; then: "
+            "lead-pipeline publish.",
+        )
+
+
 def _rejected(situation: Situation) -> Iterator[Finding]:
     for item in situation.statuses:
         for group in item.rejected:
@@ -310,6 +328,7 @@ _LOOKS: tuple[Callable[[Situation], Iterator[Finding]], ...] = (
     _gaps,
     _stale_accounts,
     _stale_published,
+    _own_models,
     _rejected,
     _unmapped,
     _doubtful,

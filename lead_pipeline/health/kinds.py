@@ -16,6 +16,7 @@ KINDS = (
     Kind("damaged", "Landed files or commit records are gone, or not what crawls have written."),
     Kind("gap", "Days that should have been pulled by now are not complete."),
     Kind("stale", "An account's data, or what readers have of it, ends earlier than it should."),
+    Kind("own-models", "Nothing new is published, since dbt cannot build models of your own."),
     Kind("rejected", "Records came that could not be filed, and no replay has filed them."),
     Kind("unmapped", "Readers see leads whose status or stage has no canonical stage."),
     Kind("doubtful", "Far less came than ever before, so the crawl or search proves nothing."),

@@ -41,6 +41,8 @@ from lead_pipeline.bi.column_lineage import Lineage, column_lineage, columns_of
 from lead_pipeline.bi.dbt_project import RESULTS, node_name
 from lead_pipeline.bi.failing_leads import failing_leads
 from lead_pipeline.bi.masking import mask_of
+from lead_pipeline.bi.own_nodes import ancestors, are_about_own, deprecated_references
+from lead_pipeline.bi.own_problem import note_problem
 from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
 from lead_pipeline.logs import log_of
@@ -99,7 +101,7 @@ def _built_or_checked(
             warehouse, project = settings.warehouse_path, models.project
             prepare_candidate(warehouse, candidate, mask, calendar, project)
         _begin(settings)
-        yield from build_marts(context, candidate, models)
+        yield from build_marts(context, settings, models)
 
 
 def _begin(settings: Settings) -> None:
@@ -116,7 +118,7 @@ def _begin(settings: Settings) -> None:
 
 def build_marts(
     context: AssetExecutionContext,
-    candidate: Path,
+    settings: Settings,
     models: Models,
 ) -> Iterator[DbtDagsterEventType]:
     """Run `dbt build` in the candidate, give its events to Dagster, mark the candidate tested.
@@ -125,7 +127,10 @@ def build_marts(
     of the models would be built on nothing. Raises `PublishError` that names what failed; the
     candidate is then gone.
     """
+    candidate = settings.candidate_path
     target_path = dbt_folder(candidate)
+    for sentence in deprecated_references(models.project, models.manifest):
+        context.log.warning(sentence)
     # Unit tests are about the models, not about these leads: development and CI run them.
     arguments = ("build", "--exclude-resource-type", "unit_test")
     ran = _run_dbt(arguments, context, candidate, target_path, models)
@@ -139,7 +144,13 @@ def build_marts(
     if not ran.succeeded:
         failure = _failure(target_path, candidate, models)
         discard_candidate(candidate)
+        failed = {result["unique_id"] for result in _results(target_path, *FAILED)}
+        if are_about_own(failed, models.project, models.manifest):
+            note_problem(settings, models.project.folder.name, failure)
+            failure += f" To publish without your models, move them out of {models.project.own}."
         raise PublishError(failure)
+    if models.project.own is not None:
+        note_problem(settings, models.project.folder.name, None)
     passed = _count(target_path, "pass")
     mark_tested(candidate, run_id=context.run.run_id, tests_passed=passed)
     _log.info("marts built", run=context.run.run_id, tests_passed=passed)
@@ -158,7 +169,7 @@ def check_alone(
     nothing to look at yet, or a view cannot be made.
     """
     tests = sorted(_selected_nodes(context, models))
-    read = {test: _ancestors(test, models.manifest) for test in tests}
+    read = {test: ancestors(test, models.manifest) for test in tests}
     say = context.log.info
     with held(settings.checks_lock, "checking tables", say):
         for with_marts in (False, True):
@@ -168,17 +179,6 @@ def check_alone(
             with copy_to_check(settings, models.project, say, with_marts=with_marts) as copy:
                 needs_views = any(not id_.startswith("source.") for t in chosen for id_ in read[t])
                 yield from _run_tests(context, copy, chosen, needs_views, models)
-
-
-def _ancestors(unique_id: str, manifest: Mapping[str, Any]) -> set[str]:
-    """dbt's ids of all that the node is computed from."""
-    found: set[str] = set()
-    ahead = [unique_id]
-    while ahead:
-        parents = set(manifest["parent_map"].get(ahead.pop(), ())) - found
-        found |= parents
-        ahead += parents
-    return found
 
 
 def _reads_marts(unique_ids: set[str], manifest: Mapping[str, Any]) -> bool:
@@ -323,18 +323,17 @@ def _is_column_of_its_asset(source: Mapping[str, Any], column: str) -> bool:
     return SOURCE_ASSETS[table] == table and column in {name for name, _, _ in column_schema(table)}
 
 
-def _results(target_path: Path) -> list[dict[str, Any]]:
+def _results(target_path: Path, *statuses: str) -> list[dict[str, Any]]:
     path = target_path / RESULTS
     results: list[dict[str, Any]] = (
         json.loads(path.read_bytes())["results"] if path.exists() else []
     )
-    return results
+    return [result for result in results if result["status"] in statuses]
 
 
 def _count(target_path: Path, *statuses: str) -> int:
     return sum(
-        result["status"] in statuses and result["unique_id"].startswith("test.")
-        for result in _results(target_path)
+        result["unique_id"].startswith("test.") for result in _results(target_path, *statuses)
     )
 
 
@@ -363,8 +362,7 @@ def _failed_nodes(target_path: Path, file: Path, models: Models) -> str:
         f"{node_name(result['unique_id'], models.manifest)}: "
         f"{_in_one_line(models.project.told(result['message'] or ''))}"
         f"{_which_leads(result, file)}"
-        for result in _results(target_path)
-        if result["status"] in FAILED
+        for result in _results(target_path, *FAILED)
     ]
     return "; ".join(failed) or "it ended before any model or test"
 

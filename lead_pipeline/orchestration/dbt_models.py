@@ -17,8 +17,7 @@ from dagster._utils.warnings import disable_dagster_warnings
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from lead_pipeline.bi.dbt_project import DbtProject, load_manifest, ours
-from lead_pipeline.bi.merged_project import project_of
-from lead_pipeline.bi.own_nodes import refuse_misplaced
+from lead_pipeline.bi.own_nodes import accepted_project
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import Settings
 
@@ -89,22 +88,23 @@ class Models:
     """Why the users' models are not part of it; None: they are, or there are none."""
 
     @classmethod
-    def of(cls, project: DbtProject, problem: str | None = None) -> Self:
-        """The models of a project. Raises `ConfigurationError` when dbt cannot parse it."""
-        return cls(project, load_manifest(project), LeadPipelineTranslator(project), problem)
+    def of(
+        cls, project: DbtProject, manifest: Mapping[str, Any], problem: str | None = None
+    ) -> Self:
+        """The models of a project, with our names for them."""
+        return cls(project, manifest, LeadPipelineTranslator(project), problem)
 
 
 def models_of(settings: Settings | None) -> Models:
     """Our models with those of users, as their folder is now; without settings, ours alone.
 
-    Where theirs cannot be parsed, ours alone and the problem: landing goes on, and no build does.
+    Where theirs cannot be taken, ours alone and the problem: landing goes on, and no build does. Raises
+    `ConfigurationError` where dbt cannot parse ours.
     """
-    if settings is None:
-        return Models.of(ours())
-    try:
-        models = Models.of(project_of(settings))
-        refuse_misplaced(models.project, models.manifest)
-        return models
-    except ConfigurationError as error:
-        # Where it is about ours, it is raised again.
-        return Models.of(ours(), str(error))
+    problem = None
+    if settings is not None:
+        try:
+            return Models.of(*accepted_project(settings))
+        except ConfigurationError as error:
+            problem = str(error)
+    return Models.of(ours(), load_manifest(ours()), problem)

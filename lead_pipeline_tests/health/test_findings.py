@@ -41,7 +41,7 @@ def test_all_is_well_once_every_due_day_is_complete_and_published(settings: Sett
 
 
 def test_every_kind_of_finding_has_its_name_and_one_sentence() -> None:
-    names = "damaged gap stale rejected unmapped doubtful missing-account unfinished"
+    names = "damaged gap stale own-models rejected unmapped doubtful missing-account unfinished"
     assert [kind.name for kind in KINDS] == names.split()
     assert all(kind.help.endswith(".") and kind.help.count(". ") == 0 for kind in KINDS)
 
