@@ -11,20 +11,18 @@
         {% for name, promised in columns.items() %}
             {% if name not in found %} {% do problems.append(name ~ " is missing") %}
             {% elif promised %}
-                {% set type = run_query("select typeof(cast(null as " ~ promised ~ "))").rows[0][
-                    0
-                ] %}
-                {% if found[name] != type %}
-                    {% do problems.append(name ~ " is " ~ found[name] ~ ", not " ~ type) %}
+                {% set types = run_query("select typeof(cast(null as " ~ promised ~ "))") %}
+                {% if found[name] != types[0][0] %}
+                    {% do problems.append(name ~ " is " ~ found[name] ~ ", not " ~ types[0][0]) %}
                 {% endif %}
             {% endif %}
         {% endfor %}
         {% if problems %}
+            {% set all = problems | join(", ") %}
             {% do exceptions.raise_compiler_error(
-                this.identifier
-                ~ " takes the place of a model of lead-pipeline and lacks what that one promises: "
-                ~ problems
-                | join(", ") ~ ". Add it, or give the model another name."
+                "It takes the place of a model of lead-pipeline and breaks its promise: "
+                ~ all
+                ~ ". Select them, or give the model another name."
             ) %}
         {% endif %}
     {% endif %}
