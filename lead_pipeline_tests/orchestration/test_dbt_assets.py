@@ -130,14 +130,18 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
     models, published = assets
     keys = {key.to_user_string() for key in models.keys}
     assert {key for key in keys if key.startswith(("marts/", "meta/", "seeds/"))} == {
+        "marts/cohort_conversion",
+        "marts/days",
         "marts/funnel_by_cohort",
         "marts/lead_changes",
         "marts/lead_daily_history",
         "marts/lead_facts",
         "marts/lead_stage_history",
         "marts/leads",
+        "marts/metrics_daily",
         "marts/owner_performance",
         "marts/people",
+        "marts/period_comparison",
         "marts/person_links",
         "marts/sla_breaches",
         "marts/source_performance",
@@ -147,8 +151,10 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/stage_visits",
         "marts/stages",
         "marts/stale_leads",
+        "marts/target_progress",
         "seeds/identifier_strengths",
         "seeds/stage_limits",
+        "seeds/targets",
     }
     assert {key for key in keys if key.startswith("staging/")} >= {"staging/stg_leads"}
     assert {key for key in keys if key.startswith("intermediate/")} >= {
