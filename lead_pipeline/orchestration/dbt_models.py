@@ -34,6 +34,8 @@ SOURCE_ASSETS = {
     "canonical_stages": "leads",
     "stages": "leads",
     "mapped_stages": "leads",
+    # Of the settings; it reaches as far as the leads do.
+    "working_time": "leads",
 }
 """The asset that makes a source's table, below `normalized`."""
 
