@@ -12,6 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
 WANTED := --constraint constraints.txt --editable ".[team]" --group dev
 OLDEST_READER := .venv-oldest-reader
+CONTRACT := .venv-contract
 READERS := .venv-readers
 DLT := .venv-dlt
 CLIENTS := lead_pipeline_tests/bi/clients
@@ -43,7 +44,7 @@ test:  ## Lint, types, definitions, dbt and all tests but the longest (test-long
 	# Only the files that have such tests are imported.
 	$(BIN)/pytest -q -m "alone and not long" $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
 
-tests: setup servers $(OLDEST_READER)/.installed $(READERS)/.installed
+tests: setup servers $(OLDEST_READER)/.installed $(READERS)/.installed $(CONTRACT)/.installed
 	# A third process fills the time in which the others wait for servers, locks and disks.
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
 
@@ -64,6 +65,13 @@ $(OLDEST_READER)/.installed:
 	$(PYTHON) -m venv $(OLDEST_READER)
 	$(OLDEST_READER)/bin/$(PIP) duckdb==1.0.0
 	touch $(OLDEST_READER)/.installed
+
+# What checks the data contract of a build; its dependencies are not ours.
+$(CONTRACT)/.installed: $(CLIENTS)/requirements-contract.txt
+	$(PYTHON) -m venv $(CONTRACT)
+	$(CONTRACT)/bin/$(PIP) --requirement $(CLIENTS)/requirements-contract.txt \
+		|| echo "datacontract-cli cannot be installed; its tests are skipped"
+	touch $(CONTRACT)/.installed
 
 $(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json
 	$(PYTHON) -m venv $(READERS)
@@ -123,4 +131,4 @@ bench: setup $(DLT)/.installed  ## Measure beside others and write benchmarks/RE
 	$(BIN)/python -m benchmarks $(NAME)
 
 clean:  ## Remove what was installed and built, not your data
-	rm -rf $(VENV) $(OLDEST_READER) $(READERS) $(DLT) dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(OLDEST_READER) $(CONTRACT) $(READERS) $(DLT) dbt_project/target dbt_project/logs

@@ -57,6 +57,8 @@ class Publication:
     row_counts: Mapping[str, int]
     """Rows by `schema.table`."""
     coverage: Sequence[AccountCoverage]
+    is_of_another: bool = False
+    """Whether another run has given it to readers, which made or took the build of this one."""
 
 
 def publish(
@@ -152,6 +154,7 @@ def _published_by_another(
             published_at,
             row_counts(connection),
             _coverage(connection),
+            is_of_another=True,
         )
 
 
