@@ -107,9 +107,7 @@ def test_catalogs_of_a_store_go_with_their_builds(shared: str, tmp_path: Path) -
     )
 
 
-def test_build_without_a_catalog_shows_none_on_another_machine(
-    shared: str, tmp_path: Path
-) -> None:
+def test_build_without_a_catalog_shows_none_on_another_machine(shared: str, tmp_path: Path) -> None:
     publish_with_catalog(tmp_path / "home", shared, "one", None)
     there = published_of(tmp_path / "another", shared)
     refreshed(there)
