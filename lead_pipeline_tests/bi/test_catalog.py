@@ -348,12 +348,12 @@ NOT_PERSONAL = {
 
 
 def test_texts_that_are_made_of_personal_columns_are_tagged_too(
-    published: Settings, catalog: Path, built_world: BuiltWorld
+    catalog: Path, built_world: BuiltWorld, tmp_path: Path
 ) -> None:
     manifest = json.loads((catalog / "manifest.json").read_bytes())
     with closing(connect_utc(built_world.candidate, read_only=True)) as connection:
         columns = columns_of(connection)
-    lineage = column_lineage(manifest, built_world.candidate.parent / "target", columns)
+    lineage = column_lineage(manifest, built_world.candidate.parent / "target", columns, tmp_path)
 
     def is_personal(unique_id: str, name: str, seen: frozenset[tuple[str, str]]) -> bool:
         """Whether the column is a text that comes from a column that the YAML calls personal."""
