@@ -12,14 +12,16 @@ export PYTHONDONTWRITEBYTECODE :=
 PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
 WANTED := --constraint constraints.txt --editable ".[team]" --group dev
 OLDEST_READER := .venv-oldest-reader
-CONTRACT := .venv-contract
 READERS := .venv-readers
+IBIS := .venv-ibis
+SUPERSET := .venv-superset
 DLT := .venv-dlt
 CLIENTS := lead_pipeline_tests/bi/clients
+CLIENTS_INSTALLED := $(OLDEST_READER)/.installed $(READERS)/.installed $(IBIS)/.installed $(SUPERSET)/.installed
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tests servers test-long test-versions chaos lint types definitions dev format docs audit sbom screenshot bench clean
+.PHONY: help setup demo test tests servers test-clients test-long test-versions chaos lint types definitions dev format docs audit sbom screenshot bench clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,7 +46,7 @@ test:  ## Lint, types, definitions, dbt and all tests but the longest (test-long
 	# Only the files that have such tests are imported.
 	$(BIN)/pytest -q -m "alone and not long" $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
 
-tests: setup servers $(OLDEST_READER)/.installed $(READERS)/.installed $(CONTRACT)/.installed
+tests: setup servers $(CLIENTS_INSTALLED)
 	# A third process fills the time in which the others wait for servers, locks and disks.
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
 
@@ -54,32 +56,45 @@ servers:
 test-long: setup servers  ## The tests that take longest, and all property tests with eight times as many examples
 	EXAMPLES_TIMES=8 $(BIN)/pytest -q -n 2 --dist loadfile --timeout 3600 -m "(long or hypothesis) and not alone"
 
+test-clients: setup $(CLIENTS_INSTALLED)  ## Read the BI file with every client of docs/bi.md, and say what is skipped
+	$(BIN)/pytest -q -rs lead_pipeline_tests/bi/test_readers.py lead_pipeline_tests/bi/test_superset.py
+
 chaos: setup servers  ## Kill every stage at every system call, race commands, fill disks, kill 100 nights (an hour)
 	$(BIN)/python -m lead_pipeline_tests.chaos --cycles 100
 
 test-versions: setup  ## Lowest and newest versions that pyproject.toml allows, on each PYTHONS that is there
 	$(BIN)/python supply_chain/versions.py $(PYTHONS)
 
-# The tools that people open the BI file with; its tests read it with each of them.
+define install_clients
+($(BIN)/uv pip install --quiet --python $(1)/bin/python --requirement $(CLIENTS)/$(2) \
+	|| $(1)/bin/$(PIP) --requirement $(CLIENTS)/$(2))
+endef
+
+# The tools that people open the BI file with; its tests read it with each of them. What cannot be
+# installed is said, and the tests of it are skipped.
 $(OLDEST_READER)/.installed:
 	$(PYTHON) -m venv $(OLDEST_READER)
 	$(OLDEST_READER)/bin/$(PIP) duckdb==1.0.0
 	touch $(OLDEST_READER)/.installed
 
-# What checks the data contract of a build; its dependencies are not ours.
-$(CONTRACT)/.installed: $(CLIENTS)/requirements-contract.txt
-	$(PYTHON) -m venv $(CONTRACT)
-	$(CONTRACT)/bin/$(PIP) --requirement $(CLIENTS)/requirements-contract.txt \
-		|| echo "datacontract-cli cannot be installed; its tests are skipped"
-	touch $(CONTRACT)/.installed
-
-$(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json
-	$(PYTHON) -m venv $(READERS)
-	$(READERS)/bin/$(PIP) --requirement $(CLIENTS)/requirements.txt
+$(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json | $(INSTALLED)
+	$(PYTHON) -m venv --clear $(READERS)
+	$(call install_clients,$(READERS),requirements.txt)
 	mkdir -p $(READERS)/node && cp $(CLIENTS)/package.json $(READERS)/node
 	npm install --prefix $(READERS)/node --no-package-lock --no-audit --no-fund --silent \
-		|| echo "npm is missing or cannot install the reader for Node; its tests are skipped"
+		|| echo "npm is missing or cannot install the readers for Node; their tests are skipped"
 	touch $(READERS)/.installed
+
+$(IBIS)/.installed: $(CLIENTS)/ibis.txt | $(INSTALLED)
+	$(PYTHON) -m venv --clear $(IBIS)
+	$(call install_clients,$(IBIS),ibis.txt)
+	touch $(IBIS)/.installed
+
+$(SUPERSET)/.installed: $(CLIENTS)/superset.txt | $(INSTALLED)
+	$(PYTHON) -m venv --clear $(SUPERSET)
+	$(call install_clients,$(SUPERSET),superset.txt) \
+		|| { rm -rf $(SUPERSET)/bin; echo "Superset cannot be installed for $$($(PYTHON) --version); its tests are skipped"; }
+	touch $(SUPERSET)/.installed
 
 # What the pipeline is measured against.
 $(DLT)/.installed: benchmarks/programs/requirements.txt
@@ -131,4 +146,4 @@ bench: setup $(DLT)/.installed  ## Measure beside others and write benchmarks/RE
 	$(BIN)/python -m benchmarks $(NAME)
 
 clean:  ## Remove what was installed and built, not your data
-	rm -rf $(VENV) $(OLDEST_READER) $(CONTRACT) $(READERS) $(DLT) dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(OLDEST_READER) $(READERS) $(IBIS) $(SUPERSET) $(DLT) dbt_project/target dbt_project/logs

@@ -9,9 +9,12 @@ run may have brought old days only.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from lead_pipeline.windows import GRACE, SETTLING_DELAY, day_start
+from lead_pipeline.windows import SETTLING_DELAY, day_start
+
+GRACE = timedelta(hours=3, minutes=30)
+"""How long a night may take. With the settling delay, a day is due at 06:00 UTC of the next."""
 
 
 def due_until(now: datetime) -> datetime:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,29 +11,29 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
-from lead_pipeline.bi.gate import PublishRules
+from lead_pipeline.bi.dbt_project import PROJECT_DIR
 from lead_pipeline.landing.coverage import AccountCoverage
-from lead_pipeline.storage.duckdb_files import connect_utc
+from lead_pipeline_tests.bi.publications import (
+    FIGURES,
+    PUBLICATIONS,
+    KnownBuild,
+    known_builds,
+    publish_while_asking,
+)
 from lead_pipeline_tests.bi.readers import CLIENTS_BY_NAME
 from lead_pipeline_tests.sample_builds import Bi, leads_of, read
 
 COVERAGE = (AccountCoverage("mega", "mega", None, datetime(2026, 1, 9, tzinfo=UTC), "O'Hara's"),)
-FEW_PUBLICATIONS, PUBLICATIONS = 5, 20
-FOUR_KINDS = ("oldest Python", "SQLAlchemy", "command line", "Node")
-LEADS_PER_BUILD = 2_000
-PAUSE_SECONDS = 0.1
-
-STAMPS = """
-select string_agg(stamp, ',' order by stamp) from (
-    select run_id as stamp from meta.publish
-    union select run_id from meta.build
-    union select full_name from normalized.leads
-    union select full_name from marts.leads
-    union select provider_stage_name from normalized.lead_stage_history
+MANY_PUBLICATIONS = 20
+GROUPS = (
+    ("oldest Python", "SQLAlchemy 1.4", "command line", "Node"),
+    ("pandas", "polars", "ibis", "SQLAlchemy"),
+    ("Evidence", "DuckDB-Wasm"),
 )
-"""
-"""Every table says which build it belongs to; one name is one build."""
+"""As many as two cores serve at once."""
+ALL_AT_ONCE = tuple(name for group in GROUPS for name in group)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +65,8 @@ def everything_in(published: Path) -> str:
         " from duckdb_tables() where schema_name = 'meta'"
     )
     rows = " union all ".join(parts)
-    return f"select string_agg(name || '=' || content, ' ' order by name) from ({rows})"  # noqa: S608
+    # ibis guesses the name of a column that has none, and may guess wrong.
+    return f"select string_agg(name || '=' || content, ' ' order by name) as answer from ({rows})"  # noqa: S608
 
 
 @pytest.mark.parametrize("name", CLIENTS_BY_NAME)
@@ -74,70 +74,117 @@ def test_every_promised_client_reads_every_value_and_every_comment(
     published: Path, name: str
 ) -> None:
     client = CLIENTS_BY_NAME[name]
-    if not client.is_there:
-        pytest.skip(f"{client.needs} is not there: run make test (Node needs npm)")
+    client.skip_where_missing()
     query = everything_in(published)
     assert client.ask(published, query) == read(published, query)[0][0]
 
 
-@pytest.mark.parametrize(
-    "publications", [FEW_PUBLICATIONS, pytest.param(PUBLICATIONS, marks=pytest.mark.long)]
-)
-def test_clients_that_ask_all_the_time_never_meet_an_error_or_a_mixed_build(
-    tmp_path: Path, publications: int
+MOMENT, DAY, LEADS = "2026-01-01 12:00:00+00:00", "2026-01-02", "4"
+AS_TEXT, PARSED = '{"a": 1}', "{'a': 1}"
+SHOWN = {
+    "own Python": (MOMENT, DAY, AS_TEXT, LEADS),
+    "newest Python": (MOMENT, DAY, AS_TEXT, LEADS),
+    "pandas": (MOMENT, f"{DAY} 00:00:00", AS_TEXT, LEADS),
+    "polars": (MOMENT, DAY, AS_TEXT, LEADS),
+    "ibis": (MOMENT, f"{DAY} 00:00:00", PARSED, LEADS),
+    "SQLAlchemy": (MOMENT, DAY, PARSED, LEADS),
+    "SQLAlchemy 1.4": (MOMENT, DAY, PARSED, LEADS),
+    "command line": ("2026-01-01 12:00:00+00", DAY, AS_TEXT, LEADS),
+    "Node": ("2026-01-01 12:00:00+00", DAY, AS_TEXT, LEADS),
+    # A day is its midnight in UTC.
+    "Evidence": ("2026-01-01T12:00:00.000Z", f"{DAY}T00:00:00.000Z", AS_TEXT, LEADS),
+    # Milliseconds since 1970.
+    "DuckDB-Wasm": ("1767268800000", "1767312000000", AS_TEXT, LEADS),
+}
+"""What a moment, a day, JSON and a count are for the programs of a client."""
+ASKED = """
+select min(created_at) as moment, date '2026-01-02' as day,
+    any_value(custom_fields) as fields, count(*) as leads
+from normalized.leads
+"""
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_moments_days_json_and_counts_are_what_the_documentation_says(
+    published: Path, name: str
 ) -> None:
-    clients = [CLIENTS_BY_NAME[name] for name in FOUR_KINDS if CLIENTS_BY_NAME[name].is_there]
+    client = CLIENTS_BY_NAME[name]
+    client.skip_where_missing()
+    shown = client.ask(published, ASKED)
+    assert tuple(shown.split("\t")) == SHOWN[name]
+
+
+def test_python_before_duckdb_2_0_1_needs_pytz_for_moments_and_says_so(
+    published: Path,
+) -> None:
+    client = CLIENTS_BY_NAME["oldest Python"]
+    client.skip_where_missing()
+    with pytest.raises(AssertionError, match="No module named 'pytz'"):
+        client.ask(published, ASKED)
+
+
+def test_tables_have_only_types_that_every_client_shows(published: Path) -> None:
+    """No HUGEINT, which becomes a float in pandas, no DECIMAL, no ENUM, no lists."""
+    of_marts = {
+        column["data_type"]
+        for path in (PROJECT_DIR / "models" / "marts").glob("*.yml")
+        for model in yaml.safe_load(path.read_text("utf-8")).get("models", ())
+        for column in model["columns"]
+    }
+    of_file = {
+        data_type.lower()
+        for (data_type,) in read(
+            published, "select distinct data_type from duckdb_columns() where not internal"
+        )
+    }
+    assert of_marts | of_file == {
+        "bigint",
+        "boolean",
+        "date",
+        "double",
+        "integer",
+        "json",
+        "timestamp with time zone",
+        "varchar",
+    }
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> list[KnownBuild]:
+    return known_builds(tmp_path_factory.mktemp("builds"), PUBLICATIONS + 1)
+
+
+@pytest.mark.parametrize("names", GROUPS, ids=", ".join)
+def test_clients_that_ask_all_the_time_show_the_figures_of_one_build_and_then_of_the_last(
+    tmp_path: Path, builds: list[KnownBuild], names: Sequence[str]
+) -> None:
+    see_publications(tmp_path, builds, names)
+
+
+@pytest.mark.long
+def test_many_publications_and_all_clients_at_once(tmp_path: Path) -> None:
+    see_publications(tmp_path, known_builds(tmp_path, MANY_PUBLICATIONS + 1), ALL_AT_ONCE)
+
+
+def see_publications(folder: Path, builds: Sequence[KnownBuild], names: Sequence[str]) -> None:
+    """Every answer is that of one build, none of an earlier one than before, the last of the last."""
+    clients = [CLIENTS_BY_NAME[name] for name in names if CLIENTS_BY_NAME[name].is_there]
     if not clients:
-        pytest.skip("no client is installed: run make test")
-    bi = Bi(tmp_path)
-    runs = [f"build-{number:02}" for number in range(publications + 1)]
-    candidates = stamped_candidates(bi, runs)
-    publish_next(bi, candidates)
-    stop = tmp_path / "stop"
-    processes = {client.name: client.start(bi.published, STAMPS, stop) for client in clients}
-    while candidates:
-        publish_next(bi, candidates)
-        time.sleep(PAUSE_SECONDS)
-    stop.touch()
-    for name, process in processes.items():
-        seen = answers_of(process)
-        assert set(seen) <= set(runs), f"{name} saw a mixed build"
-        assert seen == sorted(seen), f"{name} saw an earlier build again"
-        assert len(set(seen)) > 1, f"{name} saw no publication happen"
-
-
-def answers_of(process: subprocess.Popen[str]) -> list[str]:
-    output, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == (0, "")
-    return output.split()
-
-
-def warehouse_of(bi: Bi, leads: int) -> None:
-    """Many leads, so that a query takes a while and reads many blocks."""
-    bi.load(leads_of("mega", 1))
-    with closing(connect_utc(bi.warehouse)) as connection:
-        for table in ("leads", "lead_stage_history"):
-            connection.execute(
-                f"insert into normalized.{table} select {table}.* replace ('mega:' || n as lead_key,"  # noqa: S608
-                f" n::varchar as lead_id) from normalized.{table}, range(1, ?) as numbers(n)",
-                [leads],
-            )
-
-
-def stamped_candidates(bi: Bi, runs: list[str]) -> list[tuple[str, Path]]:
-    """A tested candidate per run, put aside, so that publications follow each other quickly."""
-    warehouse_of(bi, LEADS_PER_BUILD)
-    candidates = []
-    for run_id in runs:
-        bi.build_loaded(run_id=run_id, stamp=run_id)
-        candidates.append((run_id, bi.candidate.rename(bi.home / run_id)))
-    return candidates
-
-
-def publish_next(bi: Bi, candidates: list[tuple[str, Path]]) -> None:
-    run_id, path = candidates.pop(0)
-    path.rename(bi.candidate)
-    bi.publish(run_id, PublishRules(retained_builds=1))
+        pytest.skip(f"none of {', '.join(names)} is installed: run make test-clients")
+    bi = Bi(folder)
+    stop = folder / "stop"
+    builds[0].publish(bi)
+    asking = [client.start(bi.published, FIGURES, stop, folder / client.name) for client in clients]
+    try:
+        publish_while_asking(bi, builds, asking)
+    finally:
+        stop.touch()
+    published = [build.figures for build in builds]
+    for one in asking:
+        seen = one.end()
+        assert set(seen) <= set(published), f"{one.name} saw a mixed build"
+        assert seen == sorted(seen), f"{one.name} saw an earlier build again"
+        assert (seen[0], seen[-1]) == (published[0], published[-1]), one.name
 
 
 def test_reader_keeps_the_file_it_has_open_until_it_opens_again(tmp_path: Path) -> None:

@@ -305,8 +305,7 @@ def test_every_table_and_column_of_the_published_file_is_described(built: Built)
 
 def test_oldest_promised_reader_reads_what_dbt_wrote(built: Built) -> None:
     oldest = CLIENTS_BY_NAME["oldest Python"]
-    if not oldest.is_there:
-        pytest.skip(f"{oldest.needs} is not there: run make test")
+    oldest.skip_where_missing()
     query = (
         "select concat_ws(', ', custom_fields->>'$.planted_key', created_at::varchar,"
         " (select count(comment) > 0 from duckdb_columns())::varchar)"

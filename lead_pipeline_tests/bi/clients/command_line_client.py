@@ -9,8 +9,10 @@ path, query, stop = sys.argv[1:]
 command = Path(sys.executable).with_name("duckdb")
 while True:
     subprocess.run(
-        [command, "-readonly", "-noheader", "-list", path, "-c", query], check=True, text=True
+        [command, "-readonly", "-noheader", "-list", "-separator", "\t", path, "-c", query],
+        check=True,
+        text=True,
     )
     if Path(stop).exists():
         break
-    time.sleep(0.05)
+    time.sleep(0.2)

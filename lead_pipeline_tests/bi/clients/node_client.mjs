@@ -9,9 +9,9 @@ while (true) {
   const instance = await DuckDBInstance.create(path, { access_mode: "READ_ONLY" });
   const connection = await instance.connect();
   const reader = await connection.runAndReadAll(query);
-  console.log(reader.getRows()[0][0]);
+  console.log(reader.getRows()[0].map(String).join("\t"));
   connection.closeSync();
   instance.closeSync();
   if (existsSync(stop)) break;
-  await new Promise((resume) => setTimeout(resume, 50));
+  await new Promise((resume) => setTimeout(resume, 200));
 }

@@ -9,9 +9,9 @@ import duckdb
 path, query, stop = sys.argv[1:]
 while True:
     connection = duckdb.connect(path, read_only=True)
-    [(answer,)] = connection.execute(query).fetchall()
-    print(answer, flush=True)
+    [row] = connection.execute(query).fetchall()
+    print(*row, sep="\t", flush=True)
     connection.close()
     if Path(stop).exists():
         break
-    time.sleep(0.05)
+    time.sleep(0.2)

@@ -14,7 +14,8 @@ while True:
     )
     with engine.connect() as connection:
         # A colon begins a parameter.
-        print(connection.execute(text(query.replace(":", "\\:"))).scalar(), flush=True)
+        row = connection.execute(text(query.replace(":", "\\:"))).one()
+    print(*row, sep="\t", flush=True)
     if Path(stop).exists():
         break
-    time.sleep(0.05)
+    time.sleep(0.2)
