@@ -12,6 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
 WANTED := --constraint constraints.txt --editable ".[team]" --group dev
 OLDEST_READER := .venv-oldest-reader
+CONTRACT := .venv-contract
 READERS := .venv-readers
 IBIS := .venv-ibis
 SUPERSET := .venv-superset
@@ -46,7 +47,7 @@ test:  ## Lint, types, definitions, dbt and all tests but the longest (test-long
 	# Only the files that have such tests are imported.
 	$(BIN)/pytest -q -m "alone and not long" $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
 
-tests: setup servers $(CLIENTS_INSTALLED)
+tests: setup servers $(CLIENTS_INSTALLED) $(CONTRACT)/.installed
 	# A third process fills the time in which the others wait for servers, locks and disks.
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
 
@@ -76,6 +77,13 @@ $(OLDEST_READER)/.installed:
 	$(PYTHON) -m venv $(OLDEST_READER)
 	$(OLDEST_READER)/bin/$(PIP) duckdb==1.0.0
 	touch $(OLDEST_READER)/.installed
+
+# What checks the data contract of a build; its dependencies are not ours.
+$(CONTRACT)/.installed: $(CLIENTS)/requirements-contract.txt
+	$(PYTHON) -m venv $(CONTRACT)
+	$(CONTRACT)/bin/$(PIP) --requirement $(CLIENTS)/requirements-contract.txt \
+		|| echo "datacontract-cli cannot be installed; its tests are skipped"
+	touch $(CONTRACT)/.installed
 
 $(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json | $(INSTALLED)
 	$(PYTHON) -m venv --clear $(READERS)
@@ -146,4 +154,4 @@ bench: setup $(DLT)/.installed  ## Measure beside others and write benchmarks/RE
 	$(BIN)/python -m benchmarks $(NAME)
 
 clean:  ## Remove what was installed and built, not your data
-	rm -rf $(VENV) $(OLDEST_READER) $(READERS) $(IBIS) $(SUPERSET) $(DLT) dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(OLDEST_READER) $(CONTRACT) $(READERS) $(IBIS) $(SUPERSET) $(DLT) dbt_project/target dbt_project/logs

@@ -68,6 +68,20 @@ def lead_address(text: str) -> str:
     return address
 
 
+def open_url(text: str) -> str:
+    """The URL of something that people open, which is shown to them and holds no password.
+
+    Plain http is taken: who serves it inside of a network decides that. Raises `ValueError`.
+    """
+    text = text.strip()
+    parts = _split(text)
+    if parts is None or parts.scheme not in ("http", "https") or " " in text or not text.isascii():
+        raise ValueError("must be a URL such as https://example.com/path")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("must be a URL without user, password, ? and #: it is shown to readers")
+    return text
+
+
 def smtp_server(text: str) -> SmtpServer:
     """The server of `smtp://user:password@host:587` or `smtps://…`; user and port can be left out.
 

@@ -21,7 +21,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lead_pipeline.addresses import SmtpServer, mail_addresses, secure_url, smtp_server
+from lead_pipeline.addresses import SmtpServer, mail_addresses, open_url, secure_url, smtp_server
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.logs import Format, Level
 from lead_pipeline.working_time import parse_holidays, parse_working_hours
@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     """A build that takes more than so many percent of an account's leads away is not published."""
     owner: Annotated[str, Field(pattern=_OWNER)] | None = None
     """Who answers for the assets, shown in Dagster: `team:NAME` or an e-mail address."""
+    bi_url: str | None = None
+    """Where people open the folder `bi/`, if something serves it: https://…; unset: nothing does."""
     readers_group: str | None = None
     """The group, by name or number, that may read what is published; unset: only this user."""
     masking: bool | None = None
@@ -271,6 +273,11 @@ class Settings(BaseSettings):
                 "as from: openssl rand -hex 32"
             )
         return key
+
+    @field_validator("bi_url")
+    @classmethod
+    def _opened_by_people(cls, url: str | None) -> str | None:
+        return None if url is None else open_url(url)
 
     @field_validator("alert_webhook", "heartbeat_url")
     @classmethod

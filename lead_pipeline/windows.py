@@ -14,6 +14,10 @@ from datetime import UTC, date, datetime, time, timedelta
 ONE_DAY = timedelta(days=1)
 SETTLING_DELAY = timedelta(hours=2, minutes=30)
 """How long after midnight UTC a day is taken to be settled."""
+GRACE = timedelta(hours=3, minutes=30)
+"""How long a night may take. With the settling delay, a day is due at 06:00 UTC of the next."""
+LATEST_AGE = ONE_DAY + SETTLING_DELAY + GRACE
+"""The age of data just before the next day of it is due."""
 
 
 @dataclass(frozen=True)

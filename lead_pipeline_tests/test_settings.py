@@ -347,3 +347,28 @@ def test_no_working_hours_are_assumed() -> None:
     settings = load_settings()
 
     assert (settings.working_hours, settings.holidays) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://bi.example.com",
+        "bi.example.com/leads",
+        "https://user:password@bi.example.com",
+        "https://bi.example.com/?token=secret-token",
+    ],
+)
+def test_address_of_the_folder_that_readers_open_is_refused_where_it_could_hold_a_secret(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_BI_URL", url)
+    with pytest.raises(ConfigurationError, match="LEAD_PIPELINE_BI_URL: must be a URL") as caught:
+        load_settings()
+    assert url not in str(caught.value)
+
+
+def test_address_of_the_folder_that_readers_open_may_be_plain_inside_of_a_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEAD_PIPELINE_BI_URL", "http://bi.internal/leads/")
+    assert load_settings().bi_url == "http://bi.internal/leads/"

@@ -1,39 +1,47 @@
-{#- Working time, measured in `internal.working_time`. A moment is looked up by an ASOF join of its own,
-    which stays fast with a million leads:
+{#- The rows of a relation with lengths of working time beside its columns: whole seconds, never negative.
+    `lengths` has, by the name of each, the column of the moment from which it is measured and of the one
+    to which:
 
-      select {{ business_seconds_between("created_at", "created", "response_at", "responded") }}
-      from leads
-      {{ join_working_time("created_at", "created") }}
-      {{ join_working_time("response_at", "responded") }}
+      {{ business_seconds("leads", {"response_business_seconds": ["created_at", "response_at"]}) }}
 
-    Null where no working hours are set, where a moment is null, and where it lies outside of the
-    calendar. -#}
-{% macro join_working_time(moment, alias) -%}
-    asof left join
-        {{ source("internal", "working_time") }} as {{ alias }}
-        on {{ moment }} >= {{ alias }}.starts_at
+    Null where no working hours are set, where a moment is null, and where it lies outside of the calendar.
+    Each moment is looked up in `internal.working_time` by an ASOF join, which stays fast with a million
+    leads; where no hours are set, there is nothing to look up. -#}
+{% macro business_seconds(relation, lengths) -%}
+    {%- if has_working_hours() -%}
+        select
+            {{ relation }}.*,
+            {% for name, moments in lengths.items() %}
+                {%- set worked = (
+                    "("
+                    ~ worked_microseconds(relation, moments[1])
+                    ~ " - ("
+                    ~ worked_microseconds(relation, moments[0])
+                    ~ "))"
+                ) %}
+                case
+                    when {{ worked }} >= 0
+                    then cast(floor({{ worked }} / 1000000) as bigint)
+                    when {{ worked }} < 0
+                    then 0
+                end as {{ name }},
+            {% endfor %}
+        from {{ relation }}
+        {% for moment in lengths.values() | sum(start=[]) | unique %}
+            asof left join
+                {{ source("internal", "working_time") }} as working_at_{{ moment }}
+                on {{ relation }}.{{ moment }} >= working_at_{{ moment }}.starts_at
+        {% endfor %}
+    {%- else -%}
+        select *, {% for name in lengths %} cast(null as bigint) as {{ name }}, {% endfor %}
+        from {{ relation }}
+    {%- endif -%}
 {%- endmacro %}
 
-{#- Whole seconds of working time from one moment to a later one, never negative. -#}
-{% macro business_seconds_between(start, start_alias, end, end_alias) -%}
-    {%- set worked = (
-        "("
-        ~ worked_microseconds(end, end_alias)
-        ~ " - ("
-        ~ worked_microseconds(start, start_alias)
-        ~ "))"
-    ) -%}
-    case
-        when {{ worked }} >= 0
-        then cast(floor({{ worked }} / 1000000) as bigint)
-        when {{ worked }} < 0
-        then 0
-    end
-{%- endmacro %}
-
-{#- Working time from the beginning of the calendar to the moment, for which it was joined as `alias`. -#}
-{% macro worked_microseconds(moment, alias) -%}
-    {{ alias }}.seconds_before * 1000000
-    + least(epoch_us({{ moment }}), epoch_us({{ alias }}.ends_at))
-    - epoch_us({{ alias }}.starts_at)
+{#- Working time from the beginning of the calendar to a moment. -#}
+{% macro worked_microseconds(relation, moment) -%}
+    {%- set working = "working_at_" ~ moment -%}
+    {{ working }}.seconds_before * 1000000
+    + least(epoch_us({{ relation }}.{{ moment }}), epoch_us({{ working }}.ends_at))
+    - epoch_us({{ working }}.starts_at)
 {%- endmacro %}

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -50,6 +51,9 @@ SOURCE_FILES = (
 
 RESULTS = "run_results.json"
 """What dbt calls its artifact about the nodes that it has run."""
+
+MANIFEST = "manifest.json"
+"""What dbt calls its artifact about the project."""
 
 CANDIDATE_TARGET = ("--target", "candidate")
 
@@ -116,6 +120,11 @@ _SECRET = re.compile(
 """What names of variables have that hold secrets, ours and those of other programs."""
 
 
+def dbt_folder(candidate: Path) -> Path:
+    """Where dbt's artifacts and logs of builds in `candidate` lie."""
+    return candidate.parent / "dbt"
+
+
 def dbt_command(*arguments: str) -> list[str]:
     """dbt of this Python, so that it is found although no environment is activated."""
     executable = Path(sys.executable).with_name("dbt")
@@ -173,7 +182,7 @@ def load_manifest(project: DbtProject | None = None) -> dict[str, Any]:
     """
     project = project or ours()
     keep_parsed(project)
-    manifest: dict[str, Any] = json.loads(project.target.joinpath("manifest.json").read_bytes())
+    manifest: dict[str, Any] = json.loads(project.target.joinpath(MANIFEST).read_bytes())
     return manifest
 
 
@@ -197,6 +206,11 @@ def keep_parsed(project: DbtProject) -> str:
             if not _is_parsed(project, digest):
                 _parse(project, digest)
     return digest
+
+
+def keep_manifest(target_path: Path, project: DbtProject | None = None) -> None:
+    """Put what dbt has parsed beside the results of the build that it was parsed for."""
+    shutil.copyfile((project or ours()).target / MANIFEST, target_path / MANIFEST)
 
 
 def project_variable(name: str, project: DbtProject | None = None) -> Any:

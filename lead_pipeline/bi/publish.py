@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -57,6 +57,8 @@ class Publication:
     row_counts: Mapping[str, int]
     """Rows by `schema.table`."""
     coverage: Sequence[AccountCoverage]
+    is_of_another: bool = field(default=False, compare=False)
+    """Whether another run has given it to readers, which made or took the build of this one."""
 
 
 def publish(
@@ -152,6 +154,7 @@ def _published_by_another(
             published_at,
             row_counts(connection),
             _coverage(connection),
+            is_of_another=True,
         )
 
 

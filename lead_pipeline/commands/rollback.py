@@ -76,6 +76,7 @@ def rollback(
 def _roll_back(
     settings: Settings, named: str | None, show_builds: Callable[[Settings], None]
 ) -> None:
+    from lead_pipeline.bi.catalog.shown import show_catalog_again
     from lead_pipeline.bi.gate import rules_of
     from lead_pipeline.bi.rollback import roll_back
     from lead_pipeline.landing.erasures import refuse_to_go_back
@@ -94,6 +95,7 @@ def _roll_back(
         )
         show_builds(settings)
         _replace_report(settings)
+        show_catalog_again(settings)
         if settings.lake is not None:
             from lead_pipeline.bi.lake_upkeep import publish_to_lake
 

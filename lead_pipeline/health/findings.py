@@ -17,7 +17,7 @@ from datetime import datetime
 
 from lead_pipeline.accounts import Accounts, UnusableAccount
 from lead_pipeline.bi.own_problem import own_problem
-from lead_pipeline.health.freshness import GRACE, due_until, is_late
+from lead_pipeline.health.freshness import due_until, is_late
 from lead_pipeline.health.kinds import KINDS, Kind
 from lead_pipeline.health.published import PublishedState, Unmapped, published_state
 from lead_pipeline.landing.commits import CommitRecord
@@ -28,7 +28,7 @@ from lead_pipeline.landing.status import AccountStatus, account_statuses
 from lead_pipeline.providers import PROVIDERS
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import is_held
-from lead_pipeline.windows import ONE_DAY, day_start
+from lead_pipeline.windows import GRACE, ONE_DAY, day_start
 
 __all__ = ["KINDS", "Finding", "Kind", "Situation", "find", "findings_of", "situation_of"]
 

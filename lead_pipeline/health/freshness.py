@@ -9,12 +9,9 @@ run may have brought old days only.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from lead_pipeline.windows import SETTLING_DELAY, day_start
-
-GRACE = timedelta(hours=3, minutes=30)
-"""How long a night may take. With the settling delay, a day is due at 06:00 UTC of the next."""
+from lead_pipeline.windows import GRACE, SETTLING_DELAY, day_start
 
 
 def due_until(now: datetime) -> datetime:

@@ -38,7 +38,7 @@ from lead_pipeline.bi.candidate import (
 )
 from lead_pipeline.bi.check_copy import copy_to_check
 from lead_pipeline.bi.column_lineage import Lineage, column_lineage, columns_of
-from lead_pipeline.bi.dbt_project import RESULTS, node_name
+from lead_pipeline.bi.dbt_project import RESULTS, dbt_folder, keep_manifest, node_name
 from lead_pipeline.bi.failing_leads import failing_leads
 from lead_pipeline.bi.masking import mask_of
 from lead_pipeline.bi.own_nodes import ancestors, are_about_own, deprecated_references
@@ -151,6 +151,7 @@ def build_marts(
         raise PublishError(failure)
     if models.project.own is not None:
         note_problem(settings, models.project.folder.name, None)
+    keep_manifest(target_path, models.project)
     passed = _count(target_path, "pass")
     mark_tested(candidate, run_id=context.run.run_id, tests_passed=passed)
     _log.info("marts built", run=context.run.run_id, tests_passed=passed)
@@ -250,11 +251,6 @@ def _run_dbt(
         ).to_default_asset_events(models.manifest, models.translator, context, target_path)
     ]
     return _Ran(events, ran.succeeded)
-
-
-def dbt_folder(candidate: Path) -> Path:
-    """Where dbt's artifacts and logs of builds in `candidate` lie."""
-    return candidate.parent / "dbt"
 
 
 def _selected_nodes(

@@ -18,6 +18,8 @@ from dagster import (
 )
 from pydantic import Field
 
+from lead_pipeline.bi.catalog.shown import show_catalog_again
+from lead_pipeline.bi.dbt_project import dbt_folder
 from lead_pipeline.bi.gate import rules_of
 from lead_pipeline.bi.publish import Publication, publish
 from lead_pipeline.errors import LakeError, LeadPipelineError
@@ -97,6 +99,13 @@ def _published(
         publication_at(settings.published_path).show_page(settings.report_path)
         report = _report(settings)
         without_lake = _refused_by_lake(settings, context.log.info)
+        # As late as can be: readers have all else by now.
+        from lead_pipeline.bi.catalog.write import write_catalog
+
+        if publication.is_of_another:
+            show_catalog_again(settings)
+        else:
+            write_catalog(settings, dbt_folder(settings.candidate_path))
     report["duration_seconds"] = MetadataValue.float(round(time.monotonic() - started, 2))
     after_publication(context.instance, settings, context.log.info)
     metadata = _metadata(publication) | report

@@ -3,6 +3,7 @@
     home/            0700, with a group of readers 0710: they pass through and see no names
       bi/            0700 ─────────────────────── 0750, that group
         leads.duckdb 0400 ─────────────────────── 0440, that group; the same for report.html (0600, 0640)
+        .catalogs/   0700 ─────────────────────── 0750, that group, and the files in it (0600, 0640)
       all else       folders 0700, files 0600
 
 New files are private by the umask of each process (`be_private`), since DuckDB, Arrow, SQLite and dbt
@@ -30,6 +31,8 @@ FILE_MODE = 0o400
 """Of a published file, which nobody writes to: whoever tries is told at once, instead of locking
 readers out."""
 PAGE_MODE = 0o600
+CATALOGS = ".catalogs"
+"""Below `bi/`: the catalogs of builds, in which is no personal data."""
 _PASSED_FOLDER, _READ_FOLDER = 0o710, 0o750
 OURS = ("landing", "bi", "dagster", ".locks", ".shared", ".warehouse")
 """Folders of the home that the pipeline alone writes to. Beside them can be what others put there."""
@@ -108,6 +111,11 @@ def let_in(home: Path, readers: Readers) -> None:
     _give(folder, readers, _READ_FOLDER)
     for path in folder.iterdir():
         if path.is_file() and not path.name.startswith(".") and path.suffix in (".duckdb", ".html"):
+            _give(path, readers, _mode(path) & 0o600 | 0o040)
+    for path in (folder / CATALOGS, *(folder / CATALOGS).rglob("*")):
+        if path.is_dir():
+            _give(path, readers, _READ_FOLDER)
+        elif path.is_file():
             _give(path, readers, _mode(path) & 0o600 | 0o040)
 
 

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from lead_pipeline.storage import catalogs
 from lead_pipeline.storage.files import replace_atomically, temporary_of, write_atomically
 from lead_pipeline.storage.shared_home import refuse_copy
 
@@ -55,6 +56,12 @@ class Publication(Protocol):
 
     def show_page(self, page: Path) -> None:
         """Put the page of what readers have beside it; `page` is where it lies on this machine."""
+
+    def show_catalog(self, build: str) -> None:
+        """Put the catalog of `build`, which readers have, beside it; none where there is none of it.
+
+        On this machine it lies where `catalogs.keep_catalog` has written it, if it was published here.
+        """
 
 
 def retained_folder(published: Path) -> Path:
@@ -110,6 +117,10 @@ class FilePublication:
 
     def show_page(self, page: Path) -> None:
         """It lies beside the file already."""
+
+    def show_catalog(self, build: str) -> None:
+        """Let `bi/catalog` name it."""
+        catalogs.show_catalog(self._published, build)
 
     def _keep(self, build: str | None) -> None:
         """Give what readers have a second name, if it has none yet."""

@@ -84,9 +84,10 @@ def seconds_worked(calendar: Calendar, start: datetime, end: datetime) -> int:
 
 
 QUERY = """
-select {{ business_seconds_between("start_at", "a", "end_at", "b") }}
-from (select $start::timestamptz as start_at, $end::timestamptz as end_at) as moments
-{{ join_working_time("start_at", "a") }} {{ join_working_time("end_at", "b") }}
+with moments as (select $start::timestamptz as start_at, $end::timestamptz as end_at)
+select seconds from (
+    {{ business_seconds("moments", {"seconds": ["start_at", "end_at"]}) }}
+)
 """
 
 
@@ -115,7 +116,9 @@ def seconds_measured(
     """By the macro that models use."""
     macros = PROJECT_DIR.joinpath("macros", "business_seconds.sql").read_text("utf-8")
     query = Environment(autoescape=False).from_string(macros + QUERY)  # noqa: S701 - SQL
-    sql = query.render(source=lambda schema, table: f"{schema}.{table}")
+    sql = query.render(
+        source=lambda schema, table: f"{schema}.{table}", has_working_hours=lambda: True
+    )
     [(seconds,)] = connection.execute(sql, {"start": start, "end": end}).fetchall()
     assert seconds is None or isinstance(seconds, int)
     return seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Mapping
 from typing import Any
@@ -53,9 +54,35 @@ def test_every_mart_has_a_unit_test(
 
 
 def test_every_mart_reaches_the_published_file_in_the_exposure(manifest: dict[str, Any]) -> None:
-    [exposure] = manifest["exposures"].values()
+    exposure = manifest["exposures"]["exposure.lead_pipeline.published_file"]
     marts = {model["unique_id"] for model in models(manifest, "marts").values()}
     assert set(exposure["depends_on"]["nodes"]) == marts
+
+
+def test_exposure_of_the_report_names_the_marts_that_its_queries_read(
+    manifest: dict[str, Any],
+) -> None:
+    exposure = manifest["exposures"]["exposure.lead_pipeline.report"]
+    queries = "".join(
+        path.read_text("utf-8") for path in (DOCS.parent / "lead_pipeline/report").rglob("*.sql")
+    )
+    read = {f"model.lead_pipeline.{name}" for name in re.findall(r"\bmarts\.(\w+)", queries)}
+    assert set(exposure["depends_on"]["nodes"]) == read
+
+
+def test_readers_may_build_on_marts_and_on_nothing_else(manifest: dict[str, Any]) -> None:
+    access = {
+        layer: {model["config"]["access"] for model in models(manifest, layer).values()}
+        for layer in ("marts", "intermediate", "staging")
+    }
+    assert access == {"marts": {"public"}, "intermediate": {"protected"}, "staging": {"protected"}}
+    groups = {model["group"] for model in models(manifest, *access).values()}
+    assert groups == {name["name"] for name in manifest["groups"].values()}
+
+
+def test_nobody_is_invented_as_an_owner(manifest: dict[str, Any]) -> None:
+    kinds = (*manifest["groups"].values(), *manifest["exposures"].values())
+    assert {found["owner"]["email"] for found in kinds} == {None}
 
 
 def test_singular_tests_say_what_a_returned_row_means() -> None:

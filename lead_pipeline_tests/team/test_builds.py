@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lead_pipeline.errors import PublishError, StoreUnavailable
+from lead_pipeline.storage.catalogs import CATALOG_FILES, keep_catalog, shown_catalog
 from lead_pipeline.storage.publication import publication_at, refreshed, retained_folder
 from lead_pipeline.storage.team import publication as team_publication
 from lead_pipeline.storage.team.builds import CURRENT, POINTER, Current, current_of, object_of
@@ -66,6 +67,54 @@ def test_another_machine_gets_the_page_of_what_readers_have(shared: str, tmp_pat
     assert stamp_in(refreshed(there)) == "one"
     assert there.with_name("report.html").read_text() == "<p>one</p>"
     assert stat.S_IMODE(there.stat().st_mode) == 0o400
+
+
+def publish_with_catalog(home: Path, url: str, build: str, before: str | None) -> None:
+    publish(home, url, build, before)
+    published = published_of(home, url)
+    keep_catalog(published, build, {name: build.encode() for name in CATALOG_FILES}, None)
+    publication_at(published).show_catalog(build)
+
+
+def catalog_of(published: Path) -> set[str]:
+    """Of which builds the files of the catalog say that they are."""
+    folder = shown_catalog(published)
+    return {path.read_text() for path in folder.iterdir()} if folder.exists() else set()
+
+
+def test_another_machine_gets_the_catalog_of_what_readers_have(shared: str, tmp_path: Path) -> None:
+    publish_with_catalog(tmp_path / "home", shared, "one", None)
+    publish_with_catalog(tmp_path / "home", shared, "two", "one")
+    there = published_of(tmp_path / "another", shared)
+
+    assert stamp_in(refreshed(there)) == "two"
+    assert catalog_of(there) == {"two"}
+    # A rollback there, where the earlier build was never published.
+    publication_at(there).refresh(with_retained=True)
+    publication_at(there).go_back("one", "two", keep=True)
+    publication_at(there).show_catalog("one")
+    assert catalog_of(there) == {"one"}
+
+
+def test_catalogs_of_a_store_go_with_their_builds(shared: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    publish_with_catalog(home, shared, "one", None)
+    publish_with_catalog(home, shared, "two", "one")
+    publication_at(published_of(home, shared)).remove("one", at_once=True)
+
+    assert objects(open_store(shared)) == sorted(
+        ["two.duckdb", "two.html", *(f"two.{name}" for name in CATALOG_FILES)]
+    )
+
+
+def test_build_without_a_catalog_shows_none_on_another_machine(shared: str, tmp_path: Path) -> None:
+    publish_with_catalog(tmp_path / "home", shared, "one", None)
+    there = published_of(tmp_path / "another", shared)
+    refreshed(there)
+    publish(tmp_path / "home", shared, "two", "one")
+
+    assert stamp_in(refreshed(there)) == "two"
+    assert catalog_of(there) == set()
 
 
 def test_a_page_that_is_not_there_yet_is_not_shown_for_another_build(

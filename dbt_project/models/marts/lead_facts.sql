@@ -62,6 +62,18 @@ with
         left join unseen using (lead_key)
     ),
 
+    measured as (
+        {{
+            business_seconds(
+                "joined",
+                {
+                    "response_business_seconds_lower": ["created_at", "reached_engaged_after"],
+                    "response_business_seconds_upper": ["created_at", "reached_engaged_at"],
+                },
+            )
+        }}
+    ),
+
     final as (
         select
             lead_key,
@@ -142,6 +154,8 @@ with
             reached_engaged_after as response_after,
             {{ seconds_between("created_at", "response_after") }} as response_seconds_lower,
             {{ seconds_between("created_at", "response_at") }} as response_seconds_upper,
+            response_business_seconds_lower,
+            response_business_seconds_upper,
 
             outcome,
             case
@@ -177,7 +191,7 @@ with
             as seconds_to_win_upper,
 
             {{ custom_number("LEAD_PIPELINE_VALUE_FIELD", "custom_fields") }} as pipeline_value
-        from joined
+        from measured
     )
 
 select *

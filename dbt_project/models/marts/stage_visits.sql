@@ -18,7 +18,7 @@ with
 
     path as (select * from {{ ref("stg_canonical_stages") }} where is_on_path),
 
-    limits as (select * from {{ ref("stage_limits") }}),
+    limits as (select * from {{ ref("stg_stage_limits") }}),
 
     entries as (
         select
@@ -40,7 +40,7 @@ with
         window lead_visits as (partition by lead_key order by stage_number)
     ),
 
-    measured as (
+    limited as (
         select
             entries.*,
             {{ known_source("leads.source") }} as source,
@@ -61,7 +61,10 @@ with
                 else 'back'
             end as direction,
             coalesce(provider_limits.limit_hours, general_limits.limit_hours)
-            * 3600 as limit_seconds
+            * 3600 as limit_seconds,
+            coalesce(
+                provider_limits.in_working_hours, general_limits.in_working_hours
+            ) as is_limit_in_working_hours
         from entries
         join leads using (lead_key)
         left join path as places on places.stage = entries.stage
@@ -74,6 +77,19 @@ with
             limits as general_limits
             on general_limits.stage = entries.stage
             and general_limits.provider is null
+    ),
+
+    measured as (
+        {{
+            business_seconds(
+                "limited",
+                {
+                    "business_seconds_in_stage": ["entered_at", "ended_at"],
+                    "business_seconds_in_stage_lower": ["entered_at", "ended_after"],
+                    "business_seconds_in_stage_upper": ["entered_after", "ended_at"],
+                },
+            )
+        }}
     ),
 
     final as (
@@ -117,8 +133,20 @@ with
             as seconds_in_stage_lower,
             {{ seconds_between("measured.entered_after", "measured.ended_at") }}
             as seconds_in_stage_upper,
+            measured.business_seconds_in_stage,
+            measured.business_seconds_in_stage_lower,
+            measured.business_seconds_in_stage_upper,
             measured.limit_seconds,
-            coalesce(seconds_in_stage > measured.limit_seconds, false) as is_over_limit
+            measured.is_limit_in_working_hours,
+            coalesce(
+                case
+                    when measured.is_limit_in_working_hours
+                    then measured.business_seconds_in_stage
+                    else seconds_in_stage
+                end
+                > measured.limit_seconds,
+                false
+            ) as is_over_limit
         from measured
         left join
             owners

@@ -96,10 +96,15 @@ def page_of(build: str) -> str:
     return f"{FOLDER}/{build}{PAGE_SUFFIX}"
 
 
+def catalog_object(build: str, file: str) -> str:
+    """The object of a file of its catalog."""
+    return f"{FOLDER}/{build}.{file}"
+
+
 def builds_in(store: ObjectStore) -> Iterator[tuple[str, str]]:
     """Builds and objects that lie in the store, named by the pointer or not."""
     for found in store.list(FOLDER):
-        yield found.name.removeprefix(f"{FOLDER}/").rpartition(".")[0], found.name
+        yield found.name.removeprefix(f"{FOLDER}/").partition(".")[0], found.name
 
 
 def current_of(store: ObjectStore) -> tuple[Current, Version] | None:

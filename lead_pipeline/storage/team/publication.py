@@ -1,6 +1,6 @@
 """A team's publications: builds that are never replaced, and a pointer to what readers have.
 
-    bi/current.json ──▶ bi/builds/<build>.duckdb, .html
+    bi/current.json ──▶ bi/builds/<build>.duckdb, .html, .contract.odcs.yaml, .manifest.json, …
     bi/current.sql      ATTACH of the same build, for whoever speaks SQL
 
 The pointer also lists all other builds: retained ones, those on hold, and those that readers may have
@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from lead_pipeline.errors import PublishError
+from lead_pipeline.storage.catalogs import CATALOG_FILES, catalog_folder, keep_catalog
 from lead_pipeline.storage.files import (
     digest_of,
     remove_temporaries_of,
@@ -41,6 +42,7 @@ from lead_pipeline.storage.team.builds import (
     StoredBuild,
     attach_statement,
     builds_in,
+    catalog_object,
     current_of,
     encoded,
     page_of,
@@ -159,6 +161,17 @@ class TeamPublication:
         if found is not None:
             self._store.put_file(page_of(found[0].build), page)
 
+    def show_catalog(self, build: str) -> None:
+        """Upload the catalog where it was written here, else download it; then show it here, too."""
+        with self._changing_files():
+            folder = catalog_folder(self._published, build)
+            if folder.is_dir():
+                for name in CATALOG_FILES:
+                    self._store.put_file(catalog_object(build, name), folder / name)
+            else:
+                self._download_catalog(build)
+            self._here.show_catalog(build)
+
     def _switch(
         self, entry: StoredBuild, before: str | None, earlier: StoredBuild | None, *, keep: bool
     ) -> Current:
@@ -238,12 +251,24 @@ class TeamPublication:
         self._store.delete(*(name for build, name in builds_in(self._store) if build not in known))
 
     def _download_current(self, current: Current) -> None:
-        """Put what readers have, and its page, into their places here."""
+        """Put what readers have, its page and its catalog into their places here."""
         self._published.parent.mkdir(parents=True, exist_ok=True)
         shown_to(self._readers(), self._published.parent, FOLDER_MODE)
         with self._naming_the_gone(current.entry):
             put_in_place(self._store, current.entry, self._published, self._readers())
         self._download_page(current)
+        self._download_catalog(current.build)
+        self._here.show_catalog(current.build)
+
+    def _download_catalog(self, build: str) -> None:
+        """Keep the catalog of a build here; nothing where the store does not have all of it."""
+        try:
+            files = {
+                name: self._store.get(catalog_object(build, name)).content for name in CATALOG_FILES
+            }
+        except ObjectMissing:
+            return
+        keep_catalog(self._published, build, files, self._readers())
 
     def _download_page(self, current: Current) -> None:
         page = self._published.with_name(PAGE)
