@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 
 from lead_pipeline.sandbox.mega_business import OWNERS
@@ -138,6 +138,8 @@ class Knowledge:
 
     world: PolledWorld
     told_end: datetime | None = None
+    zone: tzinfo = UTC
+    """Whose days count."""
 
     @cached_property
     def watched_from(self) -> datetime:
@@ -185,7 +187,7 @@ class Knowledge:
     @property
     def last_day(self) -> datetime:
         """The midnight at which the last day of the data begins."""
-        return midnight(self.end - timedelta(microseconds=1))
+        return midnight(self.end - timedelta(microseconds=1), self.zone)
 
 
 def owner_id_of(change: Change) -> str | None:
@@ -193,5 +195,6 @@ def owner_id_of(change: Change) -> str | None:
     return None if owner is None else str(OWNERS[owner]["id"])
 
 
-def midnight(moment: datetime) -> datetime:
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+def midnight(moment: datetime, zone: tzinfo) -> datetime:
+    """When the day of the moment began on the clocks of the zone; a day later is its next midnight."""
+    return moment.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -15,7 +15,7 @@ import duckdb
 
 import lead_pipeline
 from lead_pipeline_tests.truth.comparison import Finding, Key, Row, compare
-from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
+from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead, midnight
 from lead_pipeline_tests.truth.reading import rows_of
 from lead_pipeline_tests.truth.tally import Tally
 from lead_pipeline_tests.truth.truth_leads import DAY, is_open
@@ -130,8 +130,8 @@ def check_flows(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tall
     """Flows are told of each day that was wholly under watch."""
     for row in rows_of(connection, "marts.stage_funnel_daily"):
         of_account = known[row["account"]]
-        begin = of_account.watched_from.replace(hour=0, minute=0, second=0) + DAY
-        end = of_account.end.date()
+        begin = midnight(of_account.watched_from, of_account.zone) + DAY
+        end = midnight(of_account.end, of_account.zone).date()
         if row["stage"] == "unknown" or not begin.date() <= row["date_day"] < end:
             continue
         key = (row["account"], row["date_day"], row["stage"])

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
+from lead_pipeline.bi.calendar import UTC_DAYS, Calendar
 from lead_pipeline.bi.candidate import prepare_candidate
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.storage.duckdb_files import connect_utc
@@ -43,24 +45,24 @@ from lead_pipeline_tests.truth.reading import rows_of
 from lead_pipeline_tests.truth.tally import Tally
 
 
-def build(folder: Path, worlds: Iterable[PolledWorld]) -> Path:
+def build(folder: Path, worlds: Iterable[PolledWorld], calendar: Calendar = UTC_DAYS) -> Path:
     """Land all worlds, load them, build the marts with their tests; the path of the candidate."""
     settings = settings_in(folder)
     for world in worlds:
         land(settings.landing_path, world)
     load_landing(settings, tell=lambda message: None)
     candidate = folder / "bi" / ".candidate" / "leads.duckdb"
-    prepare_candidate(settings.warehouse_path, candidate)
+    prepare_candidate(settings.warehouse_path, candidate, calendar=calendar)
     run_dbt(folder / "target", candidate, "build", "--exclude-resource-type", "unit_test")
     return candidate
 
 
-def compare_all(candidate: Path, worlds: Sequence[PolledWorld]) -> Tally:
-    """Every figure of which the truth is known."""
+def compare_all(candidate: Path, worlds: Sequence[PolledWorld], zone: tzinfo = UTC) -> Tally:
+    """Every figure of which the truth is known; days are those of the zone."""
     tally = Tally()
     with closing(connect_utc(candidate, read_only=True)) as connection:
         ends = ends_of_data(connection)
-        known = {w.account: Knowledge(w, ends[w.account]) for w in worlds}
+        known = {w.account: Knowledge(w, ends[w.account], zone) for w in worlds}
         for check in (check_leads, check_history, check_days, *CHECKS):
             check(connection, known, tally)
         for mart in MARTS:

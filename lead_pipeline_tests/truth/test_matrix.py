@@ -10,9 +10,11 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from lead_pipeline.bi.calendar import Calendar
 from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.sharing import made_once
 from lead_pipeline_tests.truth.comparison import LENGTHS
@@ -25,6 +27,9 @@ MINUTE = timedelta(minutes=1)
 WORLDS = 5
 HOURLY_WORLDS = 3
 """One per kind of provider: most crawls are theirs."""
+
+
+ZONED = ("nightly", "missed_and_late")
 
 
 def worlds() -> list[PolledWorld]:
@@ -95,6 +100,19 @@ def test_the_more_often_an_account_is_polled_the_narrower_are_the_bounds(
         for pattern in ("nightly", "hourly")
     }
     assert widths["hourly"] < widths["nightly"] / 5
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+def test_days_of_another_zone_are_as_true_as_those_of_utc(zone: str, tmp_path: Path) -> None:
+    worlds = [polled(World.invent(seed), pattern) for seed in range(3) for pattern in ZONED]
+    candidate = build(tmp_path, worlds, Calendar(zone))
+
+    tally = compare_all(candidate, worlds, ZoneInfo(zone))
+
+    assert not tally.contradictions, described(tally.contradictions[:20])
+    assert not tally.missing_figures
+    wrong = compare_all(candidate, worlds).contradictions
+    assert {"lead_daily_history", "stage_funnel_daily"} <= {told.place.mart for told in wrong}
 
 
 def test_tables_that_lie_are_found_out(candidate: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def days(known: Knowledge) -> Truths:
     if not known.leads:
         return found
     stages = sorted({visit.stage for lead in known.leads for visit in lead.visits})
-    day = midnight(min(lead.course.created_at for lead in known.leads))
+    day = midnight(min(lead.course.created_at for lead in known.leads), known.zone)
     while day <= known.last_day:
         stock = Counter(
             state_at_end_of(lead, day).state.stage
@@ -49,7 +49,7 @@ def days(known: Knowledge) -> Truths:
 
 def leads_by_day(known: Knowledge) -> dict[Key, int]:
     """By account and day: leads that had been created when it ended."""
-    created = Counter(midnight(lead.course.created_at) for lead in known.leads)
+    created = Counter(midnight(lead.course.created_at, known.zone) for lead in known.leads)
     found: dict[Key, int] = {}
     if created:
         day, total = min(created), 0
@@ -64,7 +64,7 @@ def cohorts(known: Knowledge) -> Truths:
     """By week of creation and source: how far the leads of a week came."""
     groups: dict[Key, list[KnownLead]] = defaultdict(list)
     for lead in known.leads:
-        day = lead.course.created_at.date()
+        day = lead.course.created_at.astimezone(known.zone).date()
         groups[day - timedelta(days=day.weekday()), lead.source].append(lead)
     return {
         key: {

@@ -47,7 +47,7 @@ def days(known: Knowledge) -> dict[Key, dict[str, object]]:
     """By lead_key and day: how it was when the day, or the data, ended."""
     found: dict[Key, dict[str, object]] = {}
     for lead in known.leads:
-        day = midnight(lead.course.created_at)
+        day = midnight(lead.course.created_at, known.zone)
         while day <= known.last_day:
             found[lead.lead_key, day.date()] = _of_day(lead, day)
             day += DAY
@@ -61,7 +61,7 @@ def _of_day(lead: KnownLead, day: datetime) -> dict[str, object]:
         "stage": change.state.stage,
         "provider_stage": change.state.provider_stage,
         "provider_status": change.state.status,
-        "days_in_stage": (day.date() - (begun - INSTANT).date()).days,
+        "days_in_stage": (day.date() - (begun - INSTANT).astimezone(day.tzinfo).date()).days,
     }
 
 
