@@ -8,7 +8,7 @@ with
         select
             leads.account,
             least(
-                {{ utc_date("leads.created_at") }}, min({{ utc_date("history.entered_at") }})
+                {{ local_date("leads.created_at") }}, min({{ local_date("history.entered_at") }})
             ) as date_day
         from {{ ref("stg_leads") }} as leads
         join {{ ref("stg_lead_stage_history") }} as history using (lead_key)

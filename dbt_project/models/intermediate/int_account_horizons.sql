@@ -68,13 +68,13 @@ with
         select
             *,
             -- Data until midnight tells nothing of the day that begins then.
-            {{ utc_date("(data_until - interval 1 microsecond)") }} as last_day,
+            {{ local_date("(data_until - interval 1 microsecond)") }} as last_day,
             last_day - {{ var("daily_history_days") }} + 1 as first_day,
             -- The first day whose changes were all seen, to within a poll, and the last one at
             -- whose
             -- end the state of all leads is proven.
-            {{ utc_date("(history_from - interval 1 microsecond)") }} + 1 as first_watched_day,
-            {{ utc_date("proven_until") }} - 1 as last_proven_day
+            {{ local_date("(history_from - interval 1 microsecond)") }} + 1 as first_watched_day,
+            {{ local_date("proven_until") }} - 1 as last_proven_day
         from reached
     )
 

@@ -15,8 +15,8 @@ with
         union all
         select
             lead_key,
-            {{ utc_date("stage_known_until") }} as first_day,
-            {{ utc_date("missing_since") }} as last_day
+            {{ local_date("stage_known_until") }} as first_day,
+            {{ local_date("missing_since") }} as last_day
         from leads
         where is_missing
     ),

@@ -15,8 +15,8 @@ with
     intervals as (
         select
             *,
-            {{ utc_date("entered_at") }} as entered_date,
-            {{ utc_date("exited_at") }} as exited_date,
+            {{ local_date("entered_at") }} as entered_date,
+            {{ local_date("exited_at") }} as exited_date,
             -- Steps between provider stages of one canonical stage do not begin it again.
             last_value(
                 case when stage is distinct from previous_stage then entered_at end ignore nulls
@@ -43,10 +43,10 @@ with
 
     -- From the creation of a lead to its first known stage it exists, and its stage is unknown.
     created as (
-        select leads.lead_key, {{ utc_date("leads.created_at") }} as first_day
+        select leads.lead_key, {{ local_date("leads.created_at") }} as first_day
         from leads
         join intervals on intervals.lead_key = leads.lead_key and intervals.stage_number = 1
-        where {{ utc_date("leads.created_at") }} < intervals.entered_date
+        where {{ local_date("leads.created_at") }} < intervals.entered_date
     ),
 
     changes as (
@@ -95,13 +95,13 @@ with
             intervals.provider_status,
             -- From here to a day's end are as many whole days as lie between the dates: what begins
             -- at midnight fills its first day.
-            {{ utc_date("(intervals.stage_entered_at - interval 1 microsecond)") }}
+            {{ local_date("(intervals.stage_entered_at - interval 1 microsecond)") }}
             as stage_entered_day,
             intervals.evidence,
             versions_at_days_end.score,
             versions_at_days_end.owner_id,
             versions_at_days_end.owner_name,
-            {{ utc_date("leads.missing_since") }} as missing_date
+            {{ local_date("leads.missing_since") }} as missing_date
         from segments
         left join intervals_at_days_end as intervals using (lead_key, stage_number)
         join leads using (lead_key)

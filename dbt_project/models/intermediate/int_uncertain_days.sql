@@ -11,7 +11,7 @@ with
     horizons as (select * from {{ ref("int_account_horizons") }}),
 
     first_known as (
-        select lead_key, min({{ utc_date("entered_at") }}) as first_known_day
+        select lead_key, min({{ local_date("entered_at") }}) as first_known_day
         from {{ ref("stg_lead_stage_history") }}
         group by lead_key
     ),
@@ -22,7 +22,7 @@ with
         union all
         select
             leads.lead_key,
-            {{ utc_date("leads.stage_known_until") }} as first_day,
+            {{ local_date("leads.stage_known_until") }} as first_day,
             horizons.last_day
         from leads
         join horizons using (account)

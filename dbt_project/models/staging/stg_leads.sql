@@ -7,7 +7,7 @@ with
     final as (
         select
             leads.*,
-            {{ utc_date("leads.updated_at") }} as updated_date,
+            {{ local_date("leads.updated_at") }} as updated_date,
             leads.missing_since is not null as is_missing,
             -- Whoever came under watch later is no sample of all leads: what became of it by then
             -- is

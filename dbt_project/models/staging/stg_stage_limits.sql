@@ -10,11 +10,7 @@ with
     ),
 
     final as (
-        select
-            provider,
-            stage,
-            limit_hours,
-            coalesce(in_working_hours, false) as in_working_hours
+        select provider, stage, limit_hours, coalesce(in_working_hours, false) as in_working_hours
         from limits
     )
 
