@@ -33,8 +33,9 @@ create table marts.leads as from staging.stg_leads;
 """
 LEADS = {"normalized.leads", "normalized.lead_stage_history", "marts.leads"}
 """Tables that are made of the warehouse's leads."""
+VIEW = "marts.lead_daily_history"
 STAND_INS = [
-    table for table in REQUIRED_TABLES if table not in LEADS and table.startswith("marts.")
+    table for table in REQUIRED_TABLES if table not in {*LEADS, VIEW} and table.startswith("marts.")
 ]
 MASK = Mask.of_key("a key that nobody can guess, really")
 
@@ -46,6 +47,8 @@ def make_stand_ins(connection: duckdb.DuckDBPyConnection) -> None:
     for table in STAND_INS:
         connection.execute(f"create table {table} as select 1 as one")
         connection.execute(f"comment on column {table}.one is 'A stand-in.'")
+    connection.execute(f"create view {VIEW} as from marts.lead_day_segments")
+    connection.execute(f"comment on view {VIEW} is 'A stand-in of a view.'")
 
 
 @dataclass(frozen=True)

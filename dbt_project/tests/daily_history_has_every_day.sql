@@ -1,28 +1,11 @@
--- Each returned row is a lead that lacks a day of its history, or has one too many: between its
--- first known stage (or the first day that is kept) and the last day of its account's data.
-{{ config(meta={"dagster": {"ref": {"name": "lead_daily_history"}}}) }}
-with
-
-    wanted as (
-        select lead_key, min(first_day) as first_day, max(last_day) as last_day
-        from {{ ref("int_lead_day_segments") }}
-        group by lead_key
-    ),
-
-    found as (
-        select
-            lead_key,
-            min(date_day) as first_found,
-            max(date_day) as last_found,
-            count(*) as rows_found
-        from {{ ref("lead_daily_history") }}
-        group by lead_key
-    )
-
-select *
-from wanted
-full outer join found using (lead_key)
-where
-    first_day is distinct from first_found
-    or last_day is distinct from last_found
-    or rows_found <> last_day - first_day + 1
+-- Each returned row is a run of days that does not begin on the day after the run before it
+-- ended, so that
+-- the daily history of a lead lacks a day or has one twice; or that ends before it begins.
+{{ config(meta={"dagster": {"ref": {"name": "lead_day_segments"}}}) }}
+select
+    lead_key,
+    first_day,
+    last_day,
+    lag(last_day) over (partition by lead_key order by first_day) as previous_last_day
+from {{ ref("lead_day_segments") }}
+qualify first_day <> coalesce(previous_last_day + 1, first_day) or last_day < first_day

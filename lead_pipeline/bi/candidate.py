@@ -205,15 +205,16 @@ def _note_path(candidate: Path, run_id: str) -> Path:
     return candidate.with_name(f"{run_id}{_NOTE}")
 
 
+def offered(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Schema and name of every table in the connection's file, and of the views that readers get."""
+    return connection.execute(read_sql("bi", "offered")).fetchall()
+
+
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Rows of every table in the connection's file, by `schema.table`."""
-    tables = connection.execute(
-        "select schema_name, table_name from duckdb_tables()"
-        " where database_name = current_database() and not internal order by all"
-    ).fetchall()
+    """Rows of each of what is `offered`, by `schema.table`."""
     return {
-        f"{schema}.{table}": connection.table(f'"{schema}"."{table}"').shape[0]
-        for schema, table in tables
+        f"{schema}.{name}": connection.sql(f'from "{schema}"."{name}"').shape[0]
+        for schema, name in offered(connection)
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from lead_pipeline.bi.builds import LEAD_TABLES, Build, leads_by_account, missing_by_account
-from lead_pipeline.bi.candidate import row_counts
+from lead_pipeline.bi.candidate import offered
 from lead_pipeline.bi.masking import follows_present_rules, mask_of, masking_key_id_in
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.doubt import FEW
@@ -28,6 +28,7 @@ REQUIRED_TABLES = (
     "marts.funnel_by_cohort",
     "marts.lead_changes",
     "marts.lead_daily_history",
+    "marts.lead_day_segments",
     "marts.lead_facts",
     "marts.lead_stage_history",
     "marts.leads",
@@ -130,7 +131,7 @@ def check_candidate(
     rules: PublishRules,
 ) -> None:
     """Raise `PublishError` unless readers, who have `before` at `published`, may get the candidate."""
-    found = row_counts(connection)
+    found = {f"{schema}.{table}" for schema, table in offered(connection)}
     if missing := [table for table in REQUIRED_TABLES if table not in found]:
         raise PublishError(
             f"The build at {candidate} lacks {', '.join(missing)}, so it is unfinished or failed "
@@ -147,7 +148,7 @@ def check_candidate(
     if before is None:
         # Somebody has it open for writing, or it is damaged: nothing to compare with, but no
         # reason to take all leads away.
-        if published.exists() and found["normalized.leads"] == 0:
+        if published.exists() and connection.table("normalized.leads").shape[0] == 0:
             raise PublishError(
                 f"The build at {candidate} has no leads, and {published} cannot be read to compare "
                 f"it with. It stays. {_REMEDY}"

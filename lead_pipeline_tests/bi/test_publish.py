@@ -124,13 +124,29 @@ def test_published_file_holds_what_readers_are_promised_and_nothing_else(bi: Bi)
     assert read(
         bi.published,
         "select schema_name || '.' || table_name from duckdb_tables() union all"
-        " select view_name from duckdb_views() where not internal order by all",
+        " select schema_name || '.' || view_name from duckdb_views() where not internal order by all",
     ) == sorted((table,) for table in (*REQUIRED_TABLES, "meta.publish", "meta.tables"))
     assert publication.size_bytes == bi.published.stat().st_size
     assert not bi.candidate.exists()
     assert [path.name for path in bi.published.parent.iterdir() if path.is_file()] == [
         "leads.duckdb"
     ]
+
+
+def test_views_are_found_under_any_name_that_a_reader_attaches_the_file_by(bi: Bi) -> None:
+    bi.build()
+    bi.publish()
+
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{bi.published}' as someones (read_only)")
+        rows = connection.execute("from someones.marts.lead_daily_history").fetchall()
+        listed = connection.execute(
+            "select row_count, description from someones.meta.tables"
+            " where table_name = 'lead_daily_history'"
+        ).fetchall()
+
+    assert rows == [(1,)]
+    assert listed == [(1, "A stand-in of a view.")]
 
 
 def test_meta_tells_accounts_coverage_and_rows(bi: Bi) -> None:

@@ -135,6 +135,7 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
         "marts/funnel_by_cohort",
         "marts/lead_changes",
         "marts/lead_daily_history",
+        "marts/lead_day_segments",
         "marts/lead_facts",
         "marts/lead_stage_history",
         "marts/leads",
@@ -462,7 +463,7 @@ def test_selecting_one_model_builds_all_and_reports_one(home: Home) -> None:
 
 
 CHECK_OF_MARTS = AssetCheckKey(
-    AssetKey(["marts", "lead_daily_history"]), "daily_history_agrees_with_funnel"
+    AssetKey(["marts", "lead_day_segments"]), "daily_history_agrees_with_funnel"
 )
 CHECK_OF_SOURCES = AssetCheckKey(
     AssetKey(["staging", "stg_lead_stage_history"]), "newest_history_row_agrees_with_lead"

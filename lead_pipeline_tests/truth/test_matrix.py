@@ -120,7 +120,6 @@ def test_tables_that_lie_are_found_out(candidate: Path, tmp_path: Path) -> None:
         ("funnel_by_cohort", "leads_watched"): "leads_watched + 1",
         ("stage_velocity", "p50_days_upper"): "p50_days_lower - 0.1",
         ("stage_funnel_daily", "leads_in_stage_upper"): "leads_in_stage_lower - 1",
-        ("lead_daily_history", "stage"): "case when is_certain then 'archived' else stage end",
         ("leads", "watched_from"): "created_at - interval 1 hour",
     }
     copy = tmp_path / "leads.duckdb"
@@ -128,5 +127,10 @@ def test_tables_that_lie_are_found_out(candidate: Path, tmp_path: Path) -> None:
     with closing(connect_utc(copy)) as connection:
         for (mart, column), lie in lies.items():
             connection.execute(f"update marts.{mart} set {column} = {lie}")  # noqa: S608
+        # A view tells the lies of its table.
+        connection.execute(
+            "update marts.lead_day_segments set stage = 'archived' where stage <> 'unknown'"
+        )
     found = {(e.place.mart, e.finding.figure) for e in compare_all(copy, worlds()).contradictions}
-    assert {(mart, column.removesuffix("_upper")) for mart, column in lies} <= found
+    told = {*lies, ("lead_daily_history", "stage")}
+    assert {(mart, column.removesuffix("_upper")) for mart, column in told} <= found

@@ -1,7 +1,6 @@
 -- Days of a lead that look the same, as one row: the stage at their end, and score and owner
--- as of then. What happened is reduced to the last thing of each day first, and only the
--- mart makes a row of each day, so the work here grows with changes.
-{{ config(materialized="table") }}
+-- as of then. What happened is reduced to the last thing of each day first, so that the work grows
+-- with changes.
 with
 
     stage_history as (select * from {{ ref("stg_lead_stage_history") }}),

@@ -4,6 +4,11 @@ with
         select schema_name, table_name
         from duckdb_tables()
         where database_name = 'published' and not internal
+        union all
+        -- As tables: a lake is read by programs that may not know views of DuckDB.
+        select schema_name, view_name
+        from duckdb_views()
+        where database_name = 'published' and not internal
     ),
     statements as (
         select distinct
