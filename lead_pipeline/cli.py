@@ -19,6 +19,7 @@ from lead_pipeline.commands import (
     fetch,
     forget,
     move,
+    new_model,
     new_provider,
     poll,
     publish,
@@ -104,6 +105,7 @@ app.command(cls=PlainCommand)(move.move)
 app.command(cls=PlainCommand)(forget.forget)
 app.command(cls=PlainCommand)(retention.retention)
 app.add_typer(alerts.app)
+app.command(name="new-model", cls=PlainCommand)(new_model.new_model)
 app.command(name="new-provider", cls=PlainCommand)(new_provider.new_provider)
 
 
