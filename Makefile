@@ -134,9 +134,10 @@ format: setup  ## Format Python and SQL
 	$(BIN)/ruff format .
 	$(BIN)/sqlfmt --quiet dbt_project
 
-docs: setup  ## Write what follows from other files: dbt's column texts, docs/marts.md
+docs: setup  ## Write what follows from other files: dbt's column texts, docs/marts.md, the promised columns
 	$(BIN)/python docs/write_columns.py
 	$(BIN)/python docs/write_marts.py
+	$(BIN)/python docs/write_promised_columns.py
 
 audit: setup  ## Known vulnerabilities, licences, undeclared and unused dependencies (OFFLINE=1 without the first)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group audit \

@@ -33,6 +33,7 @@ COMMANDS = [
     "fetch",
     "forget",
     "retention",
+    "new-model",
     "new-provider",
     "alerts",
 ]

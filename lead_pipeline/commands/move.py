@@ -84,6 +84,8 @@ def _to_store(settings: Settings, url: str, accounts: list[str]) -> None:
         )
     if (settings.home / "stages.csv").exists() and settings.stages is None:
         say("Give every worker the same stages.csv: LEAD_PIPELINE_STAGES names it.")
+    if (settings.home / "dbt").exists() and settings.own_models is None:
+        say("Give every worker the same folder dbt: LEAD_PIPELINE_OWN_MODELS names it.")
     last_word(f"Landing is in {url}. Next: lead-pipeline rebuild, with that variable set.")
 
 

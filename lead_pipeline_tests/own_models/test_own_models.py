@@ -21,6 +21,8 @@ from lead_pipeline_tests.own_models.folders import home_with
 from lead_pipeline_tests.sample_builds import read
 from lead_pipeline_tests.sample_warehouse import SAMPLE
 
+pytestmark = pytest.mark.timeout(600)
+
 OURS = Path(__file__).parents[2] / "dbt_project"
 
 OWN = {
