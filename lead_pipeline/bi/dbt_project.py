@@ -195,6 +195,11 @@ def parsed_project(project: DbtProject) -> bytes:
 def keep_parsed(project: DbtProject) -> str:
     """Parse the project if a source has changed; returns what changes with the sources."""
     if not project.folder.joinpath("dbt_project.yml").exists():
+        if project.own is not None:
+            raise ConfigurationError(
+                f"The copy of your models at {project.folder} was removed after this process had begun. "
+                "Give the command again: lead-pipeline publish."
+            )
         raise ConfigurationError(
             f"There is no dbt project at {project.folder}. Install lead-pipeline again: from its "
             "wheel, or from a checkout with pip install -e ."

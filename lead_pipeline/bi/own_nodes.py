@@ -124,7 +124,7 @@ def deprecated_references(project: DbtProject, manifest: Mapping[str, Any]) -> l
     """One sentence for each own model and model of ours that it reads and that will go."""
     found = []
     for node in own_nodes(project, manifest):
-        for unique_id in node["depends_on"]["nodes"]:
+        for unique_id in node["depends_on"].get("nodes", ()):
             parent = manifest["nodes"].get(unique_id) or {}
             if date := parent.get("deprecation_date"):
                 found.append(

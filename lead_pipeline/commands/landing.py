@@ -83,7 +83,7 @@ def landing_under_way(
             from lead_pipeline.orchestration.preparing import prepare_to_publish
 
             definitions = load_definitions()
-            prepare_to_publish()
+            prepare_to_publish(settings)
             return PipelineRunner(definitions, instance, note)
 
         if not publishes:

@@ -83,6 +83,8 @@ def _clear_leftovers(settings: Settings) -> list[str]:
         settings.candidate_path.parent,
         settings.checks_path.parent,
         settings.scratch_warehouse_path.parent,
+        # Copies of the users' seeds, and what people's dbt has written.
+        settings.merged_dbt_path,
         spill_of(settings.warehouse_path),
     )
     for folder in folders:

@@ -19,7 +19,10 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 from lead_pipeline.bi.dbt_project import DbtProject, load_manifest, ours
 from lead_pipeline.bi.own_nodes import accepted_project
 from lead_pipeline.errors import ConfigurationError
+from lead_pipeline.logs import log_of
 from lead_pipeline.settings import Settings
+
+_log = log_of(__name__)
 
 SOURCE_ASSETS = {
     "leads": "leads",
@@ -109,4 +112,5 @@ def models_of(settings: Settings | None) -> Models:
             return Models.of(*accepted_project(settings))
         except ConfigurationError as error:
             problem = str(error)
+            _log.warning("own models are left out of what is shown", problem=problem)
     return Models.of(ours(), load_manifest(ours()), problem)

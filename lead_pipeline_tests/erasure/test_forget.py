@@ -74,6 +74,17 @@ def test_a_file_that_holds_the_person_is_named_until_it_is_gone(lived: ErasureHo
     assert holding(settings.erasures_path, *TELLING) == []
 
 
+def test_copies_of_own_seeds_and_what_peoples_dbt_has_written_are_removed(
+    lived: ErasureHome,
+) -> None:
+    for path in ("0123abcd/seeds/own/callers.csv", "try-0123abcd/target/run/callers.sql"):
+        copy = lived.settings.merged_dbt_path / path
+        copy.parent.mkdir(parents=True)
+        copy.write_text(f"name\n{NAME}\n")
+    assert lived.forget(lead_id(PERSON)).proof.outcome == "clean"
+    assert not lived.settings.merged_dbt_path.exists()
+
+
 def test_texts_in_databases_and_logs_of_dagster_are_overwritten(lived: ErasureHome) -> None:
     folder = lived.settings.dagster_home / "history"
     folder.mkdir(parents=True)

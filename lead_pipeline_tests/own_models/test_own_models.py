@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -194,3 +196,37 @@ def test_model_that_cannot_be_built_is_named_and_holds_the_publication_back(
     problem = own_problem(home_with(tmp_path, {}))
     assert problem is not None
     assert message in problem.what
+
+
+PARSING = (
+    "import os, signal, sys; from pathlib import Path; from lead_pipeline.bi import dbt_project as d\n"
+    "from lead_pipeline.bi.merged_project import project_of\n"
+    "from lead_pipeline.settings import load_settings\n"
+    "home, is_killed = Path(sys.argv[1]), sys.argv[2:] == ['killed']\n"
+    "run = d.subprocess.run\n"
+    "def parse(*arguments, **options):\n"
+    "    print('parsed', flush=True)\n"
+    "    result = run(*arguments, **options)\n"
+    "    if is_killed: os.kill(os.getpid(), signal.SIGKILL)\n"
+    "    return result\n"
+    "d.subprocess.run = parse\n"
+    "print('model.lead_pipeline.x' in d.load_manifest(project_of(load_settings({'home': home})))['nodes'])"
+)
+"""Ask for what dbt knows; says when it parses, and is killed after that if it should be."""
+
+
+@pytest.mark.long
+def test_processes_that_ask_at_once_parse_once_also_after_one_was_killed_before_its_mark(
+    tmp_path: Path,
+) -> None:
+    home_with(tmp_path, {"models/x.sql": "select 1 as one"})
+    asked = [sys.executable, "-c", PARSING, str(tmp_path)]
+    killed = subprocess.run([*asked, "killed"], check=False)  # noqa: S603
+    assert killed.returncode == -9
+    together = [
+        subprocess.Popen(asked, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        for _ in range(3)
+    ]
+    said = [process.communicate(timeout=500)[0].split() for process in together]
+    assert [words[-1] for words in said] == ["True"] * 3
+    assert sum("parsed" in words for words in said) == 1
