@@ -101,8 +101,11 @@ def test_model_in_place_of_ours_has_our_columns_and_its_own(built: Built) -> Non
 
 
 def test_own_seed_and_variable_count_for_our_models(built: Built) -> None:
-    limits = "select distinct stage, limit_seconds from marts.sla_breaches"
-    assert {stage for stage, _ in read(built.home.published, limits)} <= {"new"}
+    limits = (
+        "select distinct stage, limit_seconds from marts.stage_visits where limit_seconds is not null"
+    )
+    # Half an hour; our own limits are of all stages.
+    assert read(built.home.published, limits) == [("new", 1800)]
 
 
 def test_what_is_not_in_marts_reaches_no_reader(built: Built) -> None:
