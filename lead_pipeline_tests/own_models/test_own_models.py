@@ -101,9 +101,7 @@ def test_model_in_place_of_ours_has_our_columns_and_its_own(built: Built) -> Non
 
 
 def test_own_seed_and_variable_count_for_our_models(built: Built) -> None:
-    limits = (
-        "select distinct stage, limit_seconds from marts.stage_visits where limit_seconds is not null"
-    )
+    limits = "select distinct stage, limit_seconds from marts.stage_visits where limit_seconds is not null"
     # Half an hour; our own limits are of all stages.
     assert read(built.home.published, limits) == [("new", 1800)]
 
