@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # whatever the environment says: compiling Dagster and dbt takes longer than many a command.
 export PYTHONDONTWRITEBYTECODE :=
 PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
-WANTED := --constraint constraints.txt --editable ".[team]" --group dev
+WANTED := --constraint constraints.txt --editable ".[team,openlineage]" --group dev
 OLDEST_READER := .venv-oldest-reader
 CONTRACT := .venv-contract
 READERS := .venv-readers

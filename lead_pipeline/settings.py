@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     """Who answers for the assets, shown in Dagster: `team:NAME` or an e-mail address."""
     bi_url: str | None = None
     """Where people open the folder `bi/`, if something serves it: https://…; unset: nothing does."""
+    openlineage_url: SecretStr | None = None
+    """The server that takes OpenLineage events; unset: none are sent."""
+    openlineage_api_key: SecretStr | None = None
+    """The key that it asks for, sent as a bearer token."""
+    openlineage_namespace: Annotated[str, Field(min_length=1)] = "lead_pipeline"
+    """Under which namespace jobs and tables stand there; another one for each home."""
     readers_group: str | None = None
     """The group, by name or number, that may read what is published; unset: only this user."""
     masking: bool | None = None
@@ -279,7 +285,7 @@ class Settings(BaseSettings):
     def _opened_by_people(cls, url: str | None) -> str | None:
         return None if url is None else open_url(url)
 
-    @field_validator("alert_webhook", "heartbeat_url")
+    @field_validator("alert_webhook", "heartbeat_url", "openlineage_url")
     @classmethod
     def _read_by_nobody_else(cls, url: SecretStr | None) -> SecretStr | None:
         return None if url is None else SecretStr(secure_url(url.get_secret_value()))

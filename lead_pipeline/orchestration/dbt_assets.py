@@ -49,6 +49,7 @@ from lead_pipeline.logs import log_of
 from lead_pipeline.normalized.columns import column_schema
 from lead_pipeline.orchestration.dbt_models import SOURCE_ASSETS, Models, models_of
 from lead_pipeline.orchestration.failures import told_without_values
+from lead_pipeline.orchestration.lineage import lineage_of, tell_of_models
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.duckdb_files import connect_utc
@@ -135,6 +136,7 @@ def build_marts(
     arguments = ("build", "--exclude-resource-type", "unit_test")
     ran = _run_dbt(arguments, context, candidate, target_path, models)
     metadata = _model_metadata(candidate, target_path, models) if ran.succeeded else {}
+    _tell_of_models(context, settings, models)
     for event in ran.events:
         if isinstance(event, Output):
             more = metadata.get(event.output_name, {})
@@ -155,6 +157,20 @@ def build_marts(
     passed = _count(target_path, "pass")
     mark_tested(candidate, run_id=context.run.run_id, tests_passed=passed)
     _log.info("marts built", run=context.run.run_id, tests_passed=passed)
+
+
+def _tell_of_models(context: AssetExecutionContext, settings: Settings, models: Models) -> None:
+    """Tell a lineage server, if one is set, what dbt has made of what."""
+    sender = lineage_of(context, settings)
+    if not sender.is_wanted:
+        return
+    candidate, target_path = settings.candidate_path, dbt_folder(settings.candidate_path)
+    with closing(connect_utc(candidate, read_only=True)) as connection:
+        columns = columns_of(connection)
+    lineages = column_lineage(models.manifest, target_path, columns, models.project.target)
+    tell_of_models(
+        sender, _results(target_path, "success", *FAILED), models.manifest, columns, lineages
+    )
 
 
 def check_alone(

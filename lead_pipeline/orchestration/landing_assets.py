@@ -6,6 +6,7 @@ partition or range of partitions ──▶ one crawl ──▶ one materializati
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -27,7 +28,9 @@ from lead_pipeline.landing.commits import (
 )
 from lead_pipeline.landing.landed import LandedRecords
 from lead_pipeline.landing.progress import LogListener, Progress
+from lead_pipeline.lineage.events import Table
 from lead_pipeline.orchestration.failures import failure_from, told_without_values
+from lead_pipeline.orchestration.lineage import lineage_of
 from lead_pipeline.orchestration.resources import (
     AccountsResource,
     SettingsResource,
@@ -136,10 +139,17 @@ def _landing_asset(
         lead_accounts: AccountsResource,
     ) -> Iterator[Any]:
         started = time.monotonic()
+        streamed = Table(
+            "/".join(key.path), {column.name: column.type for column in RECORD_COLUMNS}
+        )
+        source = Table(f"{provider_slug}/{account_name}/{stream.name}")
         with _failures():
-            settings, commit = _pull(
-                context, config, lead_settings, lead_accounts, account_name, stream.name
-            )
+            lineage = lineage_of(context, lead_settings)
+            with lineage.telling(streamed.name, [source], [streamed]) as done:
+                settings, commit = _pull(
+                    context, config, lead_settings, lead_accounts, account_name, stream.name
+                )
+                done.outputs = (replace(streamed, rows=commit.records),)
         yield from _results(context, key, settings, commit, time.monotonic() - started)
         if _is_last_of_account(context, account_name, provider_slug, stream):
             _refuse_wrong_tenants(context, settings, account_name)

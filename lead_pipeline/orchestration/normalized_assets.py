@@ -6,14 +6,17 @@ landing/* ──▶ normalized/lead_versions ──▶ normalized/leads
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from lead_pipeline.errors import LeadPipelineError
+from lead_pipeline.lineage.events import Table
 from lead_pipeline.normalized.checks import CHECKS, Check, CheckOutcome
 from lead_pipeline.normalized.columns import column_schema
 from lead_pipeline.orchestration.failures import failure_from, told_without_values
+from lead_pipeline.orchestration.lineage import lineage_of
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 
 if TYPE_CHECKING:
@@ -45,9 +48,20 @@ def build_normalized_assets(landing: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
         from lead_pipeline.normalized.load import load_landing
 
         started = time.monotonic()
+        inputs = [Table("/".join(key.path)) for key in landing]
+        outputs = [
+            Table("/".join(key.path), {name: kind for name, kind, _ in column_schema(key.path[-1])})
+            for key in KEYS
+        ]
         try:
             with told_without_values():
-                result = load_landing(lead_settings.load(), tell=context.log.info)
+                lineage = lineage_of(context, lead_settings)
+                with lineage.telling("load_normalized", inputs, outputs) as done:
+                    result = load_landing(lead_settings.load(), tell=context.log.info)
+                    done.outputs = [
+                        replace(table, rows=result.table_rows[key.path[-1]])
+                        for key, table in zip(KEYS, outputs, strict=True)
+                    ]
         except LeadPipelineError as error:
             raise failure_from(error) from None
         yield from _results(result, time.monotonic() - started)

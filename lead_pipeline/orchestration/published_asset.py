@@ -4,7 +4,7 @@ dbt models ──▶ bi/published
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from dagster import (
     AssetExecutionContext,
@@ -23,7 +23,9 @@ from lead_pipeline.bi.dbt_project import dbt_folder
 from lead_pipeline.bi.gate import rules_of
 from lead_pipeline.bi.publish import Publication, publish
 from lead_pipeline.errors import LakeError, LeadPipelineError
+from lead_pipeline.lineage.events import Table
 from lead_pipeline.orchestration.failures import told_without_values
+from lead_pipeline.orchestration.lineage import lineage_of
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
@@ -56,11 +58,13 @@ def publish_config(
 
 def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
     """The asset `bi/published`, after all of the dbt `models`."""
+    models = list(models)
+    marts = [Table("/".join(key.path)) for key in models if key.path[0] == "marts"]
 
     @asset(
         key=KEY,
         group_name="bi",
-        deps=list(models),
+        deps=models,
         kinds={"duckdb"},
         description="The DuckDB file that BI tools open, replaced as a whole by each run, and its report page.",
     )
@@ -68,30 +72,34 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
         context: AssetExecutionContext, config: PublishConfig, lead_settings: SettingsResource
     ) -> MaterializeResult[None]:
         with told_without_values():
-            return _published(context, config, lead_settings.load())
+            return _published(context, config, lead_settings.load(), marts)
 
     return with_default_resources(published)
 
 
 def _published(
-    context: AssetExecutionContext, config: PublishConfig, settings: Settings
+    context: AssetExecutionContext,
+    config: PublishConfig,
+    settings: Settings,
+    marts: Sequence[Table],
 ) -> MaterializeResult[None]:
     # SQLAlchemy takes half a second to import, which who only looks at assets need not wait for.
     from lead_pipeline.orchestration.upkeep import after_publication
 
     started = time.monotonic()
     with held(settings.publish_lock, "publishing", context.log.info):
-        publication = publish(
-            settings.candidate_path,
-            settings.published_path,
-            run_id=context.run.run_id,
-            rules=rules_of(
-                settings,
-                allow_row_count_drop=config.allow_row_count_drop,
-                allow_missing=config.allow_missing,
-            ),
-            tell=context.log.info,
-        )
+        with lineage_of(context, settings).telling("publish", marts, [Table("/".join(KEY.path))]):
+            publication = publish(
+                settings.candidate_path,
+                settings.published_path,
+                run_id=context.run.run_id,
+                rules=rules_of(
+                    settings,
+                    allow_row_count_drop=config.allow_row_count_drop,
+                    allow_missing=config.allow_missing,
+                ),
+                tell=context.log.info,
+            )
         # Altair takes a second to import, which other commands need not wait for.
         from lead_pipeline.report.page import write_report
 
