@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lead_pipeline.bi.candidate import prepare_candidate
+from lead_pipeline.bi.dbt_project import DbtProject
 from lead_pipeline.bi.parsed_dbt import run_dbt as run_parsed
 from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.world import World
@@ -33,12 +34,14 @@ def build_world(folder: Path) -> None:
     run_dbt(folder / "target", path, "build")
 
 
-def run_dbt(target_path: Path, candidate: Path, *arguments: str) -> None:
-    """Run dbt in `candidate`, a `leads.duckdb`; fails the test with dbt's own words.
+def run_dbt(
+    target_path: Path, candidate: Path, *arguments: str, project: DbtProject | None = None
+) -> None:
+    """Run dbt of `project` (ours) in `candidate`, a `leads.duckdb`; fails the test with dbt's own words.
 
     As the pipeline does.
     """
-    ran = run_parsed(arguments, target_path, candidate)
+    ran = run_parsed(arguments, target_path, candidate, project=project)
     assert ran.succeeded, "\n".join(message["info"]["msg"] for message in ran.messages)
 
 

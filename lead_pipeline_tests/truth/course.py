@@ -32,6 +32,8 @@ class State:
     provider_stage: str
     score: int
     owner: int | None
+    custom_fields: tuple[tuple[str, str], ...] = ()
+    """Names and values, on MEGA; of none the record has its plain ones."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Course:
     changes: Sequence[Change]
     deleted_at: datetime | None = None
     """Since when the API does not show it any more."""
+    email: str | None = None
+    """An address that leads of other accounts may have, too; None: one of its own."""
 
     @property
     def created_at(self) -> datetime:

@@ -60,12 +60,16 @@ def record_of(polled: PolledWorld, course: Course, change: Change) -> Record:
     """What the API serves of the lead after this change."""
     state = change.state
     number = polled.world.seed * 1000 + course.number
-    # Nobody is in two systems here.
-    email = f"lead{course.number}@{polled.account.replace('_', '-')}.example.com"
+    # Nobody is in two systems, unless the course says so.
+    own_email = f"lead{course.number}@{polled.account.replace('_', '-')}.example.com"
+    email = course.email or own_email
     source = source_of(polled, course)
     times = (course.created_at, change.stamp)
     if polled.kind == "mega":
         owner = None if state.owner is None else OWNERS[state.owner]
+        custom_fields: dict[str, Any] = {}
+        if state.custom_fields:
+            custom_fields["custom_fields"] = dict(state.custom_fields)
         return mega_lead(
             number,
             *times,
@@ -76,6 +80,7 @@ def record_of(polled: PolledWorld, course: Course, change: Change) -> Record:
             contact_email=email,
             contact_phone=None,
             source_platform=source,
+            **custom_fields,
         )
     if polled.kind == "vorel":
         return vorel_lead(

@@ -13,8 +13,9 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
-from lead_pipeline.bi.calendar import UTC_DAYS, Calendar
+from lead_pipeline.bi.calendar import calendar_of
 from lead_pipeline.bi.candidate import prepare_candidate
+from lead_pipeline.bi.merged_project import project_of
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.marts.building import run_dbt
@@ -43,17 +44,24 @@ from lead_pipeline_tests.truth.limits import CHECKS, ends_of_data
 from lead_pipeline_tests.truth.polling import PolledWorld
 from lead_pipeline_tests.truth.reading import rows_of
 from lead_pipeline_tests.truth.tally import Tally
+from lead_pipeline_tests.truth.truth_daily import DAILY_CHECKS
 
 
-def build(folder: Path, worlds: Iterable[PolledWorld], calendar: Calendar = UTC_DAYS) -> Path:
-    """Land all worlds, load them, build the marts with their tests; the path of the candidate."""
-    settings = settings_in(folder)
+def build(folder: Path, worlds: Iterable[PolledWorld], **fields: Any) -> Path:
+    """Land all worlds, load them, build the marts with their tests; the path of the candidate.
+
+    `fields`: of the settings of the home `folder`.
+    """
+    settings = settings_in(folder, **fields)
     for world in worlds:
         land(settings.landing_path, world)
     load_landing(settings, tell=lambda message: None)
     candidate = folder / "bi" / ".candidate" / "leads.duckdb"
-    prepare_candidate(settings.warehouse_path, candidate, calendar=calendar)
-    run_dbt(folder / "target", candidate, "build", "--exclude-resource-type", "unit_test")
+    project = project_of(settings)
+    calendar = calendar_of(settings)
+    prepare_candidate(settings.warehouse_path, candidate, calendar=calendar, project=project)
+    arguments = ("build", "--exclude-resource-type", "unit_test")
+    run_dbt(folder / "target", candidate, *arguments, project=project)
     return candidate
 
 
@@ -63,7 +71,7 @@ def compare_all(candidate: Path, worlds: Sequence[PolledWorld], zone: tzinfo = U
     with closing(connect_utc(candidate, read_only=True)) as connection:
         ends = ends_of_data(connection)
         known = {w.account: Knowledge(w, ends[w.account], zone) for w in worlds}
-        for check in (check_leads, check_history, check_days, *CHECKS):
+        for check in (check_leads, check_history, check_days, *CHECKS, *DAILY_CHECKS):
             check(connection, known, tally)
         for mart in MARTS:
             _check(mart, rows_of(connection, f"marts.{mart.name}"), known, tally)
