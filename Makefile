@@ -17,6 +17,7 @@ READERS := .venv-readers
 IBIS := .venv-ibis
 SUPERSET := .venv-superset
 DLT := .venv-dlt
+METRICFLOW := .venv-metricflow
 CLIENTS := lead_pipeline_tests/bi/clients
 CLIENTS_INSTALLED := $(OLDEST_READER)/.installed $(READERS)/.installed $(IBIS)/.installed $(SUPERSET)/.installed
 INSTALLED := $(VENV)/.installed
@@ -47,7 +48,7 @@ test:  ## Lint, types, definitions, dbt and all tests but the longest (test-long
 	# Only the files that have such tests are imported.
 	$(BIN)/pytest -q -m "alone and not long" $$(grep -rl --include='*.py' 'mark\.alone' lead_pipeline_tests)
 
-tests: setup servers $(CLIENTS_INSTALLED) $(CONTRACT)/.installed
+tests: setup servers $(CLIENTS_INSTALLED) $(CONTRACT)/.installed $(METRICFLOW)/.installed
 	# A third process fills the time in which the others wait for servers, locks and disks.
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not long"
 
@@ -104,6 +105,12 @@ $(SUPERSET)/.installed: $(CLIENTS)/superset.txt | $(INSTALLED)
 		|| { rm -rf $(SUPERSET)/bin; echo "Superset cannot be installed for $$($(PYTHON) --version); its tests are skipped"; }
 	touch $(SUPERSET)/.installed
 
+# What answers with the metrics of the dbt project; its tests ask it for each of them.
+$(METRICFLOW)/.installed: lead_pipeline_tests/questions/metricflow/requirements.txt
+	$(PYTHON) -m venv $(METRICFLOW)
+	$(METRICFLOW)/bin/$(PIP) --requirement lead_pipeline_tests/questions/metricflow/requirements.txt
+	touch $(METRICFLOW)/.installed
+
 # What the pipeline is measured against.
 $(DLT)/.installed: benchmarks/programs/requirements.txt
 	$(PYTHON) -m venv $(DLT)
@@ -155,4 +162,4 @@ bench: setup $(DLT)/.installed  ## Measure beside others and write benchmarks/RE
 	$(BIN)/python -m benchmarks $(NAME)
 
 clean:  ## Remove what was installed and built, not your data
-	rm -rf $(VENV) $(OLDEST_READER) $(CONTRACT) $(READERS) $(IBIS) $(SUPERSET) $(DLT) dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(OLDEST_READER) $(CONTRACT) $(READERS) $(IBIS) $(SUPERSET) $(METRICFLOW) $(DLT) dbt_project/target dbt_project/logs

@@ -110,16 +110,26 @@ def _seen_reassignments(lead: KnownLead) -> Iterator[datetime]:
 
 def check_cohorts(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
     """Ripe cohorts came as far as their bounds say, others say nothing."""
-    rows = {
+    rows: dict[Key, Row] = {
         (r["grain"], r["cohort_starts_on"], r["account"], r["source"], r["age_days"]): r
         for r in rows_of(connection, "marts.cohort_conversion")
     }
     for of_account in known.values():
         for (grain, start, source), group in _cohorts(of_account).items():
             for age in AGES:
-                key = (grain, start, of_account.world.account, source, age)
-                _check_cohort(rows.pop(key), group, key, of_account, tally)
-    assert not rows, f"cohorts of nobody: {sorted(rows)[:3]}"
+                key: Key = (grain, start, of_account.world.account, source, age)
+                row = rows.pop(key, None)
+                if row is None:
+                    _note_row(of_account, key, "a row is lacking", tally)
+                else:
+                    _check_cohort(row, group, key, of_account, tally)
+    for key, row in rows.items():
+        _note_row(known[row["account"]], key, "a row of which nothing is true", tally)
+
+
+def _note_row(known: Knowledge, key: Key, reason: str, tally: Tally) -> None:
+    finding = Finding.judged("row", None, is_right=False, reason=reason)
+    tally.note("cohort_conversion", known.world, key, finding)
 
 
 def _cohorts(known: Knowledge) -> dict[tuple[str, date, str], list[KnownLead]]:
