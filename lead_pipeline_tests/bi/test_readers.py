@@ -17,6 +17,7 @@ from lead_pipeline.bi.dbt_project import PROJECT_DIR
 from lead_pipeline.landing.coverage import AccountCoverage
 from lead_pipeline_tests.bi.publications import (
     FIGURES,
+    PATIENCE_SECONDS,
     PUBLICATIONS,
     KnownBuild,
     known_builds,
@@ -179,6 +180,8 @@ def see_publications(folder: Path, builds: Sequence[KnownBuild], names: Sequence
         publish_while_asking(bi, builds, asking)
     finally:
         stop.touch()
+        for one in asking:
+            one.process.wait(timeout=PATIENCE_SECONDS)
     published = [build.figures for build in builds]
     for one in asking:
         seen = one.end()
