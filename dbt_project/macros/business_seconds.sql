@@ -38,6 +38,42 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The rows of a relation, with the moment by which so many seconds (a column) have been worked since
+    another one, as `name`. Null as above, and where the calendar ends before. -#}
+{% macro business_deadline(relation, moment, seconds, name) -%}
+    {%- if has_working_hours() -%}
+        select
+            due.* exclude (worked_by_then),
+            case
+                when
+                    worked_by_then
+                    <= (spent.seconds_before * 1000000)
+                    + epoch_us(spent.ends_at)
+                    - epoch_us(spent.starts_at)
+                then
+                    spent.starts_at
+                    + to_microseconds(worked_by_then - spent.seconds_before * 1000000)
+            end as {{ name }}
+        from
+            (
+                select
+                    {{ relation }}.*,
+                    {{ worked_microseconds(relation, moment) }}
+                    + cast({{ relation }}.{{ seconds }} * 1000000 as bigint) as worked_by_then
+                from {{ relation }}
+                asof left join
+                    {{ source("internal", "working_time") }} as working_at_{{ moment }}
+                    on {{ relation }}.{{ moment }} >= working_at_{{ moment }}.starts_at
+            ) as due
+        asof left join
+            (
+                select * from {{ source("internal", "working_time") }} where ends_at > starts_at
+            ) as spent
+            on due.worked_by_then > spent.seconds_before * 1000000
+    {%- else -%} select *, cast(null as timestamp with time zone) as {{ name }} from {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
 {#- Working time from the beginning of the calendar to a moment. -#}
 {% macro worked_microseconds(relation, moment) -%}
     {%- set working = "working_at_" ~ moment -%}

@@ -91,6 +91,14 @@ select seconds from (
 """
 
 
+DEADLINE = """
+with moments as (select $start::timestamptz as start_at, $seconds::double as seconds)
+select deadline from (
+    {{ business_deadline("moments", "start_at", "seconds", "deadline") }}
+)
+"""
+
+
 @pytest.fixture(scope="module")
 def measured(
     tmp_path_factory: pytest.TempPathFactory,
@@ -110,16 +118,20 @@ def measured(
         connection.close()
 
 
+def with_macros(query: str) -> str:
+    """The SQL of a query that uses the macros of models."""
+    macros = PROJECT_DIR.joinpath("macros", "business_seconds.sql").read_text("utf-8")
+    template = Environment(autoescape=False).from_string(macros + query)  # noqa: S701 - SQL
+    return template.render(
+        source=lambda schema, table: f"{schema}.{table}", has_working_hours=lambda: True
+    )
+
+
 def seconds_measured(
     connection: duckdb.DuckDBPyConnection, start: datetime | None, end: datetime | None
 ) -> int | None:
     """By the macro that models use."""
-    macros = PROJECT_DIR.joinpath("macros", "business_seconds.sql").read_text("utf-8")
-    query = Environment(autoescape=False).from_string(macros + QUERY)  # noqa: S701 - SQL
-    sql = query.render(
-        source=lambda schema, table: f"{schema}.{table}", has_working_hours=lambda: True
-    )
-    [(seconds,)] = connection.execute(sql, {"start": start, "end": end}).fetchall()
+    [(seconds,)] = connection.execute(with_macros(QUERY), {"start": start, "end": end}).fetchall()
     assert seconds is None or isinstance(seconds, int)
     return seconds
 
@@ -149,6 +161,37 @@ def test_every_second_is_counted_that_the_clocks_show_working_hours(
     found = seconds_measured(measured[calendar], start, end)
 
     assert found == seconds_worked(calendar, start, end)
+
+
+@pytest.mark.parametrize("calendar", HOURS, ids=lambda calendar: calendar.time_zone)
+@given(off_before=st.integers(-3_600_000_000, 30 * 3_600_000_000), seconds=st.integers(1, 50_000))
+@examples(60)
+def test_a_limit_is_reached_in_a_second_that_is_worked_and_not_before(
+    calendar: Calendar,
+    measured: dict[Calendar, duckdb.DuckDBPyConnection],
+    off_before: int,
+    seconds: int,
+) -> None:
+    start = CHANGES[calendar] - timedelta(microseconds=off_before)
+
+    [(deadline,)] = (
+        measured[calendar]
+        .execute(with_macros(DEADLINE), {"start": start, "seconds": seconds})
+        .fetchall()
+    )
+
+    assert seconds_measured(measured[calendar], start, deadline) == seconds
+    just_before = deadline - timedelta(microseconds=1)
+    assert seconds_measured(measured[calendar], start, just_before) == seconds - 1
+    assert is_working(calendar, just_before.replace(second=0, microsecond=0))
+
+
+def test_a_limit_that_the_calendar_does_not_reach_is_not_told(
+    measured: dict[Calendar, duckdb.DuckDBPyConnection],
+) -> None:
+    given = {"start": datetime(2026, 5, 1, tzinfo=UTC), "seconds": 3600 * 24 * 365}
+
+    assert measured[BERLIN].execute(with_macros(DEADLINE), given).fetchall() == [(None,)]
 
 
 @pytest.mark.parametrize(
