@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline_tests.orchestration.test_dbt_assets import Home
 from lead_pipeline_tests.sample_builds import read
 from lead_pipeline_tests.sample_warehouse import SAMPLE, SampleLead
+
+BUILD_FACTS = ("build", "--select", "+lead_facts", "--indirect-selection", "cautious")
+"""Facts, what they are made of, and the tests of that alone."""
 
 
 @pytest.fixture
@@ -71,6 +75,29 @@ def test_two_people_a_reader_and_a_publication_at_once_do_not_disturb_each_other
     assert read(home.published, published_schemas) == [("marts",), ("meta",), ("normalized",)]
     [(rows,)] = read(tmp_path / "mine" / "dev.duckdb", "select count(*) from marts.leads")
     assert rows in (4, 5)
+
+
+@pytest.mark.long
+def test_dev_goes_by_the_zone_of_the_build_whose_leads_it_reads(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Fourteen hours ahead: noon of the first is the second there.
+    monkeypatch.setenv("LEAD_PIPELINE_TIMEZONE", "Pacific/Kiritimati")
+    monkeypatch.setenv("LEAD_PIPELINE_WORKING_HOURS", "Mon-Fri 09:00-17:00")
+    home.load((SampleLead("1"),))
+    assert home.run().success
+    said = "select time_zone, working_hours, holidays from meta.publish"
+    assert read(home.published, said) == [("Pacific/Kiritimati", "Mon-Fri 09:00-17:00", None)]
+    monkeypatch.delenv("LEAD_PIPELINE_TIMEZONE")
+    monkeypatch.delenv("LEAD_PIPELINE_WORKING_HOURS")
+    dbt = start_dbt(tmp_path / "target", *BUILD_FACTS)
+    output, _ = dbt.communicate(timeout=150)
+    assert dbt.returncode == 0, output[-3000:]
+    created = "select created_day from marts.lead_facts"
+    assert read(home.published, created) == [(date(2026, 1, 2),)]
+    assert read(tmp_path / "mine" / "dev.duckdb", created) == [(date(2026, 1, 2),)]
+    waited = "select business_seconds_in_stage from marts.stage_visits"
+    assert read(tmp_path / "mine" / "dev.duckdb", waited) == read(home.published, waited)
 
 
 @pytest.mark.long
