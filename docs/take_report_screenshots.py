@@ -1,80 +1,109 @@
-"""Take `docs/report.png` and `docs/report_narrow.png`: the demo's report page, in Chromium.
+"""Take the pictures of the demo's report and explore page in `docs/`, in Chromium.
 
-    lead-pipeline demo ──▶ temporary home ──▶ bi/report.html ──▶ headless Chromium ──▶ PNG
+    lead-pipeline demo ──▶ temporary home ──▶ bi/report.html, bi/explore/ ──▶ headless Chromium ──▶ WebP
 
-Needs Debian's `chromium` on the PATH; everything it writes besides the pictures is removed
-again. Run it with `make screenshot`.
+Needs Debian's `chromium` on the PATH; everything it writes besides the pictures is removed again. Run it
+with `make screenshot`; `LEAD_PIPELINE_SHOWN_HOME` names a demo's home that is there already.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
+
+from playwright.sync_api import Browser, sync_playwright
 
 from lead_pipeline.commands.console import say
+from lead_pipeline.storage.publication import EXPLORE, REPORT
 
 BIN = Path(sys.executable).parent
 DOCS = Path(__file__).resolve().parent
+MOST_HEIGHT = 2_000
+"""Pixels of a page that are shown."""
 
 
 @dataclass(frozen=True)
 class View:
-    """One way to look at the page; sizes in pixels."""
+    """One way to look at a page; its width in pixels."""
 
-    picture: str
+    page: str
     width: int
-    height: int
-    is_dark: bool
+    look: Literal["light", "dark", "print"]
+
+    @property
+    def picture(self) -> Path:
+        """Where its picture is."""
+        name = "report" if self.page == REPORT else "explore"
+        return DOCS / f"{name}_{self.width}_{self.look}.webp"
 
 
-VIEWS = (View("report.png", 1280, 1890, False), View("report_narrow.png", 420, 1890, True))
+VIEWS = (
+    View(REPORT, 1280, "light"),
+    View(REPORT, 768, "light"),
+    View(REPORT, 360, "dark"),
+    View(REPORT, 1280, "print"),
+    View(EXPLORE, 1280, "light"),
+    View(EXPLORE, 768, "dark"),
+    View(EXPLORE, 360, "light"),
+)
 
 
 def main() -> None:
-    """Take both pictures."""
+    """Take all pictures."""
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("chromium is not installed: apt-get install chromium")
+    with demo_home() as home, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for view in VIEWS:
+            take(browser, home / "bi" / view.page, view)
+            say(f"{view.picture.name}: {view.picture.stat().st_size:,} bytes")
+        browser.close()
+
+
+@contextmanager
+def demo_home() -> Iterator[Path]:
+    """A home in which the demo has lived."""
+    if given := os.environ.get("LEAD_PIPELINE_SHOWN_HOME"):
+        yield Path(given)
+        return
     with TemporaryDirectory() as folder:
-        home = Path(folder)
         subprocess.run(  # noqa: S603 - our own command
             [BIN / "lead-pipeline", "demo"],
             check=True,
-            env={**os.environ, "LEAD_PIPELINE_HOME": str(home)},
+            env={**os.environ, "LEAD_PIPELINE_HOME": folder},
         )
-        report = home / "bi" / "report.html"
-        for view in VIEWS:
-            take(chromium, report, view, home / f"profile-{view.width}")
-            say(f"{view.picture}: {view.width} by {view.height}")
+        yield Path(folder)
 
 
-def take(chromium: str, page: Path, view: View, profile: Path) -> None:
-    """A picture of the top of the page."""
-    picture = DOCS / view.picture
-    picture.unlink(missing_ok=True)
-    arguments = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--hide-scrollbars",
-        f"--user-data-dir={profile}",
-        f"--window-size={view.width},{view.height}",
-        f"--blink-settings=preferredColorScheme={0 if view.is_dark else 1}",
-        f"--screenshot={picture}",
-        page.as_uri(),
-    ]
-    subprocess.run([chromium, *arguments], check=True, capture_output=True)  # noqa: S603
-    if not picture.exists():
-        sys.exit(f"Chromium has not written {picture}.")
+def take(browser: Browser, path: Path, view: View) -> None:
+    """A picture of the top of the page, as far as it is shown."""
+    scheme: Literal["dark", "light"] = "dark" if view.look == "dark" else "light"
+    context = browser.new_context(
+        viewport={"width": view.width, "height": 900}, color_scheme=scheme, locale="en-GB"
+    )
+    page = context.new_page()
+    page.goto(path.as_uri())
+    if view.look == "print":
+        page.emulate_media(media="print")
+    height = int(page.evaluate("document.documentElement.scrollHeight"))
+    clip = {"x": 0, "y": 0, "width": view.width, "height": min(height, MOST_HEIGHT), "scale": 1}
+    # Playwright itself writes no WebP, which takes a fifth of the room.
+    taken = context.new_cdp_session(page).send(
+        "Page.captureScreenshot",
+        {"format": "webp", "quality": 75, "captureBeyondViewport": True, "clip": clip},
+    )
+    view.picture.write_bytes(base64.b64decode(taken["data"]))
+    context.close()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from lead_pipeline.commands import (
     run,
     sandbox,
     scrub,
+    serve,
     status,
     verify,
 )
@@ -100,6 +101,7 @@ app.command(cls=PlainCommand)(scrub.scrub)
 app.command(cls=PlainCommand)(compact.compact)
 app.command(cls=PlainCommand)(publish.publish)
 app.command(cls=PlainCommand)(rollback.rollback)
+app.command(cls=PlainCommand)(serve.serve)
 app.command(cls=PlainCommand)(fetch.fetch)
 app.command(cls=PlainCommand)(move.move)
 app.command(cls=PlainCommand)(forget.forget)

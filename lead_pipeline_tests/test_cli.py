@@ -107,6 +107,7 @@ def test_help_shows_every_command(tmp_path: Path) -> None:
         "verify",
         "publish",
         "rollback",
+        "serve",
         "fetch",
         "forget",
         "retention",

@@ -30,6 +30,7 @@ COMMANDS = [
     "compact",
     "publish",
     "rollback",
+    "serve",
     "fetch",
     "forget",
     "retention",

@@ -66,7 +66,8 @@ def _show_next_steps(settings: Settings) -> None:
     command = sys.argv[0]
     say("Try next:")
     say(f"  duckdb -readonly {settings.published_path}   or any BI tool")
-    say(f"  open {settings.report_path} in a browser: funnel, sources, velocity, freshness")
+    say(f"  open {settings.report_path} in a browser, or let {command} serve show it and its")
+    say("    page to explore by period, owner, source and account")
     say(f"  LEAD_PIPELINE_HOME={home} {command} status")
     say("  make dev    for the asset graph at http://localhost:3000")
     say(f"  {command} demo    again, for the nights after")

@@ -94,7 +94,7 @@ def _roll_back(
             readers=rules.readers,
         )
         show_builds(settings)
-        _replace_report(settings)
+        _replace_pages(settings)
         show_catalog_again(settings)
         if settings.lake is not None:
             from lead_pipeline.bi.lake_upkeep import publish_to_lake
@@ -132,19 +132,16 @@ def _keep_or_let_go(settings: Settings, named: str | None, *, keep: bool) -> Non
     last_word(f"The build {name_of(build)} {outcome}")
 
 
-def _replace_report(settings: Settings) -> None:
-    """The page of the build that readers have now; none where an older version made the build."""
+def _replace_pages(settings: Settings) -> None:
+    """The pages of the build that readers have now; none where an older version made the build."""
     from lead_pipeline.errors import PublishError
-    from lead_pipeline.report.page import write_report
-    from lead_pipeline.storage.permissions import readers_of
-    from lead_pipeline.storage.publication import publication_at
+    from lead_pipeline.report.pages import remove_pages, show_pages
 
     try:
-        write_report(settings.published_path, settings.report_path, readers_of(settings))
-        publication_at(settings.published_path).show_page(settings.report_path)
+        show_pages(settings)
     except PublishError as error:
-        settings.report_path.unlink(missing_ok=True)
-        say(f"{error} The page of the build before has been removed.")
+        remove_pages(settings.published_path)
+        say(f"{error} The pages of the build before have been removed.")
 
 
 def _builds(settings: Settings) -> list[tuple[Build, bool]]:

@@ -29,8 +29,6 @@ from lead_pipeline.orchestration.lineage import lineage_of
 from lead_pipeline.orchestration.resources import SettingsResource, with_default_resources
 from lead_pipeline.settings import Settings
 from lead_pipeline.storage.locks import held
-from lead_pipeline.storage.permissions import readers_of
-from lead_pipeline.storage.publication import publication_at
 
 KEY = AssetKey(["bi", "published"])
 
@@ -66,7 +64,7 @@ def build_published_asset(models: Iterable[AssetKey]) -> AssetsDefinition:
         group_name="bi",
         deps=models,
         kinds={"duckdb"},
-        description="The DuckDB file that BI tools open, replaced as a whole by each run, and its report page.",
+        description="The DuckDB file that BI tools open, replaced as a whole by each run, and the pages beside it.",
     )
     def published(
         context: AssetExecutionContext, config: PublishConfig, lead_settings: SettingsResource
@@ -100,11 +98,10 @@ def _published(
                 ),
                 tell=context.log.info,
             )
-        # Altair takes a second to import, which other commands need not wait for.
-        from lead_pipeline.report.page import write_report
+        # Templates take a moment to import, which who only looks at assets need not wait for.
+        from lead_pipeline.report.pages import show_pages
 
-        write_report(settings.published_path, settings.report_path, readers_of(settings))
-        publication_at(settings.published_path).show_page(settings.report_path)
+        show_pages(settings)
         report = _report(settings)
         without_lake = _refused_by_lake(settings, context.log.info)
         # As late as can be: readers have all else by now.
@@ -139,7 +136,6 @@ def _refused_by_lake(settings: Settings, tell: Callable[[str], None]) -> LakeErr
 
 def _report(settings: Settings) -> dict[str, MetadataValue]:
     """What opens in the web interface, which serves no files; and where the whole page is."""
-    # Pandas takes a second to import, too.
     from lead_pipeline.report.summary import leads_by_stage
 
     accounts, rows = leads_by_stage(settings.published_path)
@@ -148,6 +144,7 @@ def _report(settings: Settings) -> dict[str, MetadataValue]:
     return {
         "summary": MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines)),
         "report": MetadataValue.url(settings.report_path.as_uri()),
+        "explore": MetadataValue.url(settings.explore_path.as_uri()),
     }
 
 

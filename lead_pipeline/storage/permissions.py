@@ -2,7 +2,8 @@
 
     home/            0700, with a group of readers 0710: they pass through and see no names
       bi/            0700 ─────────────────────── 0750, that group
-        leads.duckdb 0400 ─────────────────────── 0440, that group; the same for report.html (0600, 0640)
+        leads.duckdb 0400 ─────────────────────── 0440, that group; pages: 0600, 0640
+        explore/     0700 ─────────────────────── 0750, that group
         .catalogs/   0700 ─────────────────────── 0750, that group, and the files in it (0600, 0640)
       all else       folders 0700, files 0600
 
@@ -109,7 +110,10 @@ def let_in(home: Path, readers: Readers) -> None:
     if not folder.exists():
         return
     _give(folder, readers, _READ_FOLDER)
-    for path in folder.iterdir():
+    pages = folder / "explore"
+    if pages.is_dir():
+        _give(pages, readers, _READ_FOLDER)
+    for path in (*folder.iterdir(), *pages.glob("*")):
         if path.is_file() and not path.name.startswith(".") and path.suffix in (".duckdb", ".html"):
             _give(path, readers, _mode(path) & 0o600 | 0o040)
     for path in (folder / CATALOGS, *(folder / CATALOGS).rglob("*")):
@@ -144,8 +148,8 @@ def said_of_readers(home: Path, readers: Readers | None) -> str:
         return f"{home} can be read by this user alone."
     members = ", ".join(_members(readers)) or "nobody yet"
     return (
-        f"{home} can be read by this user alone; of it, bi/leads.duckdb and bi/report.html also by "
-        f"the group {readers.name} ({members})."
+        f"{home} can be read by this user alone; of it, bi/leads.duckdb and the pages beside it also "
+        f"by the group {readers.name} ({members})."
     )
 
 

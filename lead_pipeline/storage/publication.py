@@ -24,6 +24,10 @@ from lead_pipeline.storage.shared_home import refuse_copy
 FOLDER = ".builds"
 SUFFIX = ".duckdb"
 HELD = ".held"
+REPORT = "report.html"
+EXPLORE = "explore/index.html"
+PAGES = (REPORT, EXPLORE)
+"""Pages beside what readers have, made of the same build."""
 
 
 class Publication(Protocol):
@@ -54,8 +58,8 @@ class Publication(Protocol):
     def remove_unretained(self) -> None:
         """Remove builds that are there only for readers who have them open."""
 
-    def show_page(self, page: Path) -> None:
-        """Put the page of what readers have beside it; `page` is where it lies on this machine."""
+    def show_page(self, page: str) -> None:
+        """Let readers have the page of what they have: one of `PAGES`, which lies on this machine."""
 
     def show_catalog(self, build: str) -> None:
         """Put the catalog of `build`, which readers have, beside it; none where there is none of it.
@@ -115,7 +119,7 @@ class FilePublication:
     def remove_unretained(self) -> None:
         """There are none: a file that is open stays by itself."""
 
-    def show_page(self, page: Path) -> None:
+    def show_page(self, page: str) -> None:
         """It lies beside the file already."""
 
     def show_catalog(self, build: str) -> None:

@@ -17,10 +17,11 @@ from lead_pipeline.bi.rollback import roll_back
 from lead_pipeline.bi.snapshot import keep_snapshot
 from lead_pipeline.errors import PublishError
 from lead_pipeline.landing.coverage import AccountCoverage
-from lead_pipeline.report.page import write_report
+from lead_pipeline.report.pages import write_pages
 from lead_pipeline.storage.duckdb_files import connect_utc, spill_of, wal_of
 from lead_pipeline.storage.files import temporary_of
 from lead_pipeline.storage.permissions import Readers
+from lead_pipeline.storage.publication import REPORT
 from lead_pipeline_tests.sample_builds import Bi, read, run_of
 from lead_pipeline_tests.sample_warehouse import write_warehouse
 
@@ -56,7 +57,7 @@ def test_candidate_keeps_types_not_nulls_and_comments(bi: Bi) -> None:
 @pytest.mark.parametrize("of", ["the note", "the snapshot", "the page"])
 def test_what_a_killed_run_left_unfinished_goes_with_the_next_build(bi: Bi, of: str) -> None:
     bi.build_and_publish()
-    snapshot, page = bi.published.parent / ".sources" / "leads.duckdb", bi.published.parent / "page"
+    snapshot, page = bi.published.parent / ".sources" / "leads.duckdb", bi.published.parent / REPORT
     note = bi.candidate.parent / ".first.tested"
     left = temporary_of({"the note": note, "the snapshot": snapshot, "the page": page}[of])
     left.parent.mkdir(exist_ok=True)
@@ -65,7 +66,7 @@ def test_what_a_killed_run_left_unfinished_goes_with_the_next_build(bi: Bi, of: 
     prepare_candidate(bi.warehouse, bi.candidate)
     keep_snapshot(bi.candidate, snapshot)
     with suppress(PublishError):  # The marts are stand-ins; what was left goes first.
-        write_report(bi.published, page)
+        write_pages(bi.published)
 
     assert not left.exists()
 

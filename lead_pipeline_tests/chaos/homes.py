@@ -176,7 +176,7 @@ def rows_of(
 
 
 _KNOWN = re.compile(
-    r"warehouse\.duckdb|\.locks/[\w-]+\.lock|bi/leads\.duckdb|bi/report\.html"
+    r"warehouse\.duckdb|\.locks/[\w-]+\.lock|bi/leads\.duckdb|bi/(report|explore/index)\.html"
     r"|bi/\.builds/[\w-]+\.(duckdb|held)|bi/\.sources/leads\.duckdb"
     r"|bi/\.candidate/(leads\.duckdb|\w+\.tested)"
     r"|landing/[\w-]+/(_quota\.json|_crawls\.summary|_crawls/[\w-]+\.json)"

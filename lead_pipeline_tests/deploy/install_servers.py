@@ -1,8 +1,8 @@
-"""Install the servers that tests of a team start: PostgreSQL and Redis, from Debian.
+"""Install what tests start and pip does not bring: PostgreSQL, Redis and Chromium, from Debian.
 
     python3 lead_pipeline_tests/deploy/install_servers.py
 
-Needs nothing but Python's own library. Does nothing where both are there. Where they cannot be
+Needs nothing but Python's own library. Does nothing where all are there. Where they cannot be
 installed, one line says what is skipped, and the exit status is 0 all the same: the rest is tested.
 None of them is left running: tests start their own, on loopback, in folders of their own.
 """
@@ -33,7 +33,9 @@ def is_there(package: str) -> bool:
 
 def main() -> None:
     """Install what is missing, or say what is skipped."""
-    missing = [package for package in ("postgresql", "redis-server") if not is_there(package)]
+    missing = [
+        package for package in ("postgresql", "redis-server", "chromium") if not is_there(package)
+    ]
     if not missing:
         return
     reason = _installed(missing)

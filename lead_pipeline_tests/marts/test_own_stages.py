@@ -14,7 +14,7 @@ import pytest
 from lead_pipeline.bi.candidate import mark_tested, prepare_candidate
 from lead_pipeline.bi.publish import publish
 from lead_pipeline.normalized.load import load_landing
-from lead_pipeline.report.figures import Figures, read_figures
+from lead_pipeline.report.published_file import Row, opened
 from lead_pipeline.sandbox.examples import vorel_lead
 from lead_pipeline_tests.marts.building import rows_of, run_dbt
 from lead_pipeline_tests.normalized.landings import Landing
@@ -67,8 +67,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def figures(published: Path) -> Figures:
-    return read_figures(published)
+def shown(published: Path) -> list[Row]:
+    """Rows of the report: open leads by account and stage."""
+    with opened(published) as file:
+        return file.rows("stages")
 
 
 def said(published: Path, mart: str, column: str, account: str = "vorel") -> dict[str, Any]:
@@ -115,13 +117,13 @@ def test_only_open_leads_have_open_breaches(published: Path) -> None:
     }
 
 
-def test_counts_of_open_leads_are_those_of_leads(published: Path, figures: Figures) -> None:
+def test_counts_of_open_leads_are_those_of_leads(published: Path, shown: list[Row]) -> None:
     leads = sum(row["is_open"] for row in rows_of(published, "marts.leads"))
     counted = {
         mart: sum(row["leads_open"] for row in rows_of(published, f"marts.{mart}"))
         for mart in ("source_performance", "owner_performance")
     }
-    assert (counted, figures.headline["leads_open"]) == (
+    assert (counted, sum(row.open for row in shown)) == (
         {"source_performance": leads, "owner_performance": leads},
         leads,
     )
@@ -145,6 +147,9 @@ def test_stages_have_the_place_that_their_rows_give_them(published: Path) -> Non
     assert sorted(places, key=places.__getitem__)[:4] == ["won", "new", "engaged", "qualified"]
 
 
-def test_the_report_shows_stages_in_the_order_of_the_mapping(figures: Figures) -> None:
-    stale = figures.stale[figures.stale["account"] == "vorel"]
-    assert list(stale["stage"]) == ["won", "qualified", "unmapped"]
+def test_the_report_shows_stages_in_the_order_of_the_mapping(shown: list[Row]) -> None:
+    assert [row.stage for row in shown if row.account == "vorel"] == [
+        "won",
+        "qualified",
+        "unmapped",
+    ]

@@ -46,6 +46,8 @@ def open_home(tmp_path: Path) -> Path:
             "dagster/history/runs.db",
             "bi/leads.duckdb",
             "bi/report.html",
+            "bi/explore/index.html",
+            "bi/explore/.index.html.new",
             "bi/.builds/a.duckdb",
             "bi/.sources/leads.duckdb",
             "bi/.candidate/dbt/dbt.log",
@@ -126,7 +128,11 @@ def test_group_reads_what_is_published_and_nothing_else(open_home: Path) -> None
         if read_as(open_home, path, NOBODY, GROUP)
     }
     # What the user himself has put beside it keeps the modes that he gave it.
-    assert readable - {"own/script.sh"} == {"bi/leads.duckdb", "bi/report.html"}
+    assert readable - {"own/script.sh"} == {
+        "bi/leads.duckdb",
+        "bi/report.html",
+        "bi/explore/index.html",
+    }
     assert not any(read_as(open_home, path, NOBODY, NOBODY) for path in everything(open_home))
     assert mode_of(open_home) == 0o710
     assert mode_of(open_home / "bi") == 0o750

@@ -16,7 +16,7 @@ import duckdb
 
 from lead_pipeline.storage.duckdb_files import connect_utc, remove_duckdb_file
 from lead_pipeline.storage.files import sync
-from lead_pipeline.storage.publication import publication_at, use_publication
+from lead_pipeline.storage.publication import PAGES, publication_at, use_publication
 from lead_pipeline.storage.team.objects import open_store
 from lead_pipeline.storage.team.publication import TeamPublication
 
@@ -53,9 +53,11 @@ def publish(home: Path, url: str, build: str, before: str | None, *, rows: int =
     finished = home / "bi" / ".candidate" / "finished.duckdb"
     make_build(finished, build, rows)
     publication.publish(finished, build, before, keep=True)
-    page = home / "bi" / "report.html"
-    page.write_text(f"<p>{build}</p>")
-    publication.show_page(page)
+    for page in PAGES:
+        path = home / "bi" / page
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"<p>{build}</p>")
+        publication.show_page(page)
 
 
 def stamp_of(connection: duckdb.DuckDBPyConnection, catalog: str) -> str:

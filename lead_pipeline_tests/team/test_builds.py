@@ -10,7 +10,7 @@ import pytest
 
 from lead_pipeline.errors import PublishError, StoreUnavailable
 from lead_pipeline.storage.catalogs import CATALOG_FILES, keep_catalog, shown_catalog
-from lead_pipeline.storage.publication import publication_at, refreshed, retained_folder
+from lead_pipeline.storage.publication import PAGES, publication_at, refreshed, retained_folder
 from lead_pipeline.storage.team import publication as team_publication
 from lead_pipeline.storage.team.builds import CURRENT, POINTER, Current, current_of, object_of
 from lead_pipeline.storage.team.objects import ObjectStore, open_store
@@ -38,16 +38,24 @@ def objects(store: ObjectStore) -> list[str]:
     return [found.name.removeprefix("bi/builds/") for found in store.list("bi/builds")]
 
 
-def test_each_build_lies_under_its_own_name_with_its_page(shared: str, tmp_path: Path) -> None:
+def objects_of(*builds: str) -> list[str]:
+    """What lies in the store where it has these builds, in order of their names."""
+    return [
+        f"{build}.{suffix}" for build in builds for suffix in ("duckdb", "explore.html", "html")
+    ]
+
+
+def test_each_build_lies_under_its_own_name_with_its_pages(shared: str, tmp_path: Path) -> None:
     publish(tmp_path / "home", shared, "one", None)
     publish(tmp_path / "home", shared, "two", "one")
     store = open_store(shared)
     found = pointer(store)
 
-    assert objects(store) == ["one.duckdb", "one.html", "two.duckdb", "two.html"]
+    assert objects(store) == objects_of("one", "two")
     assert (found.build, found.object) == ("two", "bi/builds/two.duckdb")
     assert store.get(found.object).content == (tmp_path / "home/bi/leads.duckdb").read_bytes()
     assert store.get("bi/builds/two.html").content == b"<p>two</p>"
+    assert store.get("bi/builds/two.explore.html").content == b"<p>two</p>"
 
 
 def test_a_statement_attaches_what_readers_have(shared: str, tmp_path: Path) -> None:
@@ -58,14 +66,14 @@ def test_a_statement_attaches_what_readers_have(shared: str, tmp_path: Path) -> 
     assert all(line.startswith("--") for line in lines[:-1])
 
 
-def test_another_machine_gets_the_page_of_what_readers_have(shared: str, tmp_path: Path) -> None:
+def test_another_machine_gets_the_pages_of_what_readers_have(shared: str, tmp_path: Path) -> None:
     publish(tmp_path / "home", shared, "one", None)
     there = published_of(tmp_path / "another", shared)
     there.parent.mkdir(parents=True)
     there.with_name("report.html").write_text("<p>of another build</p>")
 
     assert stamp_in(refreshed(there)) == "one"
-    assert there.with_name("report.html").read_text() == "<p>one</p>"
+    assert [(there.parent / page).read_text() for page in PAGES] == ["<p>one</p>"] * 2
     assert stat.S_IMODE(there.stat().st_mode) == 0o400
 
 
@@ -103,7 +111,7 @@ def test_catalogs_of_a_store_go_with_their_builds(shared: str, tmp_path: Path) -
     publication_at(published_of(home, shared)).remove("one", at_once=True)
 
     assert objects(open_store(shared)) == sorted(
-        ["two.duckdb", "two.html", *(f"two.{name}" for name in CATALOG_FILES)]
+        [*objects_of("two"), *(f"two.{name}" for name in CATALOG_FILES)]
     )
 
 
@@ -161,7 +169,7 @@ def test_a_build_that_nobody_retains_stays_for_a_day_after_readers_had_it(
 
     monkeypatch.setattr(team_publication, "ATTACHED", timedelta(0))
     publish(tmp_path / "home", shared, "four", "three")
-    assert objects(store) == ["four.duckdb", "four.html", "three.duckdb", "three.html"]
+    assert objects(store) == objects_of("four", "three")
 
 
 @pytest.mark.parametrize("how", ["at once", "all that nobody retains"])
@@ -175,7 +183,7 @@ def test_what_nobody_may_have_any_longer_is_removed_at_once(
     if how != "at once":
         publication.remove_unretained()
 
-    assert objects(open_store(shared)) == ["two.duckdb", "two.html"]
+    assert objects(open_store(shared)) == objects_of("two")
     assert [found.build for found in pointer(open_store(shared)).builds] == ["two"]
 
 

@@ -14,13 +14,13 @@ from datetime import datetime
 import msgspec
 
 from lead_pipeline.errors import PublishError
-from lead_pipeline.storage.publication import SUFFIX
+from lead_pipeline.storage.publication import EXPLORE, REPORT, SUFFIX
 from lead_pipeline.storage.team.objects import ObjectMissing, ObjectStore, Version
 
 FOLDER = "bi/builds"
 POINTER = "bi/current.json"
 CURRENT = "bi/current.sql"
-PAGE_SUFFIX = ".html"
+PAGE_SUFFIXES = {REPORT: ".html", EXPLORE: ".explore.html"}
 
 
 class StoredBuild(msgspec.Struct, frozen=True):
@@ -91,9 +91,9 @@ def object_of(build: str) -> str:
     return f"{FOLDER}/{build}{SUFFIX}"
 
 
-def page_of(build: str) -> str:
-    """The object of its page."""
-    return f"{FOLDER}/{build}{PAGE_SUFFIX}"
+def page_of(build: str, page: str) -> str:
+    """The object of one of its pages."""
+    return f"{FOLDER}/{build}{PAGE_SUFFIXES[page]}"
 
 
 def catalog_object(build: str, file: str) -> str:

@@ -1,11 +1,11 @@
 """A team's publications: builds that are never replaced, and a pointer to what readers have.
 
-    bi/current.json ──▶ bi/builds/<build>.duckdb, .html, .contract.odcs.yaml, .manifest.json, …
+    bi/current.json ──▶ bi/builds/<build>.duckdb, .html, .explore.html, .contract.odcs.yaml, .manifest.json, …
     bi/current.sql      ATTACH of the same build, for whoever speaks SQL
 
 The pointer also lists all other builds: retained ones, those on hold, and those that readers may have
 attached, which stay for a day after they were what readers have. It is swapped if nobody else has
-done so. The folder of this machine follows: what readers have, the page, retained builds. Belongs here:
+done so. The folder of this machine follows: what readers have, its pages, retained builds. Belongs here:
 objects and the pointer. Does not belong here: what a build must be like, and how long it is retained.
 """
 
@@ -28,6 +28,7 @@ from lead_pipeline.storage.files import (
 from lead_pipeline.storage.locks import held
 from lead_pipeline.storage.permissions import FOLDER_MODE, PAGE_MODE, Readers, shown_to
 from lead_pipeline.storage.publication import (
+    PAGES,
     SUFFIX,
     FilePublication,
     hold_path,
@@ -58,7 +59,6 @@ from lead_pipeline.storage.team.objects import (
 
 ATTACHED = timedelta(days=1)
 """How long a build stays for readers who have it attached, after readers have got another one."""
-PAGE = "report.html"
 
 
 class TeamPublication:
@@ -155,11 +155,11 @@ class TeamPublication:
         if current is not None:
             self._remove_unlisted(current)
 
-    def show_page(self, page: Path) -> None:
+    def show_page(self, page: str) -> None:
         """Put the page beside the build that readers have."""
         found = current_of(self._store)
         if found is not None:
-            self._store.put_file(page_of(found[0].build), page)
+            self._store.put_file(page_of(found[0].build, page), self._published.parent / page)
 
     def show_catalog(self, build: str) -> None:
         """Upload the catalog where it was written here, else download it; then show it here, too."""
@@ -251,12 +251,13 @@ class TeamPublication:
         self._store.delete(*(name for build, name in builds_in(self._store) if build not in known))
 
     def _download_current(self, current: Current) -> None:
-        """Put what readers have, its page and its catalog into their places here."""
+        """Put what readers have, its pages and its catalog into their places here."""
         self._published.parent.mkdir(parents=True, exist_ok=True)
         shown_to(self._readers(), self._published.parent, FOLDER_MODE)
         with self._naming_the_gone(current.entry):
             put_in_place(self._store, current.entry, self._published, self._readers())
-        self._download_page(current)
+        for page in PAGES:
+            self._download_page(current, page)
         self._download_catalog(current.build)
         self._here.show_catalog(current.build)
 
@@ -270,11 +271,13 @@ class TeamPublication:
             return
         keep_catalog(self._published, build, files, self._readers())
 
-    def _download_page(self, current: Current) -> None:
-        page = self._published.with_name(PAGE)
+    def _download_page(self, current: Current, name: str) -> None:
+        page = self._published.parent / name
+        page.parent.mkdir(exist_ok=True)
+        shown_to(self._readers(), page.parent, FOLDER_MODE)
         new = unfinished_of(page)
         try:
-            self._store.download(page_of(current.build), new)
+            self._store.download(page_of(current.build, name), new)
         except ObjectMissing:
             # The page of another build would tell wrong figures.
             page.unlink(missing_ok=True)
