@@ -59,15 +59,18 @@ def test_every_mart_reaches_the_published_file_in_the_exposure(manifest: dict[st
     assert set(exposure["depends_on"]["nodes"]) == marts
 
 
-def test_exposure_of_the_report_names_the_marts_that_its_queries_read(
+def test_exposures_of_the_pages_name_the_marts_that_their_queries_read(
     manifest: dict[str, Any],
 ) -> None:
-    exposure = manifest["exposures"]["exposure.lead_pipeline.report"]
-    queries = "".join(
-        path.read_text("utf-8") for path in (DOCS.parent / "lead_pipeline/report").rglob("*.sql")
-    )
-    read = {f"model.lead_pipeline.{name}" for name in re.findall(r"\bmarts\.(\w+)", queries)}
-    assert set(exposure["depends_on"]["nodes"]) == read
+    read: dict[str, set[str]] = {"report": set(), "explore": set()}
+    for path in (DOCS.parent / "lead_pipeline/report/sql").glob("*.sql"):
+        page = "explore" if path.name.startswith("explore") else "report"
+        read[page] |= set(re.findall(r"\bmarts\.(\w+)", path.read_text("utf-8")))
+    for page, marts in read.items():
+        exposure = manifest["exposures"][f"exposure.lead_pipeline.{page}"]
+        assert set(exposure["depends_on"]["nodes"]) == {
+            f"model.lead_pipeline.{name}" for name in marts
+        }
 
 
 def test_readers_may_build_on_marts_and_on_nothing_else(manifest: dict[str, Any]) -> None:
