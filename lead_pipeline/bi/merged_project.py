@@ -108,12 +108,14 @@ def _merge(own: OwnModels, project: DbtProject, folder: Path, *, linked: bool) -
     profiles = _profiles(project, own.home)
     _write(folder / "profiles.yml", yaml.safe_dump(profiles, sort_keys=False).encode())
     for kind, place in PLACES.items():
-        if not linked:
-            for path, content in own.of_kind(kind):
-                _write(folder / place / path, content)
-        elif (own.folder / kind).is_dir():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            (folder / place).symlink_to(own.folder / kind)
+        for path, content in own.of_kind(kind):
+            target = folder / place / path
+            if linked:
+                # File by file: dbt does not look into folders that are links.
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(own.folder / kind / path)
+            else:
+                _write(target, content)
 
 
 def _write(path: Path, content: bytes) -> None:

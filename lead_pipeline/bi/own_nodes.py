@@ -9,7 +9,9 @@ Belongs here: judging what dbt has accepted. Does not belong here: making the pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 from lead_pipeline.bi.dbt_project import DbtProject, load_manifest, ours, source_files
@@ -120,15 +122,35 @@ def said_of_own(project: DbtProject, manifest: Mapping[str, Any]) -> str | None:
     return f"Own models in {project.own}: {added}; in place of ours: {replaced}."
 
 
-def deprecated_references(project: DbtProject, manifest: Mapping[str, Any]) -> list[str]:
-    """One sentence for each own model and model of ours that it reads and that will go."""
+def deprecated_references(
+    project: DbtProject,
+    manifest: Mapping[str, Any],
+    announced: Sequence[Mapping[str, str]] | None = None,
+) -> list[str]:
+    """One sentence for each own model and table of ours that it reads and that will go.
+
+    `announced` are the lines of `deprecations.csv`.
+    """
+    gone = {
+        (line["schema_name"], line["table_name"]): line
+        for line in (_announced() if announced is None else announced)
+        if not line["column_name"]
+    }
     found = []
     for node in own_nodes(project, manifest):
         for unique_id in node["depends_on"].get("nodes", ()):
-            parent = manifest["nodes"].get(unique_id) or {}
-            if date := parent.get("deprecation_date"):
+            parent = manifest["nodes"].get(unique_id) or manifest["sources"].get(unique_id) or {}
+            line = gone.get((parent.get("schema", ""), parent.get("name", "")))
+            if line is not None:
                 found.append(
-                    f"{project.source_of(node['original_file_path'])} reads {parent['name']}, which "
-                    f"goes on {date[:10]} or with a release after it: {parent['description']}"
+                    f"{project.source_of(node['original_file_path'])} reads "
+                    f"{line['schema_name']}.{line['table_name']}, which goes with version "
+                    f"{line['removed_in']}. Read {line['replacement']}."
                 )
     return found
+
+
+def _announced() -> list[dict[str, str]]:
+    """What the published file announces, too; nothing where there is no list."""
+    listed = files("lead_pipeline").joinpath("bi", "deprecations.csv")
+    return list(csv.DictReader(listed.read_text("utf-8").splitlines())) if listed.is_file() else []
