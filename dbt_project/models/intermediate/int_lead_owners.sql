@@ -68,6 +68,8 @@ with
             known_until,
             changed_at
         from spans
+        -- Of two changes at one moment, the first gave it to nobody for any time.
+        where changed_at is null or known_from < changed_at
     )
 
 select *

@@ -132,29 +132,16 @@ with
             changes.changed_after,
             {{ local_date("changes.changed_at") }} as changed_day,
             changes.evidence,
-            case
-                when owners.lead_key is not null
-                then {{ owner_key("leads.account", "owners.owner_id") }}
-            end as owner_key,
-            owners.owner_id,
-            owners.owner_name,
+            {{ owned_at(owner_key("leads.account", "owners.owner_id"), "changes.changed_at") }}
+            as owner_key,
+            {{ owned_at("owners.owner_id", "changes.changed_at") }} as owner_id,
+            {{ owned_at("owners.owner_name", "changes.changed_at") }} as owner_name,
             coalesce(
                 {{ local_date("changes.changed_after") }} = {{ local_date("changes.changed_at") }},
                 false
             ) as is_certain_of_day
         from changes
-        join leads using (lead_key)
-        left join
-            owners
-            on owners.lead_key = changes.lead_key
-            and changes.changed_at >= owners.known_from
-            and (
-                owners.changed_at is null
-                or (
-                    changes.changed_at <= owners.known_until
-                    and changes.changed_at < owners.changed_at
-                )
-            )
+        join leads using (lead_key) {{ join_owners("changes.lead_key", "changes.changed_at") }}
     )
 
 select *

@@ -111,12 +111,10 @@ with
             {{ local_date("measured.exited_at") }} as exited_day,
             measured.is_current,
             measured.evidence,
-            case
-                when owners.lead_key is not null
-                then {{ owner_key("measured.account", "owners.owner_id") }}
-            end as owner_key,
-            owners.owner_id,
-            owners.owner_name,
+            {{ owned_at(owner_key("measured.account", "owners.owner_id"), "measured.entered_at") }}
+            as owner_key,
+            {{ owned_at("owners.owner_id", "measured.entered_at") }} as owner_id,
+            {{ owned_at("owners.owner_name", "measured.entered_at") }} as owner_name,
             measured.is_current as is_censored,
             coalesce(
                 measured.entered_after >= measured.watched_from
@@ -147,18 +145,7 @@ with
                 > measured.limit_seconds,
                 false
             ) as is_over_limit
-        from measured
-        left join
-            owners
-            on owners.lead_key = measured.lead_key
-            and measured.entered_at >= owners.known_from
-            and (
-                owners.changed_at is null
-                or (
-                    measured.entered_at <= owners.known_until
-                    and measured.entered_at < owners.changed_at
-                )
-            )
+        from measured {{ join_owners("measured.lead_key", "measured.entered_at") }}
     )
 
 select *
