@@ -37,6 +37,7 @@ CHECKS = {
     "unobserved_changes": (
         "Each true change lies in an interval's bounds, or in a stretch that is said to be unseen."
     ),
+    "lead_changes": "What truly changed fits each row; all that two polls in a row showed differently has one.",
     "meta": "`watched_from` is the first poll, `poll_seconds` the usual time to the next.",
     "stage_funnel_daily": "Beside the figures: that the stages of a day add up to all leads.",
     "sla_breaches": "What is certainly over its limit truly is.",
@@ -51,7 +52,9 @@ SHOWN = {
     "funnel_by_cohort": ("reached_qualified", "engaged_rate", "qualified_to_booked_rate"),
     "stage_funnel_daily": ("leads_in_stage", "leads_entered", "leads_exited"),
     "lead_stage_history": ("entered", "seconds_in_stage"),
-    "leads": ("stage_entered", "watched_from", "stage"),
+    "lead_facts": ("stage_entered", "reached_engaged_at", "outcome_at", "watched_from", "stage"),
+    "stage_visits": ("seconds_in_stage", "owner_key"),
+    "lead_changes": ("stage_changed_at", "owner_changed_at", "score_changed_at"),
     "lead_daily_history": ("stage", "days_in_stage"),
     "stale_leads": ("days_quiet",),
     "sla_breaches": ("is_certain",),

@@ -29,9 +29,11 @@ create schema staging; create schema marts;
 create view staging.stg_leads as from leads.normalized.leads;
 create view main.stray as select 1 as one;
 create table main.stray_table as select 1 as one;
-create table marts.leads as from staging.stg_leads;
+create table marts.lead_facts as from staging.stg_leads;
+create view marts.leads as from marts.lead_facts;
+create view marts.lead_stage_history as from normalized.lead_stage_history;
 """
-LEADS = {"normalized.leads", "normalized.lead_stage_history", "marts.leads"}
+LEADS = {"normalized.leads", "normalized.lead_stage_history", "marts.lead_facts"}
 """Tables that are made of the warehouse's leads."""
 VIEW = "marts.lead_daily_history"
 STAND_INS = [

@@ -120,7 +120,7 @@ def test_publish_makes_a_new_build_without_any_api(story: Story) -> None:
 def test_time_zone_locale_and_dbt_s_variables_of_another_project_change_no_row(
     story: Story,
 ) -> None:
-    assert "marts.leads (" in story.first_tables
+    assert "marts.lead_facts (" in story.first_tables
     assert story.second_tables == story.first_tables
 
 

@@ -55,7 +55,7 @@ def test_demo_runs_from_an_unpacked_wheel_in_an_empty_folder(tmp_path: Path) -> 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert os.listdir(package / "lead_pipeline" / "dbt_project" / "target") == ["pipeline"]  # noqa: PTH208
     with duckdb.connect(str(tmp_path / "home" / "bi" / "leads.duckdb"), read_only=True) as file:
-        assert file.execute("select count(*) > 0 from marts.leads").fetchone() == (True,)
+        assert file.execute("select count(*) > 0 from marts.lead_facts").fetchone() == (True,)
 
 
 def wrongly_listed(package: Path) -> list[str]:

@@ -13,7 +13,7 @@ with
 
     current_leads as (
         select provider, account, stage, count(*) as leads
-        from {{ ref("leads") }}
+        from {{ ref("lead_facts") }}
         group by provider, account, stage
     )
 

@@ -1,5 +1,5 @@
 -- Each returned row is a mart whose groups together do not count every lead exactly once.
-{{ config(meta={"dagster": {"ref": {"name": "leads"}}}) }}
+{{ config(meta={"dagster": {"ref": {"name": "lead_facts"}}}) }}
 {% set marts = [
     "funnel_by_cohort",
     "source_performance",
@@ -19,7 +19,7 @@ with
         {% endfor %}
     ),
 
-    all_leads as (select count(*) as leads from {{ ref("leads") }})
+    all_leads as (select count(*) as leads from {{ ref("lead_facts") }})
 
 select mart, leads_counted, leads
 from counted

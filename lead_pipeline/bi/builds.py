@@ -15,8 +15,10 @@ from lead_pipeline.bi.masking import follows_present_rules
 from lead_pipeline.storage.duckdb_files import connect_utc
 from lead_pipeline.storage.sql import read_sql
 
-LEAD_TABLES = ("normalized.leads", "marts.leads")
+LEAD_TABLES = ("normalized.leads", "marts.lead_facts")
 """The tables with one row per lead."""
+_EARLIER_NAME = "marts.leads"
+"""What the second was in files of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,14 @@ def read_build(path: Path) -> Build | None:
 
 def leads_by_account(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
     """Leads by table of `LEAD_TABLES` and account."""
-    rows = connection.execute(read_sql("bi", "leads_by_account")).fetchall()
+    statement = read_sql("bi", "leads_by_account")
+    [(is_earlier,)] = connection.execute(
+        "select count(*) = 0 from duckdb_tables() where schema_name = 'marts'"
+        " and table_name = 'lead_facts'"
+    ).fetchall()
+    if is_earlier:
+        statement = statement.replace(f"from {LEAD_TABLES[1]}", f"from {_EARLIER_NAME}")
+    rows = connection.execute(statement).fetchall()
     return {(table, account): leads for table, account, leads in rows}
 
 

@@ -4,7 +4,7 @@
       normalized.*                     normalized.*                + marts.*     + meta.build
 
 The candidate bears the file name of the published file, because DuckDB names the catalog
-after it: queries and views say `leads.marts.leads` in both.
+after it: queries and views say `leads.marts.lead_facts` in both.
 """
 
 from __future__ import annotations

@@ -30,8 +30,6 @@ REQUIRED_TABLES = (
     "marts.lead_daily_history",
     "marts.lead_day_segments",
     "marts.lead_facts",
-    "marts.lead_stage_history",
-    "marts.leads",
     "marts.metrics_daily",
     "marts.owner_performance",
     "marts.people",

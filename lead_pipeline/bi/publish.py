@@ -31,6 +31,7 @@ from lead_pipeline.bi.candidate import (
     row_counts,
     tested_by,
 )
+from lead_pipeline.bi.deprecations import announce
 from lead_pipeline.bi.gate import PublishRules, check_candidate
 from lead_pipeline.bi.retained_builds import build_name, may_be_kept, name_of, prune
 from lead_pipeline.errors import PublishError
@@ -187,7 +188,7 @@ def _finish(
 def _describe(
     connection: duckdb.DuckDBPyConnection, published_at: datetime, run_id: str
 ) -> dict[str, int]:
-    """Write `meta.publish` and `meta.tables`; the rows of each table are returned."""
+    """Write `meta.publish`, `meta.deprecations` and `meta.tables`; the rows of each table are returned."""
     connection.execute(read_sql("bi", "meta"))
     connection.execute(
         read_sql("bi", "insert_publish"),
@@ -197,6 +198,7 @@ def _describe(
             "lead_pipeline_version": version("lead-pipeline"),
         },
     )
+    announce(connection)
     counts = row_counts(connection)
     counts["meta.tables"] = len(counts)
     connection.executemany(

@@ -73,7 +73,7 @@ def _nothing_found(settings: Settings, catalog: Mapping[str, AccountFiles]) -> s
     return (
         f"No such lead in what has landed of {', '.join(catalog)}: searched as a lead_key "
         "(account:id), as a lead id, and as an email, also a former one. Try the lead_key that "
-        "marts.leads shows; `lead-pipeline status` says how far the data reaches."
+        "marts.lead_facts shows; `lead-pipeline status` says how far the data reaches."
     )
 
 

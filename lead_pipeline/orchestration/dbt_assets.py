@@ -312,7 +312,7 @@ def _model_metadata(
         metadata.setdefault(output, {})["dagster/column_lineage"] = shown
     lines = ["| account | stage | leads |", "|---|---|---:|"]
     lines += [f"| {account} | {stage} | {leads:,} |" for account, stage, leads in rows]
-    metadata["marts__leads"]["leads_by_stage"] = MetadataValue.md("\n".join(lines))
+    metadata["marts__lead_facts"]["leads_by_stage"] = MetadataValue.md("\n".join(lines))
     return metadata
 
 

@@ -65,8 +65,10 @@ def test_account_that_loses_all_its_leads_is_refused_whatever_the_limit(bi: Bi) 
 def test_model_that_drops_leads_is_refused_although_they_were_loaded(bi: Bi) -> None:
     bi.build(TEN_EACH)
     with closing(connect_utc(bi.candidate)) as connection:
-        connection.execute("delete from marts.leads where account = 'mega' and lead_id < '5'")
-    with pytest.raises(PublishError, match=r"readers: mega 5 of 10 in marts\.leads \(50 %\)\. "):
+        connection.execute("delete from marts.lead_facts where account = 'mega' and lead_id < '5'")
+    with pytest.raises(
+        PublishError, match=r"readers: mega 5 of 10 in marts\.lead_facts \(50 %\)\. "
+    ):
         bi.publish()
 
 
@@ -121,10 +123,10 @@ def test_build_that_an_earlier_version_masked_is_refused(bi: Bi) -> None:
 
 
 def test_losses_name_the_marts_only_where_they_differ() -> None:
-    before = {("normalized.leads", "a"): 10, ("marts.leads", "a"): 10}
+    before = {("normalized.leads", "a"): 10, ("marts.lead_facts", "a"): 10}
     assert losses_of(before, {}, 20) == [Loss("normalized.leads", "a", 10, 0)]
-    after = {("normalized.leads", "a"): 10, ("marts.leads", "a"): 1}
-    assert losses_of(before, after, 20) == [Loss("marts.leads", "a", 10, 1)]
+    after = {("normalized.leads", "a"): 10, ("marts.lead_facts", "a"): 1}
+    assert losses_of(before, after, 20) == [Loss("marts.lead_facts", "a", 10, 1)]
 
 
 # Leads that are no longer shown ---------------------------------------------------------------

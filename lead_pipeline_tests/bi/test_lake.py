@@ -133,7 +133,7 @@ def test_columns_and_tables_of_marts_may_change_from_build_to_build(lake: Sample
     with closing(connect_utc(lake.bi.candidate)) as connection:
         connection.execute("create table marts.new as select 'some' as words, [1, 2] as numbers")
         connection.execute(
-            "create or replace table marts.leads as select *, 1::double as score_now from marts.leads"
+            "create or replace table marts.lead_facts as select *, 1::double as score_now from marts.lead_facts"
         )
         connection.execute("alter table marts.people alter column one type varchar")
     lake.bi.publish("changed", RULES, at(6))
@@ -154,7 +154,7 @@ def test_columns_and_tables_of_marts_may_change_from_build_to_build(lake: Sample
         return lake.read(f"{query} at (version => {middle})")
 
     assert changed("from lake.marts.new") == [("some", [1, 2])]
-    assert changed("select distinct score_now from lake.marts.leads") == [(1.0,)]
+    assert changed("select distinct score_now from lake.marts.lead_facts") == [(1.0,)]
     assert changed("select one from lake.marts.people") == [("1",)]
     assert lake.read("select one from lake.marts.people") == [(1,)]
 
@@ -275,7 +275,7 @@ def test_writer_that_is_killed_leaves_the_snapshot_before_and_nothing_in_the_way
         builds = lake.builds()
         assert builds in ([first], [first, build_of(lake)])
         counts = lake.read(
-            "select count(*) from lake.marts.leads union all select count(*) from lake.normalized.leads"
+            "select count(*) from lake.marts.lead_facts union all select count(*) from lake.normalized.leads"
         )
         assert counts == [(3 if builds == [first] else 4,)] * 2
         statements += 7
@@ -286,7 +286,7 @@ def test_writer_that_is_killed_leaves_the_snapshot_before_and_nothing_in_the_way
     monkeypatch.setattr(lake_upkeep, "READERS_HOURS", 0)
     lake.write()
     assert len(lake.files()) < left
-    assert lake.read("select count(*) from lake.marts.leads") == [(4,)]
+    assert lake.read("select count(*) from lake.marts.lead_facts") == [(4,)]
 
 
 def dies_after(statements: int) -> None:

@@ -27,7 +27,7 @@ def test_lake_follows_publications_rollbacks_and_erasures(
     published = build_of(lake)
     assert lake.builds() == [published]
     [(lead_key,)] = read(
-        lake.bi.published, "select lead_key from marts.leads order by lead_key limit 1"
+        lake.bi.published, "select lead_key from marts.lead_facts order by lead_key limit 1"
     )
 
     ran = lead_pipeline(tmp_path, variables, "rollback")

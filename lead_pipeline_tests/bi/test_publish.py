@@ -22,7 +22,7 @@ from lead_pipeline.storage.duckdb_files import connect_utc, spill_of, wal_of
 from lead_pipeline.storage.files import temporary_of
 from lead_pipeline.storage.permissions import Readers
 from lead_pipeline.storage.publication import REPORT
-from lead_pipeline_tests.sample_builds import Bi, read, run_of
+from lead_pipeline_tests.sample_builds import Bi, leads_of, read, run_of
 from lead_pipeline_tests.sample_warehouse import write_warehouse
 
 COVERAGE = [
@@ -126,7 +126,17 @@ def test_published_file_holds_what_readers_are_promised_and_nothing_else(bi: Bi)
         bi.published,
         "select schema_name || '.' || table_name from duckdb_tables() union all"
         " select schema_name || '.' || view_name from duckdb_views() where not internal order by all",
-    ) == sorted((table,) for table in (*REQUIRED_TABLES, "meta.publish", "meta.tables"))
+    ) == sorted(
+        (table,)
+        for table in (
+            *REQUIRED_TABLES,
+            "marts.lead_stage_history",
+            "marts.leads",
+            "meta.deprecations",
+            "meta.publish",
+            "meta.tables",
+        )
+    )
     assert publication.size_bytes == bi.published.stat().st_size
     assert not bi.candidate.exists()
     assert [path.name for path in bi.published.parent.iterdir() if path.is_file()] == [
@@ -148,6 +158,53 @@ def test_views_are_found_under_any_name_that_a_reader_attaches_the_file_by(bi: B
 
     assert rows == [(1,)]
     assert listed == [(1, "A stand-in of a view.")]
+
+
+def test_names_are_unique_across_schemas_but_for_those_that_are_announced_to_go(bi: Bi) -> None:
+    bi.build()
+    bi.publish()
+    twice = read(
+        bi.published,
+        "select table_name from (select table_name, schema_name from duckdb_tables() union all"
+        " select view_name, schema_name from duckdb_views() where not internal)"
+        " group by table_name having count(*) > 1 order by all",
+    )
+    gone = "select table_name from meta.deprecations where column_name is null"
+    assert twice == read(bi.published, f"{gone} and schema_name = 'marts' order by all")
+    assert twice == [("lead_stage_history",), ("leads",)]
+
+
+def test_deprecated_names_can_be_read_whatever_the_file_is_called_or_attached_as(bi: Bi) -> None:
+    bi.build()
+    bi.publish()
+    renamed = bi.published.rename(bi.published.with_name("crm.duckdb"))
+    assert read(renamed, "select count(*) from marts.leads") == [(4,)]
+    with closing(duckdb.connect()) as connection:
+        connection.execute(f"attach '{renamed}' as other (read_only)")
+        counts = connection.execute(
+            "select (select count(*) from other.marts.leads),"
+            " (select count(*) from other.marts.lead_stage_history)"
+        ).fetchall()
+    assert counts == [(4, 7)]
+
+
+def test_what_goes_is_announced_only_where_it_is(bi: Bi) -> None:
+    bi.build()
+    with closing(connect_utc(bi.candidate)) as connection:
+        connection.execute("drop view marts.lead_stage_history")
+    bi.publish()
+    assert read(bi.published, "select table_name from meta.deprecations") == [("leads",)]
+
+
+def test_build_of_an_earlier_version_is_compared_by_the_names_of_then(bi: Bi) -> None:
+    bi.build_and_publish(leads_of("mega", 10), run_id="earlier")
+    bi.published.chmod(0o644)
+    with closing(connect_utc(bi.published)) as connection:
+        connection.execute("drop view marts.leads; alter table marts.lead_facts rename to leads")
+    with pytest.raises(PublishError, match="would take leads away"):
+        bi.build_and_publish(leads_of("mega", 5), run_id="later")
+    bi.build_and_publish(leads_of("mega", 10), run_id="later")
+    assert len(bi.kept) == 1
 
 
 def test_meta_tells_accounts_coverage_and_rows(bi: Bi) -> None:
@@ -183,7 +240,7 @@ def test_publishing_without_coverage_still_lists_accounts(bi: Bi) -> None:
     ("damage", "missing"),
     [
         ("drop table marts.stage_funnel_daily", "marts.stage_funnel_daily"),
-        ("drop schema marts cascade", "marts.leads"),
+        ("drop schema marts cascade", "marts.lead_facts"),
         ("drop table meta.build", "meta.build"),
     ],
 )

@@ -233,7 +233,7 @@ def candidate_digest(home: Home) -> str:
     if not path.exists():
         return ""
     with closing(connect_utc(path, read_only=True)) as connection:
-        tables = ("normalized.leads", "normalized.lead_stage_history", "marts.leads")
+        tables = ("normalized.leads", "normalized.lead_stage_history", "marts.lead_facts")
         tested = connection.execute("select run_id, tests_passed from meta.build").fetchall()
         return digest_of([tested, *(rows_of(connection, name) for name in tables)])
 

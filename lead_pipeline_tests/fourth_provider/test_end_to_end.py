@@ -91,7 +91,9 @@ def test_history_inside_the_record_is_exact(installation: Installation) -> None:
 
 
 def test_leads_show_in_the_marts(installation: Installation) -> None:
-    leads = installation.query("select stage, count(*) from marts.leads group by all order by all")
+    leads = installation.query(
+        "select stage, count(*) from marts.lead_facts group by all order by all"
+    )
     funnel = installation.query(
         "select stage, sum(leads_entered)::bigint from marts.stage_funnel_daily "
         "where provider = 'deals' group by all order by all"

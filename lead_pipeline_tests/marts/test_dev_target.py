@@ -67,13 +67,13 @@ def test_two_people_a_reader_and_a_publication_at_once_do_not_disturb_each_other
         assert [first.returncode, second.returncode] == [0, 0], "\n".join(
             output[-3000:] for output in outputs
         )
-        assert reader.execute("select count(*) from marts.leads").fetchone() == (4,)
+        assert reader.execute("select count(*) from marts.lead_facts").fetchone() == (4,)
     assert "Waiting for process" in "".join(outputs)
     assert f"Reads {home.path}/bi/.sources/leads.duckdb" in outputs[0]
-    assert read(home.published, "select count(*) from marts.leads") == [(5,)]
+    assert read(home.published, "select count(*) from marts.lead_facts") == [(5,)]
     published_schemas = "select distinct schema_name from duckdb_tables() order by all"
     assert read(home.published, published_schemas) == [("marts",), ("meta",), ("normalized",)]
-    [(rows,)] = read(tmp_path / "mine" / "dev.duckdb", "select count(*) from marts.leads")
+    [(rows,)] = read(tmp_path / "mine" / "dev.duckdb", "select count(*) from marts.lead_facts")
     assert rows in (4, 5)
 
 

@@ -75,7 +75,7 @@ def shown(published: Path) -> list[Row]:
 
 def said(published: Path, mart: str, column: str, account: str = "vorel") -> dict[str, Any]:
     """The column by provider's stage."""
-    leads = {row["lead_key"]: row for row in rows_of(published, "marts.leads")}
+    leads = {row["lead_key"]: row for row in rows_of(published, "marts.lead_facts")}
     return {
         leads[row["lead_key"]]["provider_stage"]: row[column]
         for row in rows_of(published, f"marts.{mart}")
@@ -118,7 +118,7 @@ def test_only_open_leads_have_open_breaches(published: Path) -> None:
 
 
 def test_counts_of_open_leads_are_those_of_leads(published: Path, shown: list[Row]) -> None:
-    leads = sum(row["is_open"] for row in rows_of(published, "marts.leads"))
+    leads = sum(row["is_open"] for row in rows_of(published, "marts.lead_facts"))
     counted = {
         mart: sum(row["leads_open"] for row in rows_of(published, f"marts.{mart}"))
         for mart in ("source_performance", "owner_performance")

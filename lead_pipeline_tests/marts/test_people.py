@@ -329,7 +329,8 @@ def test_nobody_has_more_names_or_identifiers_than_the_limits(
 
 def test_links_of_a_built_world_connect_exactly_its_persons(built_world: BuiltWorld) -> None:
     person = {
-        row["lead_key"]: row["person_key"] for row in rows_of(built_world.candidate, "marts.leads")
+        row["lead_key"]: row["person_key"]
+        for row in rows_of(built_world.candidate, "marts.lead_facts")
     }
     links = rows_of(built_world.candidate, "marts.person_links")
     reached = {key: key for key in person}

@@ -112,7 +112,7 @@ def test_a_lead_is_quiet_through_the_end_of_its_accounts_data(
 def test_a_stage_is_known_through_the_end_of_the_accounts_data(
     account: str, candidate: Path
 ) -> None:
-    [row] = rows_by_account(candidate, "marts.leads")[account]
+    [row] = rows_by_account(candidate, "marts.lead_facts")[account]
     known = row["stage_known_until"], row["days_in_stage"]
     assert known == (TRUTH[account].data_until, TRUTH[account].days_quiet)
 
@@ -155,7 +155,7 @@ def test_a_vanished_lead_is_known_to_its_last_sighting_and_gone_from_the_day_of_
     candidate: Path,
 ) -> None:
     """The night of 3 January met it, the full crawl of 20 January did not."""
-    [lead] = rows_by_account(candidate, "marts.leads")["vanished"]
+    [lead] = rows_by_account(candidate, "marts.lead_facts")["vanished"]
     assert (lead["stage_known_until"].date(), lead["days_in_stage"]) == (date(2026, 1, 3), 0)
     days = rows_by_account(candidate, "marts.lead_daily_history")["vanished"]
     assert {row["date_day"].day: row["is_missing"] for row in days} == {

@@ -128,7 +128,7 @@ def test_weeks_begin_with_the_zones_monday(zone: str, candidates: Mapping[str, P
 
 def test_moments_are_the_same_in_every_zone(candidates: Mapping[str, Path]) -> None:
     for path in candidates.values():
-        created = {row["created_at"] for row in rows_of(path, "marts.leads")}
+        created = {row["created_at"] for row in rows_of(path, "marts.lead_facts")}
         ends = {row["data_until"] for row in rows_of(path, "intermediate.int_account_horizons")}
         assert created == set(CREATED.values())
         assert ends == {at(7)}

@@ -159,7 +159,7 @@ def test_sources_and_models_have_the_keys_of_their_tables(assets: list[AssetsDef
     }
     assert {key for key in keys if key.startswith("staging/")} >= {"staging/stg_leads"}
     assert {key for key in keys if key.startswith("intermediate/")} >= {
-        "intermediate/int_lead_facts"
+        "intermediate/int_lead_owners"
     }
     assert models.keys_by_input_name.keys()
     assert set(models.dependency_keys) - set(models.keys) == SOURCES
@@ -181,9 +181,9 @@ def test_build_publishes_and_reports_rows_and_coverage(built: Built) -> None:
         for event in built.result.get_asset_materialization_events()
         if event.asset_key
     }
-    assert metadata["marts/leads"]["dagster/row_count"].value == 4
-    assert "| vorel | engaged | 1 |" in str(metadata["marts/leads"]["leads_by_stage"].value)
-    assert metadata["bi/published"]["rows/marts.leads"].value == 4
+    assert metadata["marts/lead_facts"]["dagster/row_count"].value == 4
+    assert "| vorel | engaged | 1 |" in str(metadata["marts/lead_facts"]["leads_by_stage"].value)
+    assert metadata["bi/published"]["rows/marts.lead_facts"].value == 4
     assert metadata["bi/published"]["leads"].value == 4
     summary = str(metadata["bi/published"]["summary"].value)
     assert summary.splitlines()[0] == "| stage | mega | vorel |"
@@ -242,12 +242,12 @@ def test_every_column_of_every_mart_has_a_lineage(built: Built) -> None:
 def test_models_are_described_in_their_own_words_and_link_to_their_file(
     assets: list[AssetsDefinition],
 ) -> None:
-    [spec] = [spec for spec in assets[0].specs if spec.key == AssetKey(["marts", "leads"])]
+    [spec] = [spec for spec in assets[0].specs if spec.key == AssetKey(["marts", "lead_facts"])]
     assert (spec.description or "").startswith("One row per lead of any provider")
     assert [s.key for s in assets[0].specs if "```" in (s.description or "")] == []
     references = spec.metadata["dagster/code_references"].code_references
     paths = [r.file_path for r in references if isinstance(r, LocalFileCodeReference)]
-    assert paths[0].endswith("dbt_project/models/marts/leads.sql")
+    assert paths[0].endswith("dbt_project/models/marts/lead_facts.sql")
     assert Path(paths[0]).exists()
 
 
@@ -260,7 +260,7 @@ def test_leads_mart_tells_stage_and_since_when(built: Built) -> None:
     noon = {day: datetime(2026, 1, day, 12, tzinfo=UTC) for day in range(1, 6)}
     assert built.rows(
         "select lead_key, stage, previous_stage, stage_entered_at, days_in_stage, stage_changes,"
-        " first_engaged_at, is_missing from marts.leads order by lead_key"
+        " first_engaged_at, is_missing from marts.lead_facts order by lead_key"
     ) == [
         ("mega:1", "unmapped", None, noon[5], 0, 0, None, False),
         # The newest change in Vorel is of the 4th.

@@ -90,9 +90,9 @@ def test_own_models_are_published_tables_without_a_contract(tmp_path: Path) -> N
 
 
 def test_model_in_place_of_ours_is_where_ours_was_and_keeps_its_columns(tmp_path: Path) -> None:
-    files = {"models/mine/int_quiet_leads.sql": "select 1", "models/stages.sql": "select 1"}
+    files = {"models/mine/int_lead_owners.sql": "select 1", "models/stages.sql": "select 1"}
     project = project_of(home_with(tmp_path, files))
-    view = config_of(project, "mine", "int_quiet_leads")
+    view = config_of(project, "mine", "int_lead_owners")
     assert (view["+schema"], view["+materialized"]) == ("intermediate", "view")
     assert "'place': 'bigint'" in str(config_of(project, "stages")["+post-hook"])
 

@@ -21,13 +21,13 @@ _AT_LEAST = ("stage_changes", "days_in_stage")
 
 def check_leads(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:
     """Each lead as it is, the beginning of its stage within its bounds, and until when it is known."""
-    rows = {row["lead_key"]: row for row in rows_of(connection, "marts.leads")}
+    rows = {row["lead_key"]: row for row in rows_of(connection, "marts.lead_facts")}
     for of_account in known.values():
         for lead in of_account.leads:
             row = rows.pop(lead.lead_key, None)
             if row is None:
                 lacking = Finding.judged("row", None, is_right=False, reason="a lead is lacking")
-                tally.note("leads", of_account.world, (lead.lead_key,), lacking)
+                tally.note("lead_facts", of_account.world, (lead.lead_key,), lacking)
                 continue
             _check_lead(row, of_account, lead, truth_leads.of_lead(lead), tally)
     assert not rows, f"leads that nobody has created: {sorted(rows)[:3]}"
@@ -46,14 +46,14 @@ def _check_lead(
     figures = {**figures, "stage_known_until": lead.end}
     for figure, truth in figures.items():
         if figure not in row:
-            tally.missing_figures.add(("leads", figure))
+            tally.missing_figures.add(("lead_facts", figure))
             continue
         # Counted and measured of what was seen, from the latest beginning.
         direction: Direction | None = "at least" if figure in _AT_LEAST else None
         finding = compare(row, figure, truth, direction=direction)
         is_length = figure in ("stage_entered", "days_in_stage")
         is_assumed = not is_length or row["stage"] not in lead.unassumed
-        tally.note("leads", known.world, key, finding, is_assumed=is_assumed)
+        tally.note("lead_facts", known.world, key, finding, is_assumed=is_assumed)
 
 
 def check_history(connection: duckdb.DuckDBPyConnection, known: Known, tally: Tally) -> None:

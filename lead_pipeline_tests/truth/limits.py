@@ -31,7 +31,7 @@ def ends_of_data(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     rows = rows_of(
         connection,
         "(select account, max(stage_known_until) as known_until "
-        "from marts.leads where not is_missing group by account)",
+        "from marts.lead_facts where not is_missing group by account)",
     )
     return {row["account"]: row["known_until"] for row in rows}
 

@@ -37,6 +37,7 @@ from lead_pipeline_tests.truth.comparison import (
 )
 from lead_pipeline_tests.truth.course import place_of
 from lead_pipeline_tests.truth.days import check_days
+from lead_pipeline_tests.truth.facts import check_changes, check_facts, check_visits
 from lead_pipeline_tests.truth.history import check_history, check_leads
 from lead_pipeline_tests.truth.knowledge import Knowledge, KnownLead
 from lead_pipeline_tests.truth.landing import land
@@ -71,7 +72,8 @@ def compare_all(candidate: Path, worlds: Sequence[PolledWorld], zone: tzinfo = U
     with closing(connect_utc(candidate, read_only=True)) as connection:
         ends = ends_of_data(connection)
         known = {w.account: Knowledge(w, ends[w.account], zone) for w in worlds}
-        for check in (check_leads, check_history, check_days, *CHECKS, *DAILY_CHECKS):
+        of_leads = (check_leads, check_facts, check_visits, check_changes, check_history)
+        for check in (*of_leads, check_days, *CHECKS, *DAILY_CHECKS):
             check(connection, known, tally)
         for mart in MARTS:
             _check(mart, rows_of(connection, f"marts.{mart.name}"), known, tally)

@@ -121,7 +121,14 @@ def test_tables_that_lie_are_found_out(candidate: Path, tmp_path: Path) -> None:
         ("metrics_daily", "leads_won_upper"): "leads_won_lower - 1",
         ("cohort_conversion", "reached_won"): "reached_won_upper + 1",
         ("stage_funnel_daily", "leads_in_stage_upper"): "leads_in_stage_lower - 1",
-        ("leads", "watched_from"): "created_at - interval 1 hour",
+        ("lead_facts", "watched_from"): "created_at - interval 1 hour",
+        ("lead_facts", "reached_engaged_at"): "reached_engaged_at - interval 3 days",
+        ("lead_facts", "outcome"): "'open'",
+        ("lead_facts", "times_reopened"): "times_reopened + 1",
+        ("stage_visits", "seconds_in_stage_upper"): "seconds_in_stage_lower - 60",
+        ("stage_visits", "direction"): "'forward'",
+        ("stage_visits", "owner_key"): "account || ':unassigned'",
+        ("lead_changes", "is_certain_of_day"): "not is_certain_of_day",
     }
     copy = tmp_path / "leads.duckdb"
     shutil.copyfile(candidate, copy)
@@ -135,3 +142,26 @@ def test_tables_that_lie_are_found_out(candidate: Path, tmp_path: Path) -> None:
     found = {(e.place.mart, e.finding.figure) for e in compare_all(copy, worlds()).contradictions}
     told = {*lies, ("lead_daily_history", "stage")}
     assert {(mart, column.removesuffix("_upper")) for mart, column in told} <= found
+
+
+@pytest.mark.parametrize(
+    ("lie", "figure"),
+    [
+        ("delete from marts.lead_changes where field = 'owner'", "owner_changes"),
+        ("delete from marts.lead_changes where field = 'score'", "score_changes"),
+        (
+            "update marts.lead_changes set changed_at = changed_after - interval 1 hour,"
+            " changed_after = changed_after - interval 2 hours where field = 'score'",
+            "score_changed_at",
+        ),
+    ],
+)
+def test_changes_that_are_left_out_or_misdated_are_found_out(
+    candidate: Path, tmp_path: Path, lie: str, figure: str
+) -> None:
+    copy = tmp_path / "leads.duckdb"
+    shutil.copyfile(candidate, copy)
+    with closing(connect_utc(copy)) as connection:
+        connection.execute(lie)
+    found = {(e.place.mart, e.finding.figure) for e in compare_all(copy, worlds()).contradictions}
+    assert ("lead_changes", figure) in found

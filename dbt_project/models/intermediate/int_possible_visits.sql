@@ -5,7 +5,7 @@
 -- back and forth between two polls, are not suggested by anything.
 with
 
-    visits as (select * from {{ ref("int_lead_visit_lengths") }}),
+    visits as (select * from {{ ref("stage_visits") }}),
 
     path as (select stage, canonical_order from {{ ref("stg_canonical_stages") }} where is_on_path),
 
@@ -19,7 +19,7 @@ with
         from visits
         join path as seen using (stage)
         left join path as previous on previous.stage = visits.previous_stage
-        where visits.entered_after < visits.entered_at and visits.is_watched_from_start
+        where visits.entered_after < visits.entered_at and visits.is_counted
     ),
 
     final as (

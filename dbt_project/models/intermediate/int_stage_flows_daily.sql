@@ -5,7 +5,7 @@
 -- on that day). A lead counts once a day and stage.
 with
 
-    visits as (select * from {{ ref("int_lead_stage_visits") }}),
+    visits as (select * from {{ ref("stage_visits") }}),
 
     changed_leads as (select * from {{ ref("int_changed_leads") }}),
 
@@ -16,7 +16,7 @@ with
             stage,
             lead_key,
             true as is_entry,
-            entered_date as date_day,
+            entered_day as date_day,
             {{ utc_date("entered_after") }} as earliest_date
         from visits
         union all
@@ -26,7 +26,7 @@ with
             stage,
             lead_key,
             false as is_entry,
-            exited_date as date_day,
+            exited_day as date_day,
             {{ utc_date("exited_after") }} as earliest_date
         from visits
         where exited_at is not null

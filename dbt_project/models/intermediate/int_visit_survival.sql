@@ -4,19 +4,18 @@ with
 
     spans as (
         select
-            provider,
-            account,
-            stage,
-            min_seconds_in_stage as shortest,
-            (min_seconds_in_stage + max_seconds_in_stage) / 2.0 as middle,
-            max_seconds_in_stage as longest,
-            case
-                when enters_late then {{ seconds_between("entered_at", "watched_from") }} else 0
-            end as entry,
-            not is_current as is_ended,
+            visits.provider,
+            visits.account,
+            visits.stage,
+            visits.seconds_in_stage_lower as shortest,
+            (visits.seconds_in_stage_lower + visits.seconds_in_stage_upper) / 2.0 as middle,
+            visits.seconds_in_stage_upper as longest,
+            {{ seconds_between("visits.entered_at", "leads.watched_from") }} as entry,
+            not visits.is_current as is_ended,
             false as is_possible
-        from {{ ref("int_lead_visit_lengths") }}
-        where is_watched_from_start or enters_late
+        from {{ ref("stage_visits") }} as visits
+        join {{ ref("stg_leads") }} as leads using (lead_key)
+        where visits.is_counted
         union all
         select
             provider,

@@ -2,20 +2,20 @@
 {% set steps = [("engaged", "qualified"), ("qualified", "booked"), ("booked", "won")] %}
 with
 
-    lead_facts as (select * from {{ ref("int_lead_facts") }}),
+    lead_facts as (select * from {{ ref("lead_facts") }}),
 
     counted as (
         select
-            cohort_week,
+            created_week as cohort_week,
             source,
             provider,
             count(*) as leads,
             count(*) filter (where is_missing) as leads_missing,
             count(*) filter (where is_watched) as leads_watched,
             {{ reached(stages) }}
-            {{ whole_days("min(observed_seconds)") }} as observed_days
+            {{ whole_days("min(age_seconds)") }} as observed_days
         from lead_facts
-        group by cohort_week, source, provider
+        group by created_week, source, provider
     ),
 
     final as (

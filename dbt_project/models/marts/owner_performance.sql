@@ -1,7 +1,7 @@
 {% set stages = ["qualified", "booked", "won"] %}
 with
 
-    lead_facts as (select * from {{ ref("int_lead_facts") }}),
+    lead_facts as (select * from {{ ref("lead_facts") }}),
 
     survival as (select * from {{ ref("int_owner_response_survival") }}),
 

@@ -1,35 +1,51 @@
 with
 
-    breaches as (select * from {{ ref("int_stage_limit_breaches") }}),
+    visits as (
+        select
+            *,
+            case
+                when is_limit_in_working_hours then business_seconds_in_stage else seconds_in_stage
+            end as seconds,
+            case
+                when is_limit_in_working_hours
+                then business_seconds_in_stage_lower
+                else seconds_in_stage_lower
+            end as seconds_lower
+        from {{ ref("stage_visits") }}
+        where is_over_limit
+    ),
 
-    leads as (select * from {{ ref("int_dated_leads") }}),
+    leads as (select * from {{ ref("stg_leads") }}),
 
     final as (
         select
-            breaches.lead_key,
-            breaches.visit_number,
-            breaches.provider,
-            breaches.account,
+            visits.lead_key,
+            visits.visit_number,
+            visits.provider,
+            visits.account,
             leads.lead_id,
             leads.full_name,
             leads.source,
             leads.owner_id,
             leads.owner_name,
-            breaches.stage,
-            breaches.entered_at,
-            breaches.entered_after,
-            breaches.exited_at,
-            breaches.breached_at,
-            cast(breaches.limit_hours as double) as limit_hours,
-            breaches.seconds_in_stage / 3600.0 as hours_in_stage,
+            visits.stage,
+            visits.entered_at,
+            visits.entered_after,
+            visits.exited_at,
+            case
+                when not visits.is_limit_in_working_hours
+                then visits.entered_at + to_seconds(cast(visits.limit_seconds as bigint))
+            end as breached_at,
+            visits.limit_seconds / 3600.0 as limit_hours,
+            visits.seconds / 3600.0 as hours_in_stage,
             hours_in_stage - limit_hours as hours_over,
-            breaches.is_open,
-            breaches.is_certain,
-            breaches.is_missing
-        from breaches
+            visits.is_current and leads.is_open as is_open,
+            visits.seconds_lower > visits.limit_seconds as is_certain,
+            leads.is_missing
+        from visits
         join leads using (lead_key)
     )
 
 select *
 from final
-order by breached_at, lead_key, visit_number
+order by entered_at, lead_key, visit_number

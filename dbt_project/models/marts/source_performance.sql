@@ -4,9 +4,9 @@ with
     lead_facts as (
         select
             *,
-            {{ days_of("seconds_to_win") }} as days_to_win,
-            {{ days_of("min_seconds_to_win") }} as min_days_to_win
-        from {{ ref("int_lead_facts") }}
+            {{ days_of("seconds_to_win_upper") }} as days_to_win,
+            {{ days_of("seconds_to_win_lower") }} as min_days_to_win
+        from {{ ref("lead_facts") }}
     ),
 
     counted as (

@@ -1,6 +1,6 @@
 with
 
-    lead_facts as (select * from {{ ref("int_lead_facts") }}),
+    lead_facts as (select * from {{ ref("lead_facts") }}),
 
     survival as (select * from {{ ref("int_response_survival") }}),
 
@@ -19,15 +19,20 @@ with
                 where is_watched and (has_response or can_hide_stages)
             ) as leads_responded_upper,
             count(*) filter (where is_watched and not has_response and is_open) as leads_waiting,
-            count(*) filter (where is_watched and observed_seconds >= 86400) as leads_due,
+            count(*) filter (where is_watched and age_seconds >= 86400) as leads_due,
             count(*) filter (
-                where is_watched and observed_seconds >= 86400 and response_seconds <= 86400
+                where is_watched and age_seconds >= 86400 and response_seconds_upper <= 86400
             ) as due_within_24_hours,
             count(*) filter (
                 where
                     is_watched
-                    and observed_seconds >= 86400
-                    and least(response_seconds, min_response_seconds, unseen_seconds) <= 86400
+                    and age_seconds >= 86400
+                    and least(
+                        response_seconds_lower,
+                        response_seconds_upper,
+                        {{ seconds_between("created_at", "hides_after") }}
+                    )
+                    <= 86400
             ) as due_within_24_hours_upper
         from lead_facts
         group by provider, account, source, owner_key

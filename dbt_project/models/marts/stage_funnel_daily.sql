@@ -5,7 +5,7 @@
 -- lead is in the stage `unknown`.
 with
 
-    visits as (select * from {{ ref("int_lead_stage_visits") }}),
+    visits as (select * from {{ ref("stage_visits") }}),
 
     leads as (select * from {{ ref("int_dated_leads") }}),
 
@@ -19,8 +19,8 @@ with
         select
             leads.provider,
             leads.account,
-            {{ utc_date("leads.created_at") }} as entered_date,
-            visits.entered_date as exited_date
+            {{ utc_date("leads.created_at") }} as entered_day,
+            visits.entered_day as exited_day
         from leads
         join visits on visits.lead_key = leads.lead_key and visits.visit_number = 1
         where leads.created_at < visits.entered_at
@@ -32,28 +32,28 @@ with
             visits.provider,
             visits.account,
             visits.stage,
-            greatest(visits.entered_date, uncertain_days.first_day) as first_day,
-            least(visits.exited_date - 1, uncertain_days.last_day) as last_day
+            greatest(visits.entered_day, uncertain_days.first_day) as first_day,
+            least(visits.exited_day - 1, uncertain_days.last_day) as last_day
         from uncertain_days
         join
             visits
             on visits.lead_key = uncertain_days.lead_key
-            and visits.entered_date <= uncertain_days.last_day
-            and coalesce(visits.exited_date > uncertain_days.first_day, true)
+            and visits.entered_day <= uncertain_days.last_day
+            and coalesce(visits.exited_day > uncertain_days.first_day, true)
             -- A visit that ends on the day of its beginning is at no day's end.
-            and coalesce(visits.exited_date > visits.entered_date, true)
+            and coalesce(visits.exited_day > visits.entered_day, true)
     ),
 
     changes as (
-        select entered_date as date_day, provider, account, stage, 1 as leads, 0 as uncertain_leads
+        select entered_day as date_day, provider, account, stage, 1 as leads, 0 as uncertain_leads
         from visits
         union all
-        select exited_date as date_day, provider, account, stage, -1 as leads, 0 as uncertain_leads
+        select exited_day as date_day, provider, account, stage, -1 as leads, 0 as uncertain_leads
         from visits
-        where exited_date is not null
+        where exited_day is not null
         union all
         select
-            entered_date as date_day,
+            entered_day as date_day,
             provider,
             account,
             'unknown' as stage,
@@ -62,7 +62,7 @@ with
         from unknown
         union all
         select
-            exited_date as date_day,
+            exited_day as date_day,
             provider,
             account,
             'unknown' as stage,

@@ -3,12 +3,11 @@ with
     visits as (
         select
             *,
-            is_watched_from_start or enters_late as is_counted,
             {{ days_of("seconds_in_stage") }} as days,
-            {{ days_of("min_seconds_in_stage") }} as min_days,
+            {{ days_of("seconds_in_stage_lower") }} as min_days,
             -- Where the earliest beginning is unknown, there is no limit.
-            coalesce({{ days_of("max_seconds_in_stage") }}, 'infinity'::double) as max_days
-        from {{ ref("int_lead_visit_lengths") }}
+            coalesce({{ days_of("seconds_in_stage_upper") }}, 'infinity'::double) as max_days
+        from {{ ref("stage_visits") }}
     ),
 
     possible_visits as (
@@ -26,7 +25,7 @@ with
             count(*) filter (where is_counted) as visits,
             count(*) filter (where is_counted and not is_current) as visits_ended,
             count(*) filter (where is_current) as visits_open,
-            count(*) filter (where not coalesce(is_counted, false)) as visits_of_unknown_start,
+            count(*) filter (where not is_counted) as visits_of_unknown_start,
             median(max_days) filter (where is_counted and not is_current) as longest_median,
             median((min_days + max_days) / 2) filter (
                 where is_counted and not is_current

@@ -1,32 +1,34 @@
 with
 
-    leads as (select * from {{ ref("int_dated_leads") }}),
+    lead_facts as (select * from {{ ref("lead_facts") }} where is_stale or is_stale_for_provider),
 
-    quiet_leads as (select * from {{ ref("int_quiet_leads") }}),
+    leads as (select * from {{ ref("stg_leads") }}),
+
+    listed_leads as (select * from {{ ref("stg_provider_stale_leads") }}),
 
     final as (
         select
-            leads.lead_key,
-            leads.provider,
-            leads.account,
-            leads.lead_id,
+            lead_facts.lead_key,
+            lead_facts.provider,
+            lead_facts.account,
+            lead_facts.lead_id,
             leads.full_name,
             leads.source,
             leads.owner_id,
             leads.owner_name,
-            leads.stage,
-            leads.score,
-            quiet_leads.last_activity_at,
-            quiet_leads.data_until,
-            quiet_leads.days_quiet,
-            quiet_leads.is_open,
-            quiet_leads.is_stale,
-            quiet_leads.is_stale_for_provider,
-            quiet_leads.first_listed_at,
-            quiet_leads.last_listed_at
-        from leads
-        join quiet_leads using (lead_key)
-        where quiet_leads.is_stale or quiet_leads.is_stale_for_provider
+            lead_facts.stage,
+            lead_facts.score,
+            lead_facts.last_activity_at,
+            lead_facts.data_until,
+            lead_facts.days_quiet,
+            lead_facts.is_open,
+            lead_facts.is_stale,
+            lead_facts.is_stale_for_provider,
+            listed_leads.first_listed_at,
+            listed_leads.last_listed_at
+        from lead_facts
+        join leads using (lead_key)
+        left join listed_leads using (lead_key)
     )
 
 select *

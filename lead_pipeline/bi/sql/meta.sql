@@ -47,6 +47,25 @@ comment on column meta.publish.masking_key_id is
 comment on column meta.publish.duckdb_storage_version is
     'DuckDB storage format of the file; every client from that version on can read it.';
 
+create or replace table meta.deprecations (
+    schema_name varchar not null,
+    table_name varchar not null,
+    column_name varchar,
+    replacement varchar not null,
+    deprecated_in varchar not null,
+    removed_in varchar not null,
+    note varchar
+);
+comment on table meta.deprecations is
+    'One row per table or column of this file that a later version will no longer have.';
+comment on column meta.deprecations.schema_name is 'Schema of what goes.';
+comment on column meta.deprecations.table_name is 'Table or view that goes, or of which a column does.';
+comment on column meta.deprecations.column_name is 'Column that goes; null: the whole table.';
+comment on column meta.deprecations.replacement is 'What to read instead.';
+comment on column meta.deprecations.deprecated_in is 'First version of lead-pipeline that announces it.';
+comment on column meta.deprecations.removed_in is 'First version of lead-pipeline that no longer has it.';
+comment on column meta.deprecations.note is 'What else to know of the change; null: nothing.';
+
 create or replace table meta.tables (
     schema_name varchar not null,
     table_name varchar not null,
