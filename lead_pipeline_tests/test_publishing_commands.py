@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from lead_pipeline.storage.locks import held
+from lead_pipeline.storage.publication import PAGES
 from lead_pipeline_tests.bi.attacker import Needles
 from lead_pipeline_tests.commands import Demo, Ran, environment, lead_pipeline, lead_pipeline_here
 from lead_pipeline_tests.sample_builds import read, run_of
@@ -130,6 +131,30 @@ def test_rollback_gives_readers_the_build_before_and_says_so(story: Story) -> No
     assert "now see the build published 20" in story.rolled_back.output
     assert f"by run {story.first_run}: " in story.rolled_back.output
     assert "The next publication replaces it." in story.rolled_back.output
+
+
+def test_pages_are_those_of_the_build_that_readers_have_after_a_rollback(story: Story) -> None:
+    for page in PAGES:
+        text = (story.home / "bi" / page).read_text("utf-8")
+        assert f"run {story.first_run}" in text
+        assert story.second_run not in text
+
+
+def test_masked_pages_name_nobody_and_the_settings_that_ask_for_names_are_refused(
+    masked: Masked, demo: Demo, tmp_path: Path
+) -> None:
+    with closing(
+        duckdb.connect(str(demo.home / "bi" / "leads.duckdb"), read_only=True)
+    ) as connection:
+        named = connection.execute(
+            "select full_name from normalized.leads union select owner_name from normalized.leads"
+        ).fetchall()
+    texts = [(masked.home / "bi" / page).read_text("utf-8") for page in PAGES]
+    assert [name for (name,) in named if name and any(name in text for text in texts)] == []
+    variables = environment(masked.home) | MASKED | {"LEAD_PIPELINE_REPORT_NAMES": "all"}
+    refused = lead_pipeline_here(tmp_path, variables, "publish")
+    assert refused.status == 1
+    assert "LEAD_PIPELINE_REPORT_NAMES: must be none" in refused.errors
 
 
 def test_list_shows_each_build_and_which_one_readers_have(story: Story) -> None:

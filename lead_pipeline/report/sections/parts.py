@@ -98,7 +98,7 @@ def _compared(row: Any, bar: float | None = None) -> Cell:
 
 def _left_out(rows: Sequence[object]) -> str:
     more = len(rows) - SHOWN
-    return f" The other {more:,} are on the explore page." if more > 0 else ""
+    return f" {more:,} more: see the explore page." if more > 0 else ""
 
 
 def _of(part: int, whole: int) -> float | None:
