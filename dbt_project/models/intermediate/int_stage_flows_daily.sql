@@ -17,7 +17,7 @@ with
             lead_key,
             true as is_entry,
             entered_day as date_day,
-            {{ utc_date("entered_after") }} as earliest_date
+            {{ local_date("entered_after") }} as earliest_date
         from visits
         union all
         select
@@ -27,7 +27,7 @@ with
             lead_key,
             false as is_entry,
             exited_day as date_day,
-            {{ utc_date("exited_after") }} as earliest_date
+            {{ local_date("exited_after") }} as earliest_date
         from visits
         where exited_at is not null
     ),

@@ -15,6 +15,9 @@ with
         where is_over_limit
     ),
 
+    -- By when a limit in working hours was used up.
+    due as ({{ business_deadline("visits", "entered_at", "limit_seconds", "worked_until") }}),
+
     leads as (select * from {{ ref("stg_leads") }}),
 
     final as (
@@ -33,8 +36,9 @@ with
             visits.entered_after,
             visits.exited_at,
             case
-                when not visits.is_limit_in_working_hours
-                then visits.entered_at + to_seconds(cast(visits.limit_seconds as bigint))
+                when visits.is_limit_in_working_hours
+                then visits.worked_until
+                else visits.entered_at + to_seconds(cast(visits.limit_seconds as bigint))
             end as breached_at,
             visits.limit_seconds / 3600.0 as limit_hours,
             visits.seconds / 3600.0 as hours_in_stage,
@@ -42,7 +46,7 @@ with
             visits.is_current and leads.is_open as is_open,
             visits.seconds_lower > visits.limit_seconds as is_certain,
             leads.is_missing
-        from visits
+        from due as visits
         join leads using (lead_key)
     )
 

@@ -19,7 +19,7 @@ with
         select
             leads.provider,
             leads.account,
-            {{ utc_date("leads.created_at") }} as entered_day,
+            {{ local_date("leads.created_at") }} as entered_day,
             visits.entered_day as exited_day
         from leads
         join visits on visits.lead_key = leads.lead_key and visits.visit_number = 1
