@@ -10,6 +10,10 @@ import pandas as pd
 
 from benchmarks.comparison import Run, names_of, spread
 
+VEGA_LITE = "6.1"
+SERIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a8f98")
+"""Colours that people with any colour vision tell apart (Okabe and Ito)."""
+
 
 def bars(runs: Sequence[Run], title: str, quantity: str = "wall") -> Any:
     """Medians with their spread, a bar a competitor."""

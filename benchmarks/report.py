@@ -12,12 +12,12 @@ from pathlib import Path
 
 import vl_convert
 
+from benchmarks.charts import VEGA_LITE
 from benchmarks.comparison import Run, Spread, failures, names_of, ratio, spread
 from benchmarks.results import Head, Results, read
 from benchmarks.scenario import Scenario, Target
 from benchmarks.scenarios import SCENARIOS
 from lead_pipeline.commands.console import say, show_table
-from lead_pipeline.report.charts import VEGA_LITE
 
 HERE = Path(__file__).parent
 NOT_MEASURED = "not measured"

@@ -16,8 +16,8 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from benchmarks.charts import SERIES, VEGA_LITE
 from lead_pipeline.providers import PROVIDERS
-from lead_pipeline.report.charts import LIGHT, VEGA_LITE
 from lead_pipeline_tests.truth.polling import PATTERNS
 from lead_pipeline_tests.truth.tally import Example, Figures, Tally
 
@@ -264,7 +264,7 @@ def _bars(rows: Sequence[dict[str, object]], title: str) -> alt.Chart:
             yOffset=alt.YOffset("polls:N", sort=names),
             color=alt.Color(
                 "polls:N",
-                scale=alt.Scale(domain=names, range=list(LIGHT.series[: len(names)])),
+                scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])),
                 legend=alt.Legend(orient="top", title=None),
             ),
         )
