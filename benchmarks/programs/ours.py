@@ -40,13 +40,11 @@ def load() -> Told:
 
 
 def report() -> Told:
-    """Render the page of what is published."""
-    from lead_pipeline.report.page import write_report
+    """Render the pages of what is published."""
+    from lead_pipeline.report.pages import show_pages
     from lead_pipeline.settings import load_settings
-    from lead_pipeline.storage.permissions import readers_of
 
-    settings = load_settings()
-    write_report(settings.published_path, settings.report_path, readers_of(settings))
+    show_pages(load_settings())
     return {}
 
 
