@@ -99,27 +99,40 @@ with
             and (score is distinct from from_score or owner_id is distinct from from_owner_id)
     ),
 
+    -- Each moment that a stretch can end with is looked up by itself: DuckDB joins by equal values only.
+    ends as (
+        select lead_key, observation_number, shown_before, updated_at as changed_until
+        from changes
+        union
+        select lead_key, observation_number, shown_before, served_by as changed_until
+        from changes
+    ),
+
+    stretches as (
+        select
+            ends.lead_key,
+            ends.observation_number,
+            arg_min(
+                stretches.changed_after, (stretches.changed_until, stretches.changed_after)
+            ) as changed_after,
+            min(stretches.changed_until) as changed_until
+        from ends
+        join warehouse.normalized.unobserved_changes as stretches using (lead_key, changed_until)
+        where stretches.changed_after >= ends.shown_before
+        group by ends.lead_key, ends.observation_number
+    ),
+
     bounded as (
         select
             changes.*,
-            logs.account is not null and updated_at > shown_before as is_time_told,
+            logs.account is not null and changes.updated_at > changes.shown_before as is_time_told,
             stretches.changed_after,
             stretches.changed_until
         from changes
         left join
             (select distinct account from warehouse.normalized.audit_coverage) as logs
             on logs.account = changes.account
-        left join
-            warehouse.normalized.unobserved_changes as stretches
-            on stretches.lead_key = changes.lead_key
-            and stretches.changed_until in (changes.updated_at, changes.served_by)
-            and stretches.changed_after >= changes.shown_before
-        qualify
-            row_number() over (
-                partition by changes.lead_key, changes.observation_number
-                order by stretches.changed_until
-            )
-            = 1
+        left join stretches using (lead_key, observation_number)
     ),
 
     timed as (
