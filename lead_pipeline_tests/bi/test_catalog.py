@@ -137,7 +137,7 @@ def test_contract_has_every_table_and_column_of_the_file_with_its_type_and_text(
 
 
 def test_keys_and_tests_of_the_yaml_are_promised(contract: OpenDataContractStandard) -> None:
-    key = column(contract, "marts_leads", "lead_key")
+    key = column(contract, "marts_lead_facts", "lead_key")
     assert (key.primaryKey, key.primaryKeyPosition, key.unique, key.required) == (
         True,
         1,
@@ -177,8 +177,8 @@ def test_key_with_a_column_that_can_be_null_is_no_primary_key(
 
 
 def test_references_are_told(contract: OpenDataContractStandard) -> None:
-    key = column(contract, "marts_lead_stage_history", "lead_key")
-    assert [found.to for found in key.relationships or ()] == ["marts_leads.lead_key"]
+    key = column(contract, "marts_stage_visits", "lead_key")
+    assert [found.to for found in key.relationships or ()] == ["marts_lead_facts.lead_key"]
 
 
 def test_every_grain_is_told(contract: OpenDataContractStandard) -> None:
