@@ -1,6 +1,6 @@
 """The users' own models, seeds, macros and tests: what lies in their folder, read once.
 
-    <home>/dbt/{models,seeds,macros,tests}, vars.yml ──▶ OwnModels
+    <home>/dbt/{models,seeds,macros,tests}, vars.yml or dbt_project.yml ──▶ OwnModels
 
 Belongs here: which files count, and what cannot. Does not belong here: what is made of them
 (`lead_pipeline.bi.merged_project`).
@@ -9,6 +9,7 @@ Belongs here: which files count, and what cannot. Does not belong here: what is 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,19 +21,24 @@ from lead_pipeline.bi.dbt_project import PLACES, DbtProject, digest_of
 from lead_pipeline.errors import ConfigurationError
 from lead_pipeline.settings import Settings
 
-VARIABLES = "vars.yml"
+VARIABLES = ("dbt_project.yml", "vars.yml")
+"""Files with a line `vars:`; what the last one says counts."""
 
 SUFFIXES = frozenset({".sql", ".py", ".yml", ".yaml", ".csv", ".md"})
 """Of files that dbt reads; what editors leave beside them has others."""
 
 _NOT_READ = {
-    "dbt_project.yml": f"variables stand in {VARIABLES}, configuration in the models",
     "packages.yml": "copy the macros that you need into macros",
     "dependencies.yml": "copy the macros that you need into macros",
     "snapshots": "the history of leads is in stage_visits and lead_changes",
     "analyses": "keep it elsewhere",
 }
 """Parts of a dbt project that would have no effect, and what to do in their place."""
+
+_HARMLESS = re.compile(
+    r"name|version|config-version|profile|require-dbt-version|clean-targets|.*-paths?|vars"
+)
+"""Keys of `dbt_project.yml` that say nothing of models: dbt itself asks for most of them."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +58,30 @@ class OwnModels:
 
     def variables(self) -> dict[str, Any]:
         """The variables that count in place of ours. Raises `ConfigurationError`."""
-        content = self.files.get(PurePosixPath(VARIABLES))
-        if content is None:
-            return {}
-        try:
-            read = yaml.safe_load(content) or {}
+        found: dict[str, Any] = {}
+        for name in VARIABLES:
+            content = self.files.get(PurePosixPath(name))
+            if content is not None:
+                found |= _variables_in(self.folder / name, content)
+        return found
+
+
+def _variables_in(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        read = yaml.safe_load(content) or {}
+        if path.name == "vars.yml":
             return dict(read["vars"] or {})
-        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        if configured := [key for key in read if not _HARMLESS.fullmatch(key)]:
             raise ConfigurationError(
-                f"{self.folder / VARIABLES} cannot be read: {_cause(error)}. It begins with the line "
-                "vars: and has one variable on each line below, as stale_after_days: 30."
-            ) from None
+                f"{', '.join(configured)} in {path} has no effect there: configuration stands in the models "
+                "and in the YAML beside them. Move it there."
+            )
+        return dict(read.get("vars") or {})
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {_cause(error)}. It begins with the line "
+            "vars: and has one variable on each line below, as stale_after_days: 30."
+        ) from None
 
 
 def state_of(own: OwnModels, project: DbtProject) -> str:
@@ -106,8 +125,9 @@ def read_own_models(settings: Settings) -> OwnModels | None:
 
 
 def _paths(folder: Path) -> Iterator[Path]:
-    if (folder / VARIABLES).is_file():
-        yield folder / VARIABLES
+    for name in VARIABLES:
+        if (folder / name).is_file():
+            yield folder / name
     for kind in PLACES:
         for path in sorted((folder / kind).rglob("*")):
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)

@@ -115,6 +115,16 @@ def test_own_variables_win_over_ours_and_the_others_stay(tmp_path: Path) -> None
         assert project_variable(name, project) == project_variable(name)
 
 
+def test_project_file_that_dbt_itself_asks_for_may_hold_the_variables(tmp_path: Path) -> None:
+    files = {
+        "dbt_project.yml": "name: mine\nprofile: mine\nmodel-paths: [models]\nvars: {a: 1, b: 1}\n",
+        "vars.yml": "vars: {b: 2}\n",
+        "models/mine.sql": "select 1 as one",
+    }
+    project = project_of(home_with(tmp_path, files))
+    assert [project_variable(name, project) for name in ("a", "b")] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -123,7 +133,10 @@ def test_own_variables_win_over_ours_and_the_others_stay(tmp_path: Path) -> None
             r"dbt/vars\.yml cannot be read: it has no line vars:",
         ),
         ({"vars.yml": "vars:\n  x: ["}, r"dbt/vars\.yml cannot be read: line \d is no YAML"),
-        ({"dbt_project.yml": "name: mine"}, r"dbt/dbt_project\.yml has no effect there"),
+        (
+            {"dbt_project.yml": "name: mine\nmodels: {mine: {+tags: x}}"},
+            r"models in .*dbt/dbt_project\.yml has no effect there",
+        ),
         ({"packages.yml": "packages: []"}, r"dbt/packages\.yml has no effect there"),
         ({"snapshots/x.sql": ""}, "dbt/snapshots has no effect there"),
     ],
