@@ -62,8 +62,6 @@ class Bucket(msgspec.Struct):
     """The longest wait that was ever stated for this limit, in seconds."""
     most_remaining: int = 0
     """The most requests that ever remained of this limit after one."""
-    is_first: bool = False
-    """Whether no window of this limit was seen before: its length is not known then."""
 
     @classmethod
     def begun(
@@ -77,10 +75,6 @@ class Bucket(msgspec.Struct):
     ) -> Bucket:
         """A window of which this is the first answer; `before` is the same limit's last one."""
         bucket = cls(remaining, None, received_at, received_at, remaining, -1, doubted)
-        # A reset that is rounded down to nothing ends no window: the same end is stated again.
-        bucket.is_first = before is None or (
-            before.is_first and ends_at is not None and ends_at <= before.latest_end
-        )
         if before is not None:
             bucket.longest_reset = before.longest_reset
             bucket.most_remaining = before.most_remaining
@@ -151,16 +145,14 @@ class Bucket(msgspec.Struct):
 
         `answered_at` are the times at which our latest requests had been counted at the latest.
         Where they do not explain that none remains, others use the limit too, and the server's
-        statement is all there is: at its word, and `slack` later. A first window that is soon over may
-        be the end of a documented one, or a short one: once, the latest end that the statement
-        allows for.
+        statement is all there is: at its word, and `slack` later.
         """
         room_at = self._room_at(limit, documented, answered_at)
         if self.ends_at is None:
             return self.since + documented[0].seconds if room_at is None else room_at + slack
-        if room_at is None and not (self.is_first and self._ends_soon(documented)):
+        if room_at is None:
             return self.ends_at + slack
-        if room_at is not None and self.earliest_end <= room_at <= self.latest_end:
+        if self.earliest_end <= room_at <= self.latest_end:
             return room_at + slack
         # A window of the clock's, or not the one that we take it for.
         return self.latest_end + max(slack - WHOLE_SECOND, 0.0)
@@ -179,17 +171,13 @@ class Bucket(msgspec.Struct):
 
     def _period(self, requests: int, documented: Sequence[Limit]) -> float | None:
         """How long a window of so many requests lasts, in seconds; None where it is not a documented one."""
-        if self.ends_at is not None and self._ends_soon(documented):
+        if self.ends_at is not None and self.longest_reset < documented[0].seconds / SHORTEST_PART:
             return None
         long_enough = [
             one for one in documented if one.seconds >= self.longest_reset - WHOLE_SECOND
         ]
         by_name = [one for one in long_enough if one.requests == requests]
         return next((one.seconds for one in [*by_name, *long_enough]), None)
-
-    def _ends_soon(self, documented: Sequence[Limit]) -> bool:
-        """Whether no reset was ever so far off as to be that of a documented window."""
-        return self.longest_reset < documented[0].seconds / SHORTEST_PART
 
     def is_plausible(self, now: float) -> bool:
         """Whether an answer before `now` can have reported it."""

@@ -37,14 +37,14 @@ class Crawl:
     """From the first request that was admitted to the last."""
 
 
-def crawl(kind: Kind, round_trip: float, begin: float = BEGIN) -> Crawl:
+def crawl(kind: Kind, round_trip: float) -> Crawl:
     """Ask for pages with a `Quota`, as `ApiClient` does."""
-    limiters, quota, now = kind.make(1.0), Quota(), begin
+    limiters, quota, now = kind.make(1.0), Quota(), BEGIN
     got = Crawl(0, 0, 0.0)
     while True:
         pause = quota.pause(now, kind.documented)
         now += 0.0 if pause is None else pause.seconds
-        if now >= begin + WINDOWS * kind.window_seconds:
+        if now >= BEGIN + WINDOWS * kind.window_seconds:
             return got
         quota.sent(now, keep=1_000)
         answer = kind.admit(limiters, now + round_trip / 2)
@@ -52,7 +52,7 @@ def crawl(kind: Kind, round_trip: float, begin: float = BEGIN) -> Crawl:
         now += round_trip
         if answer.admitted:
             quota.served()
-            got = Crawl(got.admitted + 1, got.refused, now - round_trip - begin)
+            got = Crawl(got.admitted + 1, got.refused, now - round_trip - BEGIN)
         else:
             got.refused += 1
             quota.refused(answer.headers["Retry-After"], now, kind.documented)
@@ -66,23 +66,6 @@ def test_quota_is_used_and_never_overdrawn(kind: Kind, round_trip: float) -> Non
 
     assert got.refused == 0
     assert use >= USE, f"{got.admitted} requests in {got.seconds:.1f} s: {100 * use:.1f} %"
-
-
-@pytest.mark.parametrize("left", [0.3, 0.6, 1.2, 2.4, 3.4, 4.3, 4.9], ids="{} s before".format)
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(k, id=f"{k.provider}, {k.name}") for k in KINDS if "of the clock" in k.name],
-)
-def test_crawl_that_begins_at_the_end_of_a_window_of_the_clock_is_not_refused(
-    kind: Kind, left: float
-) -> None:
-    """What is stated then may as well be that of a window of seconds."""
-    limiter = kind.make(1.0)[0]
-    ends = BEGIN + limiter.reset_in(BEGIN)
-    # So quick that a window's requests are used up before it ends.
-    got = crawl(kind, 0.001, ends - left)
-
-    assert got.refused == 0
 
 
 def test_limit_that_was_taken_for_a_bucket_is_overdrawn_once() -> None:
