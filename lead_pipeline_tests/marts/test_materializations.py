@@ -13,8 +13,9 @@ from lead_pipeline_tests.marts.building import invent_world, run_dbt
 OURS = ("staging", "intermediate", "marts")
 MODELS_AND_SEEDS = ("build", "--resource-type", "model", "--resource-type", "seed")
 CATALOG = {
+    # Our views name no catalog, dbt's own that of the file.
     "relations": "select schema_name, table_name, sql, comment from duckdb_tables()"
-    " union all select schema_name, view_name, sql, comment from duckdb_views()",
+    " union all select schema_name, view_name, replace(sql, 'leads.', ''), comment from duckdb_views()",
     "columns": "select schema_name, table_name, column_name, data_type, is_nullable, comment"
     " from duckdb_columns()",
     "constraints": "select schema_name, table_name, constraint_text from duckdb_constraints()",
