@@ -1,11 +1,14 @@
-"""Checks a data contract with datacontract-cli, each table on the server of its schema; a line a check."""
+"""Checks a data contract with datacontract-cli, each table on the server of its schema; a line a check.
+
+`lint` or `test`, and for the latter which tables; none are all.
+"""
 
 import sys
 
 from datacontract.data_contract import DataContract  # type: ignore[import-not-found]
 from open_data_contract_standard.model import OpenDataContractStandard
 
-path, checked = sys.argv[1:]
+path, checked, *names = sys.argv[1:]
 if checked == "lint":
     runs = [DataContract(data_contract_file=path).lint()]
 else:
@@ -16,6 +19,7 @@ else:
             schema_name=table.name,
         ).test()
         for table in OpenDataContractStandard.from_file(path).schema_ or ()
+        if not names or table.name in names
     ]
 for run in runs:
     for check in run.checks:
