@@ -1,4 +1,4 @@
-"""Take the pictures of the demo's report and explore page in `docs/`, in Chromium.
+"""Take the pictures of the demo's report and explore page in `docs/pictures/`, in Chromium.
 
     lead-pipeline demo ──▶ temporary home ──▶ bi/report.html, bi/explore/ ──▶ headless Chromium ──▶ WebP
 
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, get_args
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -27,8 +27,11 @@ from lead_pipeline.storage.publication import EXPLORE, REPORT
 
 BIN = Path(sys.executable).parent
 DOCS = Path(__file__).resolve().parent
+PICTURES = DOCS / "pictures"
 MOST_HEIGHT = 2_000
 """Pixels of a page that are shown."""
+Look = Literal["light", "dark", "print"]
+LOOKS: tuple[Look, ...] = get_args(Look)
 
 
 @dataclass(frozen=True)
@@ -37,28 +40,25 @@ class View:
 
     page: str
     width: int
-    look: Literal["light", "dark", "print"]
+    look: Look
 
     @property
     def picture(self) -> Path:
         """Where its picture is."""
         name = "report" if self.page == REPORT else "explore"
-        return DOCS / f"{name}_{self.width}_{self.look}.webp"
+        return PICTURES / f"{name}_{self.width}_{self.look}.webp"
 
 
-VIEWS = (
-    View(REPORT, 1280, "light"),
-    View(REPORT, 768, "light"),
-    View(REPORT, 360, "dark"),
-    View(REPORT, 1280, "print"),
-    View(EXPLORE, 1280, "light"),
-    View(EXPLORE, 768, "dark"),
-    View(EXPLORE, 360, "light"),
-)
+VIEWS = [
+    View(page, width, look)
+    for page in (REPORT, EXPLORE)
+    for width in (360, 768, 1280)
+    for look in LOOKS
+]
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take all pictures: docs/pages.md shows them."""
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("chromium is not installed: apt-get install chromium")
