@@ -5,6 +5,7 @@ Whatever is not known is said in a word, never as a number.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -60,13 +61,7 @@ def days(value: float | None) -> str:
 
 def bounded_days(lower: float | None, upper: float | None) -> str:
     """A length in days that lies between two others; without an upper bound, it is at least that."""
-    if lower is None:
-        return NOTHING
-    first = days(lower)
-    if upper is None:
-        return f"at least {first}"
-    last = days(upper)
-    return first if first == last else f"{first}{NOTHING}{last}"
+    return _bounded(days, lower, upper, NOTHING)
 
 
 def length(seconds: float | None) -> str:
@@ -83,14 +78,21 @@ def length(seconds: float | None) -> str:
 
 
 def bounded_length(lower: float | None, upper: float | None) -> str:
-    """A time that lies between two others."""
+    """A time that lies between two others; without an upper bound, it is at least that."""
+    return _bounded(length, lower, upper, " to ")
+
+
+def _bounded(
+    write: Callable[[float | None], str], lower: float | None, upper: float | None, between: str
+) -> str:
+    """Two bounds as `write` writes them; one where they look the same."""
     if lower is None:
         return NOTHING
-    first = length(lower)
+    first = write(lower)
     if upper is None:
         return f"at least {first}"
-    last = length(upper)
-    return first if first == last else f"{first} to {last}"
+    last = write(upper)
+    return first if first == last else f"{first}{between}{last}"
 
 
 def day(value: date | None) -> str:

@@ -1,7 +1,6 @@
 -- Days of a lead that look the same, certainty included, as one row: `lead_daily_history` makes a
--- row of each
--- day when it is read. Leads times days would be the largest table of the file by far, and written
--- again each night; this one grows with changes.
+-- row of each day when it is read. Leads times days would be the largest table of the file by far,
+-- written again each night; this one grows with changes.
 with
 
     segments as (select * from {{ ref("int_lead_day_segments") }}),
@@ -47,18 +46,18 @@ with
     ),
 
     pieces as (
-        select * exclude (segment_first_day, segment_last_day), false as is_watched_closely
+        select * exclude (segment_first_day, segment_last_day), false as is_certain
         from uncertain
         union all by name
-        select * exclude (segment_first_day, segment_last_day), true as is_watched_closely
+        select * exclude (segment_first_day, segment_last_day), true as is_certain
         from before_uncertain
         where first_day <= last_day
         union all by name
-        select * exclude (segment_first_day, segment_last_day), true as is_watched_closely
+        select * exclude (segment_first_day, segment_last_day), true as is_certain
         from after_uncertain
         where first_day <= last_day
         union all by name
-        select segments.*, true as is_watched_closely
+        select segments.*, true as is_certain
         from segments
         anti join
             uncertain
@@ -82,7 +81,7 @@ with
             pieces.evidence,
             -- The last day at whose end the stage is certain; null where it is at none of them.
             case
-                when pieces.stage <> 'unknown' and pieces.is_watched_closely
+                when pieces.stage <> 'unknown' and pieces.is_certain
                 then horizons.last_proven_day
             end as certain_until_day,
             pieces.score,

@@ -1,8 +1,6 @@
--- What was seen to happen, on the day of its latest possible moment. Between two polls at
--- midnight it can
--- have been on either day: then it is not certain, and possible on both. Only days under watch:
--- of those
--- before, nothing is told, but for creations.
+-- What was seen to happen, on the day of its latest possible moment. Between two polls at midnight
+-- it can have been on either day: then it is not certain, and possible on both. Only days under
+-- watch: of those before, nothing is told, but for creations.
 {% set firsts = [
     ("leads_responded", "response"),
     ("reached_qualified", "reached_qualified"),

@@ -1,6 +1,5 @@
 -- Like with like: whole periods only, as many days before as now, and for all accounts together
--- the same
--- accounts in both periods.
+-- the same accounts in both periods.
 {% set metrics = [
     "leads_responded",
     "reached_qualified",
