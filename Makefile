@@ -121,7 +121,7 @@ lint: setup  ## Style of Python, SQL and the deployment kit, and the direction o
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/sqlfmt --check --quiet dbt_project
+	$(BIN)/sqlfmt --check --no-progressbar --no-color dbt_project
 	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.team.yaml
 

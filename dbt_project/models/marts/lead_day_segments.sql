@@ -81,8 +81,7 @@ with
             pieces.evidence,
             -- The last day at whose end the stage is certain; null where it is at none of them.
             case
-                when pieces.stage <> 'unknown' and pieces.is_certain
-                then horizons.last_proven_day
+                when pieces.stage <> 'unknown' and pieces.is_certain then horizons.last_proven_day
             end as certain_until_day,
             pieces.score,
             pieces.owner_id,
