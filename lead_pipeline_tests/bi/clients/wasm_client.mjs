@@ -63,6 +63,7 @@ server.listen(0, "127.0.0.1", () => {
   browser.on("exit", () => {
     server.close();
     server.closeAllConnections();
-    rmSync(profile, { recursive: true, force: true });
+    // Its helper processes may still write there for a moment after it has ended.
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
 });
