@@ -334,3 +334,26 @@ def test_each_account_says_how_far_it_reaches(level: Path) -> None:
     assert shown == [
         account for (account,) in rows(level, "select account from meta.publish order by 1")
     ]
+
+
+def test_what_only_some_accounts_can_compare_is_told_with_their_own_figure(
+    published: Path, tmp_path: Path
+) -> None:
+    file = changed(
+        published,
+        tmp_path,
+        "update marts.period_comparison set value = case account when 'mega' then 5 else 14 end "
+        "where account in ('mega', 'mega_quiet') and period = 'day' and metric = 'leads_won'",
+        "update marts.period_comparison set value_lower = value, value_upper = value "
+        "where account in ('mega', 'mega_quiet') and period = 'day' and metric = 'leads_won'",
+        "update marts.period_comparison set value = null, value_lower = null, value_upper = null "
+        "where account not in ('mega', 'mega_quiet', 'all') and period = 'day'",
+        "update marts.period_comparison set value = 5, previous_value = 6, difference_lower = -1, "
+        "difference_upper = -1, accounts_counted = 1 "
+        "where is_all_accounts and period = 'day' and metric = 'leads_won'",
+    )
+    [cell] = [tile.figure for tile in news_of(file).tiles if tile.label == "won"]
+    assert (cell.text, cell.below) == (
+        "19",
+        f"5 in 1 of 2 accounts, {values.MINUS}1 against the day before (6)",
+    )

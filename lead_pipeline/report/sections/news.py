@@ -70,9 +70,11 @@ def _against(row: Any, before: str, title: str = "") -> Cell:
     if row.difference_lower is None:
         return Cell(f"{title}{row.value:,}", "; ".join((*said, f"{before} not known")))
     by = values.change(row.difference_lower, row.difference_upper)
-    said.append(f"{by} against {before} ({row.previous_value:,})")
+    compared = f"{by} against {before} ({row.previous_value:,})"
     if row.accounts_counted < row.accounts:
-        said.append(f"that of {row.accounts_counted:,} of {row.accounts:,} accounts")
+        # The figure above is that of all accounts, which cannot be read beside the one before.
+        compared = f"{row.compared_value:,} in {row.accounts_counted:,} of {row.accounts:,} accounts, {compared}"
+    said.append(compared)
     return Cell(f"{title}{row.value:,}", "; ".join(said), _tone(row))
 
 

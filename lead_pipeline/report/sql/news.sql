@@ -26,6 +26,7 @@ select
     known.value_lower,
     known.value_upper,
     known.accounts,
+    compared.value::bigint as compared_value,
     compared.previous_value::bigint as previous_value,
     compared.difference_lower::bigint as difference_lower,
     compared.difference_upper::bigint as difference_upper,
