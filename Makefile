@@ -67,9 +67,10 @@ chaos: setup servers  ## Kill every stage at every system call, race commands, f
 test-versions: setup  ## Lowest and newest versions that pyproject.toml allows, on each PYTHONS that is there
 	$(BIN)/python supply_chain/versions.py $(PYTHONS)
 
-define install_clients
-($(BIN)/uv pip install --quiet --python $(1)/bin/python --requirement $(CLIENTS)/$(2) \
-	|| $(1)/bin/$(PIP) --requirement $(CLIENTS)/$(2))
+# Into the environment $(1) what the file $(2) names; uv first, as in `setup`.
+define install_into
+($(BIN)/uv pip install --quiet --python $(1)/bin/python --requirement $(2) \
+	|| $(1)/bin/$(PIP) --requirement $(2))
 endef
 
 # The tools that people open the BI file with; its tests read it with each of them. What cannot be
@@ -80,15 +81,15 @@ $(OLDEST_READER)/.installed:
 	touch $(OLDEST_READER)/.installed
 
 # What checks the data contract of a build; its dependencies are not ours.
-$(CONTRACT)/.installed: $(CLIENTS)/requirements-contract.txt
+$(CONTRACT)/.installed: $(CLIENTS)/requirements-contract.txt | $(INSTALLED)
 	$(PYTHON) -m venv $(CONTRACT)
-	$(CONTRACT)/bin/$(PIP) --requirement $(CLIENTS)/requirements-contract.txt \
+	$(call install_into,$(CONTRACT),$(CLIENTS)/requirements-contract.txt) \
 		|| echo "datacontract-cli cannot be installed; its tests are skipped"
 	touch $(CONTRACT)/.installed
 
 $(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json | $(INSTALLED)
 	$(PYTHON) -m venv --clear $(READERS)
-	$(call install_clients,$(READERS),requirements.txt)
+	$(call install_into,$(READERS),$(CLIENTS)/requirements.txt)
 	mkdir -p $(READERS)/node && cp $(CLIENTS)/package.json $(READERS)/node
 	npm install --prefix $(READERS)/node --no-package-lock --no-audit --no-fund --silent \
 		|| echo "npm is missing or cannot install the readers for Node; their tests are skipped"
@@ -96,25 +97,25 @@ $(READERS)/.installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json | $(I
 
 $(IBIS)/.installed: $(CLIENTS)/ibis.txt | $(INSTALLED)
 	$(PYTHON) -m venv --clear $(IBIS)
-	$(call install_clients,$(IBIS),ibis.txt)
+	$(call install_into,$(IBIS),$(CLIENTS)/ibis.txt)
 	touch $(IBIS)/.installed
 
 $(SUPERSET)/.installed: $(CLIENTS)/superset.txt | $(INSTALLED)
 	$(PYTHON) -m venv --clear $(SUPERSET)
-	$(call install_clients,$(SUPERSET),superset.txt) \
+	$(call install_into,$(SUPERSET),$(CLIENTS)/superset.txt) \
 		|| { rm -rf $(SUPERSET)/bin; echo "Superset cannot be installed for $$($(PYTHON) --version); its tests are skipped"; }
 	touch $(SUPERSET)/.installed
 
 # What answers with the metrics of the dbt project; its tests ask it for each of them.
-$(METRICFLOW)/.installed: lead_pipeline_tests/questions/metricflow/requirements.txt
+$(METRICFLOW)/.installed: lead_pipeline_tests/questions/metricflow/requirements.txt | $(INSTALLED)
 	$(PYTHON) -m venv $(METRICFLOW)
-	$(METRICFLOW)/bin/$(PIP) --requirement lead_pipeline_tests/questions/metricflow/requirements.txt
+	$(call install_into,$(METRICFLOW),lead_pipeline_tests/questions/metricflow/requirements.txt)
 	touch $(METRICFLOW)/.installed
 
 # What the pipeline is measured against.
-$(DLT)/.installed: benchmarks/programs/requirements.txt
+$(DLT)/.installed: benchmarks/programs/requirements.txt | $(INSTALLED)
 	$(PYTHON) -m venv $(DLT)
-	$(DLT)/bin/$(PIP) --requirement benchmarks/programs/requirements.txt
+	$(call install_into,$(DLT),benchmarks/programs/requirements.txt)
 	touch $(DLT)/.installed
 
 lint: setup  ## Style of Python, SQL and the deployment kit, and the direction of imports
