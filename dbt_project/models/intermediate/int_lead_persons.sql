@@ -10,10 +10,7 @@
 with recursive
 
     leads as (
-        select
-            lead_key,
-            row_number() over (order by lead_key) as lead_number,
-            {{ folded_name("full_name") }} as name
+        select lead_key, row_number() over (order by lead_key) as lead_number, full_name
         from {{ ref("stg_leads") }}
     ),
 
@@ -95,7 +92,8 @@ with recursive
             and identifiers.strength > 0
         group by grouped.at_least, grouped.group_number
         having
-            count(distinct leads.name) <= {{ var("person_max_identities") }}
+            count(distinct {{ folded_name("leads.full_name") }})
+            <= {{ var("person_max_identities") }}
             and count(distinct identifiers.identifier) <= {{ var("person_max_identifiers") }}
     ),
 

@@ -4,7 +4,10 @@
 {{ config(materialized="table") }}
 with
 
-    identifiers as (select * from {{ ref("int_person_identifiers") }} where strength > 0),
+    -- What no other lead has links nobody: few leads are left.
+    identifiers as (
+        select * from {{ ref("int_person_identifiers") }} where is_shared and strength > 0
+    ),
 
     identified as (
         select
