@@ -36,7 +36,13 @@ select
     files.page,
     files.payload as raw_payload
 from files
-asof left join parts
-    on files.filename = parts.filename
-    and files.file_row_number >= parts.first_row
-where not $are_parts or files.file_row_number < parts.end_row
+-- Not an ASOF join, which would gather and sort all records first.
+where
+    not $are_parts
+    or exists (
+        select 1
+        from parts
+        where
+            parts.filename = files.filename
+            and files.file_row_number between parts.first_row and parts.end_row - 1
+    )
