@@ -19,9 +19,10 @@ insert into record_shapes by name
 with shapes as (
     select
         account,
-        json_keys(payload, $object_paths) as object_keys,
-        json_type(payload, $typed_paths) as types,
-        json_extract_string(payload, $valued_paths) as shown_values,
+        -- As JSON: DuckDB groups by a text twice as fast as by a list of texts.
+        to_json(json_keys(payload, $object_paths)) as object_keys,
+        to_json(json_type(payload, $typed_paths)) as types,
+        to_json(json_extract_string(payload, $valued_paths)) as shown_values,
         count(*) as records,
         min(fetched_at) as first_seen_at,
         max(fetched_at) as last_seen_at
@@ -30,7 +31,10 @@ with shapes as (
     group by all
 )
 select
-    shapes.*,
+    shapes.* exclude (object_keys, types, shown_values),
+    from_json(object_keys, '[["VARCHAR"]]') as object_keys,
+    from_json(types, '["VARCHAR"]') as types,
+    from_json(shown_values, '["VARCHAR"]') as shown_values,
     $provider as provider,
     $stream as stream,
     $objects::varchar[] as objects,
