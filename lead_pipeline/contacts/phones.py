@@ -53,6 +53,11 @@ _COUNTED = frozenset(
     for step in (1, -1)
 )
 """After 9 comes 0 again."""
+_STEPS = frozenset(f"{digit}{(digit + step) % 10}" for digit in range(10) for step in (0, 1, -1))
+"""Two digits that can stand beside each other in a row of the same digits, or of counted ones."""
+_MIDDLE = slice(SAME_DIGITS - 2, SAME_DIGITS)
+_SHORT = 2 * SAME_DIGITS - 2
+"""Up to so many digits, each row that is long enough holds the two of `_MIDDLE`."""
 _TYPES = {kind: PhoneNumberType.to_string(kind).lower() for kind in PhoneNumberType.values()}
 
 
@@ -72,7 +77,7 @@ NOBODY = Phone()
 def read_phone(text: str, region: str) -> Phone:
     """The number that `text` writes, read as of `region` where it names no country."""
     if planned := planned_number(text, region):
-        if _is_made_up(planned.national):
+        if is_made_up(planned.national):
             return NOBODY
         return Phone(f"+{planned.country_code}{planned.national}", None, planned.type)
     plain = without_invisible(unicodedata.normalize("NFKC", text))
@@ -88,7 +93,7 @@ def read_phone(text: str, region: str) -> Phone:
     if (
         # Numbers that are not valid, and no others, have no type; asking for both takes twice as long.
         kind == PhoneNumberType.UNKNOWN
-        or _is_made_up(phonenumbers.national_significant_number(number))
+        or is_made_up(phonenumbers.national_significant_number(number))
         or _has_words_inside(plain, number.extension or "")
     ):
         return NOBODY
@@ -109,8 +114,11 @@ def _has_words_inside(text: str, extension: str) -> bool:
     return any(map(str.isalpha, number[digits[0] : digits[-1]]))
 
 
-def _is_made_up(digits: str) -> bool:
+def is_made_up(digits: str) -> bool:
     """Whether the digits fill a field (all the same, or counted up or down) within a valid plan."""
+    # Most numbers are told by two digits, in a quarter of the time.
+    if SAME_DIGITS <= len(digits) <= _SHORT and digits[_MIDDLE] not in _STEPS:
+        return False
     if _ALL_THE_SAME.search(digits):
         return True
     places = range(len(digits) - DIGITS_IN_ORDER + 1)

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_pipeline.contacts.phones import Phone, read_phone
+from lead_pipeline.contacts.phones import (
+    DIGITS_IN_ORDER,
+    SAME_DIGITS,
+    Phone,
+    is_made_up,
+    read_phone,
+)
 from lead_pipeline.normalized.load import load_landing
 from lead_pipeline.sandbox.examples import vorel_lead
 from lead_pipeline.settings import Settings
@@ -122,6 +128,29 @@ def test_whatever_is_written_gives_a_valid_number_or_none(written: str) -> None:
         assert read.extension is None
     else:
         assert phonenumbers.is_valid_number(phonenumbers.parse(read.e164))
+
+
+@st.composite
+def digits_with_a_row(draw: st.DrawFn) -> tuple[str, bool]:
+    """Digits of which some may be a row, and whether that is long enough to be made up."""
+    step, length = draw(st.sampled_from([0, 1, -1])), draw(st.integers(5, 10))
+    first = draw(st.integers(0, 9))
+    row = "".join(str((first + step * place) % 10) for place in range(length))
+    before, after = draw(st.text("09", max_size=8)), draw(st.text("09", max_size=8))
+    return f"{before}{row}{after}", length >= (DIGITS_IN_ORDER if step else SAME_DIGITS)
+
+
+@given(digits_with_a_row())
+def test_a_row_of_digits_is_found_wherever_it_stands(drawn: tuple[str, bool]) -> None:
+    digits, is_row = drawn
+    same = any(digit * SAME_DIGITS in digits for digit in "0123456789")
+    counted = any(
+        (two * 2)[place : place + DIGITS_IN_ORDER] in digits
+        for two in ("0123456789", "9876543210")
+        for place in range(10)
+    )
+    assert is_made_up(digits) == (same or counted)
+    assert is_made_up(digits) or not is_row
 
 
 def test_the_tables_have_number_extension_and_type_beside_the_served_form(
