@@ -33,6 +33,8 @@ ROW_GROUP_SIZE = 30_720
 So several cores write and read the rows of a load, it holds fewer of them, and the last group, which
 each load writes again, is smaller.
 """
+STORAGE_VERSION = "v1.2.0"
+"""The oldest DuckDB that reads the file: the first one that keeps texts as Zstandard. Only we open it."""
 
 
 class Superseded(LoadError):
@@ -122,7 +124,8 @@ def open_warehouse(path: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyCon
             connection.execute("set TimeZone = 'UTC'")
             spill_beside(connection, path)
             # A file does not keep this: opened without, it is written anew with larger groups.
-            attach(connection, path, "warehouse", options=f"row_group_size {ROW_GROUP_SIZE}")
+            options = f"row_group_size {ROW_GROUP_SIZE}, storage_version '{STORAGE_VERSION}'"
+            attach(connection, path, "warehouse", options=options)
             connection.execute("use warehouse")
             yield connection
 
