@@ -30,9 +30,9 @@ JSON_COLUMNS = frozenset({"custom_fields"})
 _BOOKKEEPING = frozenset(
     {
         "observation", "file", "version_id", "lead_key", "provider", "account", "lead_id", "stream",
-        "fetched_at", "crawl_id", "page", "record_row", "payload", "updated_at", "has_details",
-        # Follows from `email`, always.
-        "email_normalized",
+        "fetched_at", "served_at", "crawl_id", "page", "record_row", "payload", "updated_at", "has_details",
+        # These follow from `email` and `phone`, always.
+        "email_normalized", "phone_e164", "phone_extension", "phone_type",
     }
 )  # fmt: skip
 

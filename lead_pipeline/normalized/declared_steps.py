@@ -190,23 +190,33 @@ MAP_LEADS: tuple[Step, ...] = (
         columns=("content", "value"),
         read=cleaning.json_values,
     ),
+    SqlStep(
+        "load/4_map/keyed",
+        reads=("mapped", "streams", "custom_field_values"),
+        writes=("keyed",),
+    ),
     TextStep(
         "load/4_map/emails",
-        reads=("mapped",),
+        reads=("keyed",),
         writes=("emails",),
         columns=("email", "email_normalized"),
         read=emails.normalized_emails,
     ),
-    SqlStep(
-        "load/4_map/keyed",
-        reads=("mapped", "streams", "custom_field_values", "emails"),
-        writes=("keyed",),
+    TextStep(
+        "load/4_map/phones",
+        reads=("keyed",),
+        writes=("phones",),
+        columns=("phone", "phone_e164", "phone_extension", "phone_type"),
+        read=phones.read_phones,
     ),
     SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
     *LOOK_UP_STAGES,
     SqlStep(
-        "load/4_map/observed", reads=("keyed", "normalized.mapped_stages"), writes=("observed",)
+        "load/4_map/states",
+        reads=("keyed", "emails", "phones", "normalized.mapped_stages"),
+        writes=("states",),
     ),
+    SqlStep("load/4_map/observed", reads=("mapped", "states"), writes=("observed",)),
 )
 """Records to states of leads."""
 
@@ -229,13 +239,6 @@ MERGE_DRIFT: tuple[Step, ...] = (
 """What was found, to what was found before."""
 
 MERGE_LEADS: tuple[Step, ...] = (
-    TextStep(
-        "load/4_map/phones",
-        reads=("keyed",),
-        writes=("phones",),
-        columns=("phone", "phone_e164", "phone_extension", "phone_type"),
-        read=phones.read_phones,
-    ),
     SqlStep(
         "load/5_merge/known_versions",
         reads=("keyed", "normalized.lead_versions"),
@@ -243,27 +246,27 @@ MERGE_LEADS: tuple[Step, ...] = (
     ),
     SqlStep(
         "load/5_merge/repeated_versions",
-        reads=("observed", "known_versions"),
+        reads=("keyed", "known_versions"),
         writes=("repeated_versions",),
     ),
     SqlStep(
         "load/5_merge/lead_versions",
-        reads=("landed_records", "observed", "known_versions", "repeated_versions", "phones"),
+        reads=("observed", "known_versions", "repeated_versions"),
         writes=("normalized.lead_versions",),
     ),
     SqlStep(
         "load/5_merge/lead_observations",
-        reads=("observed",),
+        reads=("keyed",),
         writes=("normalized.lead_observations",),
     ),
     SqlStep(
         "load/5_merge/observed_leads",
-        reads=("observed", "leads_with_records", "seen_leads"),
+        reads=("keyed", "leads_with_records", "seen_leads"),
         writes=("leads_with_records", "seen_leads"),
     ),
     SqlStep(
         "load/5_merge/cohort_leads",
-        reads=("observed", "streams", "normalized.provider_stale_leads"),
+        reads=("keyed", "streams", "normalized.provider_stale_leads"),
         writes=("cohort_leads",),
     ),
     SqlStep(

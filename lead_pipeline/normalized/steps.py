@@ -2,7 +2,7 @@
 
     SqlStep       statements of sql/<name>.sql
     FileStep      the same, over landed files
-    ProviderStep  a SELECT in the provider's folder ──▶ a new table
+    ProviderStep  a SELECT in the provider's folder ──▶ a new view
     ComputedStep  rows of a SELECT ──Python──▶ a new table
     TextStep      texts of a SELECT, each read by itself ──Python──▶ a new table
     GivenStep     what the load was given ──Python──▶ a new table
@@ -117,16 +117,16 @@ class FileStep(SqlStep):
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderStep(Step):
-    """The rows of the SELECT in `file` of the provider's folder, as a new temporary table.
+    """The SELECT in `file` of the provider's folder, as a new temporary view.
 
-    Not a view: several steps read it, and each would take every record's JSON apart.
+    Not a table: of rows so wide, writing and reading them costs more than taking JSON apart again.
     """
 
     file: str
 
     def run(self, session: Session, context: StepContext) -> None:
-        [table] = self.writes
-        session.execute(f"create temp table {table} as {self.sql(context)}")
+        [view] = self.writes
+        session.execute(f"create temp view {view} as {self.sql(context)}")
 
     def sql(self, context: StepContext) -> str:
         if context.provider is None:

@@ -10,6 +10,7 @@ select
     updated_at,
     created_at,
     fetched_at,
+    fetched_at as served_at,
     crawl_id,
     page,
     payload as raw_payload

@@ -7,6 +7,21 @@ create or replace temp macro usable_time(value) as
         then try_cast(value as timestamptz)
     end
 ;
+-- The score, where it is a number that readers can use.
+create or replace temp macro usable_score(value) as case when isfinite(value) then value end;
+-- The normalized form of an address of which nothing can be written in another way but its case, as nearly
+-- all are; null of any other, which Python reads (`contacts/emails.py`, by the same two rules).
+create or replace temp macro plain_email(text) as
+    case
+        when
+            strlen(text) <= 64
+            and regexp_full_match(
+                text, '[A-Za-z0-9._%+-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?[.])+[A-Za-z]{2,}'
+            )
+            and not regexp_matches(text, '[@.][Xx][Nn]--')
+        then lower(text)
+    end
+;
 -- The last moment at which what was served at `moment` can have been served: a `Date` has whole
 -- seconds, our own clock has not.
 create or replace temp macro served_by(moment) as

@@ -1,8 +1,8 @@
--- Landed records with a `payload` that DuckDB can read: what mappings see. What came stays where it
--- is, in row `record_row` of `landed_records`: it is most of a record, and is wanted at the end only.
+-- Landed records with a `payload` that DuckDB can read: what mappings see. What came stands in
+-- `raw_payload`.
 create temp view landed as
 select
-    landed_records.* exclude (raw_payload),
+    landed_records.*,
     landed_records.rowid as record_row,
     coalesce(repaired_payloads.payload, landed_records.raw_payload) as payload
 from landed_records

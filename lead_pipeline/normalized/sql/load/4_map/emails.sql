@@ -1,4 +1,4 @@
--- Each distinct e-mail address once, to be brought to its normalized form.
+-- Each distinct e-mail address once that is not plain, to be brought to its normalized form.
 select distinct email
-from mapped
-where email is not null
+from keyed
+where email is not null and plain_email(email) is null

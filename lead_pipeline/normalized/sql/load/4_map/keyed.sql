@@ -1,20 +1,13 @@
--- `mapped` rows with what all providers share: keys, normalized contact fields, and the identity of
--- the observed state. Two records are the same state when all columns but
--- the details agree; where details only come with single records (a stream of kind `details`), they do not
--- make a state of their own.
+-- The keys of `mapped` rows, the identity of the observed state, and what else decides over rows. Two
+-- records are the same state when all columns but the details agree; where details only come with
+-- single records (a stream of kind `details`), they do not make a state of their own. Other columns
+-- stay in the view `mapped`: taking JSON apart again costs less than rows that wide.
 create temp table keyed as
 with named as (
     select
         mapped.account || ':' || record_id as lead_key,
-        record_id as lead_id,
-        mapped.* exclude (
-            record_id,
-            score,
-            created_at,
-            last_interaction_at,
-            qualification_completed_at
-        ),
-        case when isfinite(score) then score end as score,
+        mapped.* exclude (score, created_at, last_interaction_at, qualification_completed_at),
+        usable_score(score) as score,
         mapped.provider in (
             select provider from streams where kind = 'details'
         ) as has_details_stream,
@@ -22,13 +15,13 @@ with named as (
         compared.value as compared_fields,
         usable_time(last_interaction_at) as last_interaction_at,
         usable_time(created_at) as created_at,
-        usable_time(qualification_completed_at) as qualification_completed_at,
-        emails.email_normalized
+        usable_time(qualification_completed_at) as qualification_completed_at
     from mapped
-    left join emails on emails.email = mapped.email
     left join custom_field_values as compared on compared.content = mapped.custom_fields::varchar
 )
 select
+    record_row,
+    lead_key,
     md5(
         to_json(
             row(
@@ -55,5 +48,21 @@ select
             else ''
         end
     )::uuid as version_id,
-    * exclude (has_details_stream, compared_fields)
+    provider,
+    account,
+    stream,
+    crawl_id,
+    served_at,
+    fetched_at,
+    updated_at,
+    created_at,
+    last_interaction_at,
+    qualification_completed_at,
+    provider_status,
+    provider_stage,
+    provider_stage_id,
+    provider_stage_name,
+    has_details,
+    email,
+    phone
 from named

@@ -1,9 +1,16 @@
--- `keyed` records with the canonical stage of their status and stage.
+-- Observed states with all their columns.
 create temp view observed as
-select keyed.*, mapped_stages.stage
-from keyed
-join normalized.mapped_stages as mapped_stages
-    on mapped_stages.account = keyed.account
-    and mapped_stages.provider = keyed.provider
-    and mapped_stages.provider_status is not distinct from keyed.provider_status
-    and mapped_stages.provider_stage is not distinct from keyed.provider_stage
+select
+    states.*,
+    mapped.record_id as lead_id,
+    mapped.* exclude (
+        record_row,
+        record_id,
+        score,
+        created_at,
+        last_interaction_at,
+        qualification_completed_at
+    ),
+    usable_score(mapped.score) as score
+from mapped
+join states on states.record_row = mapped.record_row

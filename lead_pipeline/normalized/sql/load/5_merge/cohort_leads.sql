@@ -5,10 +5,10 @@ with listed as (
         lead_key,
         any_value(provider) as provider,
         any_value(account) as account,
-        any_value(lead_id) as lead_id,
+        any_value(substr(lead_key, length(account) + 2)) as lead_id,
         min(fetched_at) as first_listed_at,
         max(fetched_at) as last_listed_at
-    from observed
+    from keyed
     join streams using (provider, stream)
     where streams.kind = 'cohort'
     group by lead_key

@@ -7,6 +7,6 @@ with found as materialized (
     from normalized.lead_versions
     where (version_id, updated_at) in (select version_id, updated_at from keyed)
 )
-select * exclude (phone_e164, phone_extension, phone_type)
+select *
 from normalized.lead_versions
 where (version_id, updated_at) in (select version_id, updated_at from found)

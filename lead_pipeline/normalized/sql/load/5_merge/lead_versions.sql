@@ -6,13 +6,12 @@ where (version_id, updated_at) in (select version_id, updated_at from known_vers
 insert into normalized.lead_versions by name
 with repeated as (
     select
-        observed.* exclude (record_row, served_at),
-        landed_records.raw_payload as payload,
+        observed.* exclude (record_row, served_at, raw_payload),
+        observed.raw_payload as payload,
         observed.fetched_at as first_seen_at,
         observed.fetched_at as last_seen_at
     from observed
     semi join repeated_versions using (version_id)
-    join landed_records on landed_records.rowid = observed.record_row
     union all by name
     select *
     from known_versions
@@ -31,18 +30,14 @@ merged as (
         )
         = 1
 )
-select merged.*, phones.* exclude (phone)
-from merged
-left join phones using (phone);
+select *
+from merged;
 -- A statement of its own: the payloads of states that are there once are passed on, not gathered.
 insert into normalized.lead_versions by name
 select
-    observed.* exclude (record_row, served_at),
+    observed.* exclude (record_row, served_at, raw_payload),
+    observed.raw_payload as payload,
     observed.fetched_at as first_seen_at,
-    observed.fetched_at as last_seen_at,
-    phones.* exclude (phone),
-    landed_records.raw_payload as payload
-from landed_records
-join observed on observed.record_row = landed_records.rowid
-anti join repeated_versions on repeated_versions.version_id = observed.version_id
-left join phones on phones.phone = observed.phone
+    observed.fetched_at as last_seen_at
+from observed
+anti join repeated_versions using (version_id)

@@ -3,7 +3,7 @@
 create temp table repeated_versions as
 select version_id
 from (
-    select version_id from observed
+    select version_id from keyed
     union all
     select version_id from known_versions
 )
