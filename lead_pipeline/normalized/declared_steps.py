@@ -38,7 +38,7 @@ STREAMS = GivenStep(
 )
 """The streams of all providers, by kind."""
 COLLECTED = SqlStep(
-    "load/1_start/collected", writes=("leads_with_records", "seen_leads", "stage_pairs")
+    "load/1_start/collected", writes=("leads_with_records", "seen_leads", "phones", "stage_pairs")
 )
 
 START: tuple[Step, ...] = (
@@ -203,12 +203,13 @@ MAP_LEADS: tuple[Step, ...] = (
         read=emails.normalized_emails,
     ),
     TextStep(
-        "load/4_map/phones",
-        reads=("keyed",),
-        writes=("phones",),
+        "load/4_map/new_phones",
+        reads=("keyed", "phones"),
+        writes=("new_phones",),
         columns=("phone", "phone_e164", "phone_extension", "phone_type"),
         read=phones.read_phones,
     ),
+    SqlStep("load/4_map/phones", reads=("new_phones", "phones"), writes=("phones",)),
     SqlStep("load/4_map/stage_pairs", reads=("keyed", "stage_pairs"), writes=("stage_pairs",)),
     *LOOK_UP_STAGES,
     SqlStep(

@@ -1,4 +1,4 @@
--- Each distinct phone number once, to be read as a number that can be called.
-select distinct phone
-from keyed
-where phone is not null
+-- What was read is kept for the batches after: states of a lead often have the same number.
+insert into phones
+select *
+from new_phones
