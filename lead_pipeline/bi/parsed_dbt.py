@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import signal
 import threading
 import warnings
@@ -50,6 +51,7 @@ from lead_pipeline.bi.dbt_project import (
     ours,
     parsed_project,
 )
+from lead_pipeline.bi.plain_tests import run_tests_plainly
 from lead_pipeline.causes import stack_of, without_values
 
 _ALONE = threading.Lock()
@@ -99,6 +101,7 @@ def run_dbt(
     (`dbt_environment`). A signal that ends the process cancels dbt's queries first.
     """
     quote_nothing()
+    run_tests_plainly()
     messages: list[dict[str, Any]] = []
 
     def hear(message: EventMsg) -> None:
@@ -112,6 +115,7 @@ def run_dbt(
         manifest = _prepared.pop(keep_parsed(project), None) or load_parsed(project)
         runner = dbtRunner(manifest, callbacks=[hear])
         environment = dbt_environment(target_path, candidate, project)
+        _remove_statements(target_path)
         with _as_if_alone(environment, project), _signals_cancel() as signals:
             result = runner.invoke([*arguments, *CANDIDATE_TARGET, *_options()])
             _write_results(result, target_path)
@@ -124,6 +128,12 @@ def run_dbt(
         # For whoever else waits for it, now that the file is closed.
         signal.raise_signal(number)
     return DbtRan(messages, succeeded)
+
+
+def _remove_statements(target_path: Path) -> None:
+    """Remove the statements of the last run: writing over a file can wait for the disk, a new one does not."""
+    for folder in ("compiled", "run"):
+        shutil.rmtree(target_path / folder, ignore_errors=True)
 
 
 def _options() -> list[str]:
