@@ -38,7 +38,15 @@ STREAMS = GivenStep(
 )
 """The streams of all providers, by kind."""
 COLLECTED = SqlStep(
-    "load/1_start/collected", writes=("leads_with_records", "seen_leads", "phones", "stage_pairs")
+    "load/1_start/collected",
+    reads=("normalized.lead_observations",),
+    writes=(
+        "leads_with_records",
+        "seen_leads",
+        "phones",
+        "observations_of_known",
+        "stage_pairs",
+    ),
 )
 
 START: tuple[Step, ...] = (
@@ -257,8 +265,8 @@ MERGE_LEADS: tuple[Step, ...] = (
     ),
     SqlStep(
         "load/5_merge/lead_observations",
-        reads=("keyed",),
-        writes=("normalized.lead_observations",),
+        reads=("keyed", "observations_of_known", "normalized.newest_observations"),
+        writes=("new_observations", "observations_of_known", "normalized.lead_observations"),
     ),
     SqlStep(
         "load/5_merge/observed_leads",
@@ -434,14 +442,35 @@ LEADS: tuple[Step, ...] = (
         parameters=given.chunk,
     ),
     SqlStep(
-        "load/7_leads/versions_of_chunk",
-        reads=("leads_of_chunk", "normalized.lead_versions"),
-        writes=("versions_of_chunk",),
+        "load/7_leads/continued_leads",
+        reads=(
+            "leads_of_chunk",
+            "observations_of_known",
+            "crawls_of_load",
+            "changed_audit_coverage",
+            "leads_with_changed_proofs",
+            "normalized.newest_observations",
+            "normalized.leads",
+            "normalized.lead_stage_history",
+            "normalized.lead_stage_events",
+            "normalized.audit_coverage",
+        ),
+        writes=("continued_leads",),
     ),
     SqlStep(
         "load/7_leads/observations_of_chunk",
-        reads=("versions_of_chunk", "normalized.lead_observations"),
+        reads=(
+            "leads_of_chunk",
+            "continued_leads",
+            "observations_of_known",
+            "normalized.lead_observations",
+        ),
         writes=("observations_of_chunk",),
+    ),
+    SqlStep(
+        "load/7_leads/newest_observations",
+        reads=("leads_of_chunk", "observations_of_chunk"),
+        writes=("normalized.newest_observations",),
     ),
     SqlStep(
         "load/7_leads/newest_versions",
@@ -469,24 +498,19 @@ LEADS: tuple[Step, ...] = (
 
 HISTORY: tuple[Step, ...] = (
     SqlStep(
-        "load/8_stage_history/observed_stages",
-        reads=("observations_of_chunk", "versions_of_chunk"),
-        writes=("observed_stages",),
-    ),
-    SqlStep(
         "load/8_stage_history/counted_changes",
-        reads=("observed_stages", "normalized.lead_stage_events"),
+        reads=("observations_of_chunk", "normalized.lead_stage_events"),
         writes=("counted_changes",),
     ),
     SqlStep(
         "load/8_stage_history/observed_states",
-        reads=("observed_stages", "counted_changes"),
+        reads=("observations_of_chunk", "counted_changes"),
         writes=("observed_states",),
     ),
     SqlStep(
         "load/8_stage_history/stage_points",
         reads=(
-            "observed_stages",
+            "observations_of_chunk",
             "counted_changes",
             "observed_states",
             "normalized.audit_coverage",
@@ -495,12 +519,24 @@ HISTORY: tuple[Step, ...] = (
     ),
     SqlStep(
         "load/8_stage_history/stage_intervals",
-        reads=("observed_stages", "stage_points", "unchanged_proofs", "normalized.crawls"),
+        reads=(
+            "continued_leads",
+            "observations_of_chunk",
+            "stage_points",
+            "unchanged_proofs",
+            "normalized.crawls",
+        ),
         writes=("stage_intervals",),
     ),
     SqlStep(
         "load/8_stage_history/unobserved_changes",
-        reads=("leads_of_chunk", "observed_stages", "unchanged_proofs", "normalized.crawls"),
+        reads=(
+            "leads_of_chunk",
+            "continued_leads",
+            "observations_of_chunk",
+            "unchanged_proofs",
+            "normalized.crawls",
+        ),
         writes=("normalized.unobserved_changes",),
     ),
     SqlStep(
@@ -511,7 +547,12 @@ HISTORY: tuple[Step, ...] = (
     *LOOK_UP_STAGES,
     SqlStep(
         "load/8_stage_history/lead_stage_history",
-        reads=("leads_of_chunk", "stage_intervals", "normalized.mapped_stages"),
+        reads=(
+            "leads_of_chunk",
+            "continued_leads",
+            "stage_intervals",
+            "normalized.mapped_stages",
+        ),
         writes=("normalized.lead_stage_history",),
     ),
 )
@@ -588,7 +629,7 @@ WATCH: tuple[Step, ...] = (
             "account_watches",
             "told_whole",
             "normalized.leads",
-            "normalized.lead_observations",
+            "normalized.lead_sightings",
         ),
         writes=("watched_leads",),
     ),

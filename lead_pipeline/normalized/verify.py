@@ -33,6 +33,7 @@ KEYS = {
     "leads": ("lead_key",),
     "lead_stage_history": ("lead_key", "stage_number"),
     "lead_observations": ("lead_key", "version_id", "served_at", "fetched_at"),
+    "newest_observations": ("lead_key",),
     "lead_sightings": ("lead_key",),
     "unobserved_changes": ("lead_key", "changed_until"),
     "lead_absences": ("lead_key", "crawl_id"),

@@ -181,6 +181,18 @@ def version_rows(lead: InventedLead) -> list[dict[str, object]]:
     ]
 
 
+OBSERVED = (
+    "lead_key",
+    "version_id",
+    "provider",
+    "account",
+    "crawl_id",
+    "has_details",
+    "updated_at",
+)
+"""What an observation has of its version."""
+
+
 def observation_rows(lead: InventedLead) -> list[dict[str, object]]:
     """Each version was served once, one after the other."""
     moments = accumulate(
@@ -189,11 +201,9 @@ def observation_rows(lead: InventedLead) -> list[dict[str, object]]:
     )
     return [
         {
-            "lead_key": lead.key,
-            "version_id": row["version_id"],
+            **{name: row[name] for name in OBSERVED},
             "served_at": moment,
             "fetched_at": moment,
-            "crawl_id": "crawl",
         }
         for row, moment in zip(version_rows(lead), moments, strict=True)
     ]

@@ -152,18 +152,38 @@ create table normalized.lead_observations (
     version_id uuid not null,
     served_at timestamptz not null,
     fetched_at timestamptz not null,
-    crawl_id varchar not null
+    crawl_id varchar not null,
+    provider varchar not null,
+    account varchar not null,
+    provider_status varchar,
+    provider_stage varchar,
+    provider_stage_id varchar,
+    provider_stage_name varchar,
+    has_details boolean not null,
+    created_at timestamptz,
+    updated_at timestamptz not null
 );
 comment on table normalized.lead_observations is
-    'One row per landed record of a lead: which state it showed, and when, by the provider''s clock and by ours.';
+    'One row per landed record of a lead: which state it showed, and when, by the provider''s clock and by ours. With what the history of a lead is made of, so that a load reads that from this table alone.';
+
+create table normalized.newest_observations (
+    lead_key varchar not null,
+    served_at timestamptz not null,
+    fetched_at timestamptz not null,
+    updated_at timestamptz not null,
+    crawl_id varchar not null
+);
+comment on table normalized.newest_observations is
+    'One row per lead: the record of it that was served last. Records that only continue what is known are added to that, and nothing older is read.';
 
 create table normalized.lead_sightings (
     lead_key varchar not null,
     first_seen_at timestamptz not null,
-    last_seen_at timestamptz not null
+    last_seen_at timestamptz not null,
+    first_served_at timestamptz
 );
 comment on table normalized.lead_sightings is
-    'One row per lead: when a crawl first and last saw it, also where its state was not landed again.';
+    'One row per lead: when a crawl first and last saw it, also where its state was not landed again, and when a record of it was first served.';
 
 create table normalized.unobserved_changes (
     lead_key varchar not null,

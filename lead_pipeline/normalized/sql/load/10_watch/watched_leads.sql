@@ -8,12 +8,6 @@ with concerned as (
     select lead_key from changed_leads
     union
     select lead_key from leads_with_changed_watch
-),
-first_served as (
-    select lead_key, min(served_at) as served_at
-    from normalized.lead_observations
-    where lead_key in (select lead_key from concerned)
-    group by lead_key
 )
 select
     leads.lead_key,
@@ -25,9 +19,10 @@ select
         when leads.created_at >= coalesce(watches.all_from, leads.created_at)
         then watches.history_from
         when watches.history_from is not null
-        then greatest(watches.history_from, first_served.served_at)
+        then greatest(watches.history_from, sightings.first_served_at)
     end as watched_from
 from normalized.leads
-join first_served using (lead_key)
+semi join concerned using (lead_key)
+join normalized.lead_sightings as sightings using (lead_key)
 left join told_whole using (lead_key)
 left join account_watches as watches using (account)

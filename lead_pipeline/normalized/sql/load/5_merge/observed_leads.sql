@@ -2,6 +2,6 @@
 insert into leads_with_records
 select distinct lead_key
 from keyed;
-insert into seen_leads
-select lead_key, fetched_at as seen_at
+insert into seen_leads by name
+select lead_key, fetched_at as seen_at, served_at
 from keyed

@@ -4,7 +4,7 @@
 -- null where there was no value before.
 create temp table counted_changes as
 with newest as (
-    select * from observed_stages where is_newest
+    select * from observations_of_chunk where is_newest
 ),
 -- A stage and a status that changed at one moment are one change.
 numbered_events as (

@@ -1,6 +1,14 @@
--- The stage intervals of the chunk's leads, with their canonical stages.
+-- The stage intervals of the chunk's leads, with their canonical stages; of continued leads those from
+-- the one on that was current.
 delete from normalized.lead_stage_history
-where lead_key in (select lead_key from leads_of_chunk);
+where
+    lead_key in (
+        select lead_key
+        from leads_of_chunk
+        anti join continued_leads using (lead_key)
+    );
+delete from normalized.lead_stage_history
+where is_current and lead_key in (select lead_key from continued_leads);
 insert into normalized.lead_stage_history by name
 select stage_intervals.*, mapped_stages.stage
 from stage_intervals

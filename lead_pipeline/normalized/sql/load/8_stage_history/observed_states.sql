@@ -10,7 +10,7 @@ with next_changes as (
         observed.observation_number,
         min(changes.change_number) filter (where changes.stage_to is not null) as stage_change,
         min(changes.change_number) filter (where changes.status_to is not null) as status_change
-    from observed_stages as observed
+    from observations_of_chunk as observed
     join counted_changes as changes
         on changes.lead_key = observed.lead_key
         and changes.occurred_at > observed.served_at
@@ -40,7 +40,7 @@ beside as (
                 else false
             end
         ) as is_beside_status
-    from observed_stages as observed
+    from observations_of_chunk as observed
     join counted_changes as changes
         on changes.lead_key = observed.lead_key
         and changes.occurred_at
@@ -54,7 +54,7 @@ beside as (
 -- Where a lead never has a status, its absence is no evidence.
 with_status as (
     select distinct lead_key
-    from observed_stages
+    from observations_of_chunk
     where provider_status is not null
 )
 select
@@ -73,6 +73,6 @@ select
             )
         then {'value': observed.provider_status}
     end as status
-from observed_stages as observed
+from observations_of_chunk as observed
 left join beside using (lead_key, observation_number)
 semi join counted_changes using (lead_key)

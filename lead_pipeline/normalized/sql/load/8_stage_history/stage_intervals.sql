@@ -2,7 +2,8 @@
 -- change was reported, or where the lead was first seen as created. Else its beginning lies after the
 -- last time that the state before was served, or that a crawl proved that nothing had changed, and
 -- not after the first time that it was served itself. `updated_at` says it more narrowly, where it
--- does not contradict what was served.
+-- does not contradict what was served. Of a continued lead the first interval is the one that was
+-- current before, of which the beginning is known.
 create temp table stage_intervals as
 with changes as (
     select
@@ -52,17 +53,22 @@ intervals as (
 ),
 neighbours as (
     select
-        intervals.*,
+        intervals.* replace (
+            coalesce(known.stage_number - 1, 0) + intervals.stage_number as stage_number
+        ),
+        case when intervals.stage_number = 1 then known.entered_at end as known_entered_at,
+        case when intervals.stage_number = 1 then known.entered_after end as known_entered_after,
+        case when intervals.stage_number = 1 then known.evidence end as known_evidence,
         newest.provider,
         newest.account,
-        newest.lead_id,
         newest.created_at,
         lag(intervals.last_shown_at) over interval_order as shown_before,
         coalesce(crawls.served_from, crawls.started_at) as crawl_began_at
     from intervals
-    join observed_stages as newest
+    join observations_of_chunk as newest
         on newest.lead_key = intervals.lead_key
         and newest.is_newest
+    left join continued_leads as known on known.lead_key = intervals.lead_key
     left join normalized.crawls as crawls
         on crawls.account = newest.account
         and crawls.crawl_id = intervals.crawl_id
@@ -97,6 +103,7 @@ entered as (
         *,
         max(
             case
+                when known_evidence is not null then known_entered_at
                 when first_kind <> 'observed' then first_shown_at
                 when is_time_believed or shown_before is null
                 then least(updated_at, served_by(first_shown_at))
@@ -113,6 +120,7 @@ bounded as (
     select
         *,
         case
+            when known_evidence is not null then known_evidence
             when first_kind in ('created', 'logged') then 'audit_log'
             when stage_number = 1 and entered_at = created_at then 'created'
             else 'observed'
@@ -124,7 +132,7 @@ select
     lead_key,
     provider,
     account,
-    lead_id,
+    substr(lead_key, length(account) + 2) as lead_id,
     stage_number,
     provider_status,
     provider_stage,
@@ -132,6 +140,7 @@ select
     provider_stage_name,
     entered_at,
     case
+        when known_evidence is not null then known_entered_after
         when evidence <> 'observed' then entered_at
         -- least() and greatest() take no notice of a null: without a known creation there is no
         -- bound.

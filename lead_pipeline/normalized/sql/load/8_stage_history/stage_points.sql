@@ -38,8 +38,8 @@ first_known as (
             then observed.provider_stage
             else changes.stage['from'].value
         end as provider_stage
-    from observed_stages as observed
-    join observed_stages as newest
+    from observations_of_chunk as observed
+    join observations_of_chunk as newest
         on newest.lead_key = observed.lead_key
         and newest.is_newest
     left join first_changes as changes on changes.lead_key = observed.lead_key
@@ -125,7 +125,7 @@ evidence as (
         observed_states.stage as stage_after,
         observation_number
     from observed_states
-    join observed_stages as observed using (lead_key, observation_number)
+    join observations_of_chunk as observed using (lead_key, observation_number)
     where observed_states.status is not null or observed_states.stage is not null
 ),
 completed as (
@@ -166,7 +166,7 @@ select
     observed.provider_stage_id,
     observed.provider_stage_name
 from completed
-left join observed_stages as observed using (lead_key, observation_number)
+left join observations_of_chunk as observed using (lead_key, observation_number)
 union all by name
 -- Without reported changes, each point has both.
 select *
@@ -185,5 +185,5 @@ select
     crawl_id,
     provider_stage_id,
     provider_stage_name
-from observed_stages
+from observations_of_chunk
 anti join counted_changes using (lead_key)

@@ -3,7 +3,12 @@
 -- that contradicts what was served, until the state after was served. The first is that between the
 -- creation of a lead and the state in which it was first met.
 delete from normalized.unobserved_changes
-where lead_key in (select lead_key from leads_of_chunk);
+where
+    lead_key in (
+        select lead_key
+        from leads_of_chunk
+        anti join continued_leads using (lead_key)
+    );
 insert into normalized.unobserved_changes by name
 with pairs as (
     select
@@ -19,7 +24,7 @@ with pairs as (
             lag(observed.provider_status) over observation_order,
             lag(coalesce(observed.provider_stage_id, observed.provider_stage)) over observation_order
         ) as shows_another_stage
-    from observed_stages as observed
+    from observations_of_chunk as observed
     left join normalized.crawls as crawls
         on crawls.account = observed.account
         and crawls.crawl_id = observed.crawl_id
@@ -31,7 +36,8 @@ changes as (
     select *
     from pairs
     where
-        case
+        not is_known
+        and case
             when is_first
             then created_at is null or updated_at > created_at
             else shows_another_stage or updated_at <> updated_before
