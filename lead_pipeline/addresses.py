@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from email.errors import HeaderParseError
-from email.headerregistry import Address
 from urllib.parse import SplitResult, unquote, urlsplit
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -122,6 +121,10 @@ def _split(text: str) -> SplitResult | None:
 
 
 def _is_mail_address(text: str) -> bool:
+    # Most homes have none, and the grammar of e-mail takes long to import. Settings are checked as they
+    # are read, so that nothing fails later by it.
+    from email.headerregistry import Address
+
     try:
         address = Address(addr_spec=text)
     except (HeaderParseError, ValueError, IndexError):
