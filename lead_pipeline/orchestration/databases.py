@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +25,6 @@ from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from lead_pipeline.errors import ConfigurationError
 
@@ -38,8 +37,8 @@ PATIENCE_SECONDS = 30.0
 ENGINES = 64
 """As many databases are used again without compiling every statement; each run has one of its own."""
 
-_idle: dict[str, list[ConnectionPoolEntry]] = {}
-"""Of each database that is held open, by its path, connections that nobody uses at the moment."""
+_held: dict[str, sqlite3.Connection] = {}
+"""Of each database that is held open, by its path, a connection that nobody uses."""
 _holders = 0
 """How many blocks hold databases open."""
 
@@ -53,8 +52,8 @@ def reuse_engines() -> None:
     """Let Dagster's SQLite storages keep their engines, in this process.
 
     They make one for each statement, and SQLAlchemy compiles every statement once per engine: that
-    was a seventh of the time of a publication. Their engines hold no connection but while
-    `databases_held_open`, so nothing else is kept.
+    was a seventh of the time of a publication. Their engines hold no connection (`NullPool`), so
+    nothing else is kept.
     """
     for storage in _STORAGES:
         create = storage.create_engine
@@ -62,32 +61,11 @@ def reuse_engines() -> None:
             storage.create_engine = _keeping(create)  # type: ignore[attr-defined]
 
 
-class _UsedAgain(NullPool):
-    """While databases are held open, the next statement gets the connection that the last one has given back."""
-
-    path = ""
-
-    def _do_get(self) -> ConnectionPoolEntry:
-        with suppress(LookupError):
-            return _idle[self.path].pop()
-        return super()._do_get()
-
-    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        if _holders and record.dbapi_connection is not None:
-            _idle.setdefault(self.path, []).append(record)
-        else:
-            super()._do_return_conn(record)
-
-
 def _keeping(create: Callable[..., Engine]) -> Callable[..., Engine]:
     @lru_cache(maxsize=ENGINES)
     def kept(url: str, connect_args: tuple[tuple[str, Any], ...], **options: Any) -> Engine:
-        # Whichever thread comes next uses a connection again, and none at the same time.
-        given = {**dict(connect_args), "check_same_thread": False}
-        # Dagster throws pools away, so the path is of their class.
-        pool = type("_UsedAgain", (_UsedAgain,), {"path": url})
-        made = create(url, connect_args=given, **{**options, "poolclass": pool})
-        event.listen(made, "connect", _connected)
+        made = create(url, connect_args=dict(connect_args), **options)
+        event.listen(made, "connect", partial(_connected, made.url.database))
         return made
 
     def engine(url: str, connect_args: Mapping[str, Any] | None = None, **options: Any) -> Engine:
@@ -97,13 +75,24 @@ def _keeping(create: Callable[..., Engine]) -> Callable[..., Engine]:
     return engine
 
 
-def _connected(connection: sqlite3.Connection, record: object) -> None:
-    """Let a statement of Dagster not wait for the disk."""
+def _connected(path: str | None, connection: sqlite3.Connection, record: object) -> None:
+    """Let a statement of Dagster not wait for the disk, and its database be held open."""
     del record
-    # It only saves time: what is wrong with a database, the statement itself will say.
+    # Both only save time: what is wrong with a database, the statement itself will say.
     with suppress(sqlite3.Error):
         # A crash of the machine can then take the newest entries of the log with it, and nothing else.
         connection.execute("pragma synchronous = normal")
+        if _holders and path and path not in _held:
+            _hold(path, connection)
+
+
+def _hold(path: str, connection: sqlite3.Connection) -> None:
+    """Keep a connection of our own to the file of `connection`, once that has a write-ahead log."""
+    if connection.execute("pragma journal_mode").fetchone() == ("wal",):
+        # Nobody uses it, so any thread may be the one that closes it.
+        _held[path] = sqlite3.connect(path, check_same_thread=False)
+        # Opens the log.
+        _held[path].execute("select count(*) from sqlite_master").fetchone()
 
 
 @contextmanager
@@ -112,8 +101,7 @@ def databases_held_open() -> Iterator[None]:
 
     Dagster opens a connection for each statement. Whenever the last one to a database is closed, SQLite
     writes its log back and waits for the disk: for some thousand statements, that took longer than
-    all else that a quiet night does. Opening alone, with the schema that each connection reads, took half a
-    second of processor time.
+    all else that a quiet night does.
     """
     global _holders
     _holders += 1
@@ -121,9 +109,8 @@ def databases_held_open() -> Iterator[None]:
         yield
     finally:
         _holders -= 1
-        while _idle and not _holders:
-            for record in _idle.popitem()[1]:
-                record.close()
+        while _held and not _holders:
+            _held.popitem()[1].close()
 
 
 def make_storage(home: Path) -> None:
