@@ -273,6 +273,41 @@ def test_a_status_that_was_taken_away_is_gone_also_beside_a_change_of_the_stage(
     assert pick(history(landing.settings), *STATE)[-1] == (None, "demo")
 
 
+def test_a_status_that_only_the_log_has_is_gone_also_beside_a_change_of_the_stage(
+    landing: Landing,
+) -> None:
+    land_log(
+        landing,
+        logged(1, at(2), "status", None, "open", is_first=True),
+        logged(1, at(3, 9, 0, 1), "stage", "demo", "incoming"),
+    )
+    landing.leads("journal", person(1, at(3, 9), "incoming", created_at=at(1)), stream="people")
+    assert pick(history(landing.settings), *STATE)[-1] == (None, "incoming")
+
+
+def test_a_version_beside_a_change_does_not_name_the_stage_before_it(landing: Landing) -> None:
+    open_, incoming, demo = "open", {"stage_id": "7"}, {"stage_id": "8", "stage_name": "Demo call"}
+    landing.leads(
+        "journal",
+        person(1, at(1), "incoming", open_, created_at=at(1), **incoming),
+        stream="people",
+    )
+    land_log(landing, logged(1, at(3, 9, 0, 4), "stage", "incoming", "demo"))
+    landing.leads(
+        "journal", person(1, at(3, 9), "demo", open_, created_at=at(1), **demo), stream="people"
+    )
+    landing.leads(
+        "journal", person(1, at(4), "demo", open_, created_at=at(1), **demo), stream="people"
+    )
+    rows = history(landing.settings)
+    assert pick(
+        rows, "provider_stage", "provider_stage_id", "provider_stage_name", "entered_at"
+    ) == [
+        ("incoming", "7", None, at(1)),
+        ("demo", "8", "Demo call", at(3, 9, 0, 4)),
+    ]
+
+
 def test_a_lead_read_between_two_changes_of_its_stage_agrees_with_its_newest_interval(
     landing: Landing,
 ) -> None:

@@ -51,11 +51,15 @@ beside as (
         and next_changes.observation_number = observed.observation_number
     group by observed.lead_key, observed.observation_number
 ),
--- Where a lead never has a status, its absence is no evidence.
+-- Where a lead never has a status, neither served nor reported, its absence is no evidence.
 with_status as (
-    select distinct lead_key
+    select lead_key
     from observations_of_chunk
     where provider_status is not null
+    union
+    select lead_key
+    from counted_changes
+    where status_to.value is not null
 )
 select
     observed.lead_key,

@@ -43,10 +43,10 @@ intervals as (
         arg_max_null(provider_stage, point_number) as provider_stage,
         -- Only records show the stage's id and name.
         arg_max_null(provider_stage_id, point_number) filter (
-            where kind = 'observed'
+            where shows_stage
         ) as provider_stage_id,
         arg_max_null(provider_stage_name, point_number) filter (
-            where kind = 'observed'
+            where shows_stage
         ) as provider_stage_name
     from numbered
     group by lead_key, stage_number

@@ -4,7 +4,8 @@
 --   logged   a change: this stage or status began exactly now
 --   observed a record shows this stage and status
 -- A point that lacks one of the two takes the last value known before it, else the first one after
--- it, which is none where the history of that field begins after it.
+-- it, which is none where the history of that field begins after it. `shows_stage`: whether a record
+-- showed that very stage, and so its id and name.
 create temp table stage_points as
 with first_changes as (
     select
@@ -145,7 +146,8 @@ completed as (
             last_value(stage ignore nulls) over before,
             first_value(stage_after ignore nulls) over after
         ).value as provider_stage,
-        observation_number
+        observation_number,
+        kind = 'observed' and stage is not null as shows_stage
     from evidence
     window
         before as (
@@ -163,13 +165,14 @@ select
     completed.* exclude (observation_number),
     observed.updated_at,
     observed.crawl_id,
-    observed.provider_stage_id,
-    observed.provider_stage_name
+    -- The id and the name are those of the stage that was served, which may have been left out.
+    case when shows_stage then observed.provider_stage_id end as provider_stage_id,
+    case when shows_stage then observed.provider_stage_name end as provider_stage_name
 from completed
 left join observations_of_chunk as observed using (lead_key, observation_number)
 union all by name
 -- Without reported changes, each point has both.
-select *
+select *, false as shows_stage
 from created
 anti join counted_changes using (lead_key)
 union all by name
@@ -184,6 +187,7 @@ select
     updated_at,
     crawl_id,
     provider_stage_id,
-    provider_stage_name
+    provider_stage_name,
+    true as shows_stage
 from observations_of_chunk
 anti join counted_changes using (lead_key)
