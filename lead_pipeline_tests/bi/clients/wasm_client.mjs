@@ -1,6 +1,6 @@
 // Reads with `@duckdb/duckdb-wasm` in a headless Chromium, by a page and a server of its own.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rm } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
@@ -63,7 +63,9 @@ server.listen(0, "127.0.0.1", () => {
   browser.on("exit", () => {
     server.close();
     server.closeAllConnections();
-    // Its helper processes may still write there for a moment after it has ended.
-    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    // Its helper processes may still write there for a moment after it has ended; rmSync would not wait.
+    rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }, (error) => {
+      if (error) throw error;
+    });
   });
 });
