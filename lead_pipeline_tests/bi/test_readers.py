@@ -155,7 +155,15 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> list[KnownBuild]:
     return known_builds(tmp_path_factory.mktemp("builds"), PUBLICATIONS + 1)
 
 
-@pytest.mark.parametrize("names", GROUPS, ids=", ".join)
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(
+            names, id=", ".join(names), marks=() if names == GROUPS[-1] else pytest.mark.long
+        )
+        for names in GROUPS
+    ],
+)
 def test_clients_that_ask_all_the_time_show_the_figures_of_one_build_and_then_of_the_last(
     tmp_path: Path, builds: list[KnownBuild], names: Sequence[str]
 ) -> None:

@@ -144,10 +144,15 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, 
     ("path", "text", "message"),
     [
         ("models/bad.sql", "select * from {{ ref('nowhere') }}", "depends on a node named 'nowhere'"),
-        ("models/bad.yml", "models:\n  - name: x\n   y: [", "Error reading"),
-        ("models/bad.sql", "{{ config(schema='finance') }} select 1 as one", "is in schema finance"),
         ("models/coverage.sql", "select 1 as one", "has the name of the table meta.coverage"),
-        ("models/bad.sql", "{{ config(materialized='view') }} select 1 as one", "readers get tables only"),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (
+                ("models/bad.yml", "models:\n  - name: x\n   y: [", "Error reading"),
+                ("models/bad.sql", "{{ config(schema='finance') }} select 1 as one", "is in schema finance"),
+                ("models/bad.sql", "{{ config(materialized='view') }} select 1 as one", "readers get tables only"),
+            )
+        ),
     ],
 )  # fmt: skip
 def test_model_that_cannot_be_taken_stops_the_build_by_name_and_nothing_else(

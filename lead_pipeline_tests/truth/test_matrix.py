@@ -101,7 +101,9 @@ def test_the_more_often_an_account_is_polled_the_narrower_are_the_bounds(
     assert widths["hourly"] < widths["nightly"] / 5
 
 
-@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+@pytest.mark.parametrize(
+    "zone", ["America/New_York", pytest.param("Asia/Kolkata", marks=pytest.mark.long)]
+)
 def test_days_of_another_zone_are_as_true_as_those_of_utc(zone: str, tmp_path: Path) -> None:
     worlds = [polled(World.invent(seed), pattern) for seed in range(3) for pattern in ZONED]
     candidate = build(tmp_path, worlds, timezone=zone)
